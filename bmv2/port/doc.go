@@ -1,0 +1,17 @@
+// Package port holds the places where Ethernet frames enter and leave a switch.
+//
+// A [Port] moves whole frames in batches, so that one lock, one system call or one wake-up pays for
+// many frames. Four kinds exist:
+//
+//   - [Mem]: one end of an in-memory cable made by [NewPair];
+//   - [UDP]: one frame per UDP datagram, which needs no privileges ([ListenUDP], [DialTunnel]);
+//   - [Packet]: an AF_PACKET socket on a Linux interface ([OpenPacket]), which needs CAP_NET_RAW;
+//   - whatever else satisfies the interface.
+//
+// A switch port never blocks its writer. Where a real cable would lose a frame (full queue, peer
+// absent), WriteBatch drops it and counts it; the caller sees the number of frames that went out.
+// No port allocates memory per frame, and every port may be used by one reader and any number of
+// writers at the same time.
+//
+// [ParseSpec] understands the command-line form of a port, such as 1@veth0 or 2@udp:127.0.0.1:5002.
+package port

@@ -1,0 +1,44 @@
+package port
+
+import "sync/atomic"
+
+// MaxFrame is the longest frame in bytes, without frame check sequence, that a port moves. It holds an
+// Ethernet frame of 1500 bytes payload with room for headers that a pipeline adds.
+const MaxFrame = 2048
+
+// maxBatch bounds the frames moved by one system call; longer batches are cut.
+const maxBatch = 64
+
+// A Port is a place where frames enter and leave.
+type Port interface {
+	// ReadBatch blocks until at least one frame arrived and copies frames into bufs. The capacity of
+	// each buffer must be at least MaxFrame; the length of bufs[i], i < n, is set to that of its frame.
+	// The error is net.ErrClosed after Close. One reader at a time.
+	ReadBatch(bufs [][]byte) (n int, err error)
+	// WriteBatch copies the frames out and reports how many were taken; it never waits for room. The
+	// others are dropped and counted, which is no error. Safe for concurrent use.
+	WriteBatch(frames [][]byte) (n int, err error)
+	// Close unblocks ReadBatch. Closing twice is harmless.
+	Close() error
+}
+
+// Counters are frames that a port lost, since it was opened.
+type Counters struct {
+	RxDrops uint64 // arrived and lost: queue overrun, longer than MaxFrame, foreign sender
+	TxDrops uint64 // refused by WriteBatch: no room, no peer, longer than MaxFrame
+}
+
+// A Counting port knows what it lost.
+type Counting interface {
+	Counters() Counters
+}
+
+// counters is the live form of Counters.
+type counters struct {
+	rxDrops, txDrops atomic.Uint64
+}
+
+// Counters returns the present losses.
+func (c *counters) Counters() Counters {
+	return Counters{RxDrops: c.rxDrops.Load(), TxDrops: c.txDrops.Load()}
+}
