@@ -1,0 +1,115 @@
+package port
+
+import (
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// mmsghdr is the kernel's struct mmsghdr, see recvmmsg(2).
+type mmsghdr struct {
+	hdr unix.Msghdr
+	len uint32
+}
+
+// mmsg is one direction of a socket that moves up to maxBatch messages per system call. All that the
+// kernel reads and writes lives here, so a call allocates nothing. It is filled by its owner, who also
+// keeps two calls from overlapping.
+type mmsg struct {
+	raw  syscall.RawConn
+	hdrs [maxBatch]mmsghdr
+	iovs [maxBatch][2]unix.Iovec
+
+	// Arguments and results of the call under way: a closure would be allocated anew for each call.
+	want, done int
+	errno      syscall.Errno
+	receive    func(fd uintptr) bool
+	transmit   func(fd uintptr) bool
+}
+
+func (m *mmsg) init(raw syscall.RawConn) {
+	m.raw = raw
+	m.receive, m.transmit = m.recvmmsg, m.sendmmsg
+}
+
+// recv waits for messages and receives at most n of them.
+func (m *mmsg) recv(n int) (int, error) {
+	m.want, m.done, m.errno = n, 0, 0
+	if err := m.raw.Read(m.receive); err != nil {
+		return 0, err
+	}
+	if m.errno != 0 {
+		return 0, m.errno
+	}
+	return m.done, nil
+}
+
+// send transmits the first n messages and reports how many went out. A message that the kernel refuses
+// is passed over, so that neither a full socket nor an unreachable peer stalls the others.
+func (m *mmsg) send(n int) (int, error) {
+	m.want, m.done, m.errno = n, 0, 0
+	if err := m.raw.Write(m.transmit); err != nil {
+		return 0, err
+	}
+	return m.done, nil
+}
+
+// recvmmsg reports whether the call is over; false makes the runtime wait until the socket is readable.
+func (m *mmsg) recvmmsg(fd uintptr) bool {
+	for {
+		n, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, fd,
+			uintptr(unsafe.Pointer(&m.hdrs[0])), uintptr(m.want), 0, 0, 0)
+		switch errno {
+		case 0:
+			m.done = int(n)
+			return true
+		case unix.EINTR:
+		case unix.EAGAIN:
+			return false
+		default:
+			m.errno = errno
+			return true
+		}
+	}
+}
+
+// sendmmsg never waits: what finds no room is lost, as on a cable.
+func (m *mmsg) sendmmsg(fd uintptr) bool {
+	for next := 0; next < m.want; {
+		n, _, errno := unix.Syscall6(unix.SYS_SENDMMSG, fd,
+			uintptr(unsafe.Pointer(&m.hdrs[next])), uintptr(m.want-next), 0, 0, 0)
+		switch errno {
+		case 0:
+			m.done += int(n)
+			next += int(n)
+		case unix.EINTR:
+		case unix.EAGAIN:
+			return true
+		default:
+			next++
+		}
+	}
+	return true
+}
+
+// setIov points message i at its parts; a nil second part is left out.
+func (m *mmsg) setIov(i int, first, second []byte) {
+	iov := &m.iovs[i]
+	iov[0].Base = unsafe.SliceData(first)
+	iov[0].SetLen(len(first))
+	parts := 1
+	if second != nil {
+		iov[1].Base = unsafe.SliceData(second)
+		iov[1].SetLen(len(second))
+		parts = 2
+	}
+	m.hdrs[i].hdr.Iov = &iov[0]
+	m.hdrs[i].hdr.SetIovlen(parts)
+}
+
+// setName gives message i room for, or the value of, a socket address.
+func (m *mmsg) setName(i int, name unsafe.Pointer, length uintptr) {
+	m.hdrs[i].hdr.Name = (*byte)(name)
+	m.hdrs[i].hdr.Namelen = uint32(length)
+}

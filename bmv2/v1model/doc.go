@@ -1,0 +1,23 @@
+// Package v1model is a live P4 switch of the v1model architecture: the pure-Go counterpart of
+// simple_switch.
+//
+// Package engine executes parsers, controls and deparsers and knows no architecture; everything
+// that v1model.p4 adds stands here: standard metadata, drop, clone, resubmit, recirculate,
+// multicast, digest, and the order in which a packet meets them.
+//
+// A [Switch] has two sides.
+//
+// The packet side is pure and synchronous: a [Worker] takes one frame and calls back with every
+// frame that results from it, clones and recirculated copies included, before it returns. It
+// reads no clock and no random source of its own ([Config] supplies both), takes no lock (but
+// see below) and allocates nothing once it has seen its first packets. Each goroutine that
+// handles packets has its own Worker.
+//
+// The control side changes tables, clone sessions and multicast groups. A batch of changes
+// becomes visible to packets at one instant: state is an immutable snapshot behind one pointer,
+// and a packet uses one snapshot from its first to its last pass. Control methods may be called
+// from any goroutine.
+//
+// Programs with register arrays process one packet at a time, because P4 programs read, compute
+// and write registers in separate steps and simple_switch has a single ingress thread.
+package v1model

@@ -1,0 +1,124 @@
+package v1model
+
+// Entity is something the control plane can write: an [*Entry], [*DefaultEntry],
+// [*CloneSession], [*MulticastGroup], [*CounterCell] or [*DirectCounter].
+type Entity interface{ entity() }
+
+func (*Entry) entity()          {}
+func (*DefaultEntry) entity()   {}
+func (*CloneSession) entity()   {}
+func (*MulticastGroup) entity() {}
+func (*CounterCell) entity()    {}
+func (*DirectCounter) entity()  {}
+
+// Entry is a table entry. Values are big-endian byte strings; shorter ones than the field are
+// padded with zeroes on the left, longer ones must only exceed it by leading zeroes.
+type Entry struct {
+	Table string
+	// Match has one element per key field, in the order of the program.
+	Match []Match
+	// Priority orders the entries of ternary and range tables: the largest number wins. It is
+	// positive there and zero in all other tables.
+	Priority int32
+	Action   string
+	Params   [][]byte
+	// Meta is kept with the entry and returned as it is; the switch does not look at it.
+	Meta any
+}
+
+// Match is the condition on one key field; the kind of the field decides which members count.
+//
+//	exact    Value
+//	lpm      Value, PrefixLen; bits beyond the prefix must be zero
+//	ternary  Value, Mask; bits outside the mask must be zero
+//	range    Value (low), High, both inclusive
+//
+// Any matches every value and is an error for exact fields; the other members are then unused.
+// In ternary and range tables an lpm field takes Value and PrefixLen too. Reading returns
+// Any for prefix length 0, mask 0 and the full range.
+type Match struct {
+	Value     []byte
+	Mask      []byte
+	High      []byte
+	PrefixLen int
+	Any       bool
+}
+
+// DefaultEntry is what a table does on a miss. Deleting it restores the program's default.
+type DefaultEntry struct {
+	Table  string
+	Action string
+	Params [][]byte
+	Meta   any
+}
+
+// Replica is one copy that a clone session or a multicast group makes.
+type Replica struct {
+	Port     uint16 // egress port
+	Instance uint16 // becomes egress_rid
+}
+
+// CloneSession (mirror session) says where the clones of a session go.
+type CloneSession struct {
+	ID       uint16
+	Replicas []Replica
+	// MaxBytes cuts clones to that many bytes; 0: not cut.
+	MaxBytes int
+	Meta     any
+}
+
+// MulticastGroup says where the copies of a group go. ID 0 means "no multicast" in v1model, so
+// it is not a valid group.
+type MulticastGroup struct {
+	ID       uint16
+	Replicas []Replica
+	Meta     any
+}
+
+// CounterValue is what a counter cell has counted.
+type CounterValue struct {
+	Packets uint64
+	Bytes   uint64
+}
+
+// CounterCell names and sets one cell of an indirect counter array. Only OpModify applies.
+type CounterCell struct {
+	Counter string
+	Index   int
+	Value   CounterValue
+}
+
+// DirectCounter sets the counter of the table entry with the given match. Only OpModify applies.
+type DirectCounter struct {
+	Entry *Entry // Table, Match and Priority identify it
+	Value CounterValue
+}
+
+// OpType is what an [Op] does with its entity.
+type OpType uint8
+
+// The operations.
+const (
+	OpInsert OpType = iota + 1
+	OpModify
+	OpDelete
+)
+
+// String returns "insert", "modify" or "delete".
+func (t OpType) String() string {
+	switch t {
+	case OpInsert:
+		return "insert"
+	case OpModify:
+		return "modify"
+	case OpDelete:
+		return "delete"
+	}
+	return "unknown operation"
+}
+
+// Op is one change of a batch.
+type Op struct {
+	Type   OpType
+	Entity Entity
+}
