@@ -1,0 +1,190 @@
+package bmv2
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+func (l *loader) loadHeaderTypes(raw *rawProgram) error {
+	if err := checkCount("header types", len(raw.HeaderTypes)); err != nil {
+		return err
+	}
+	for i := range raw.HeaderTypes {
+		r := &raw.HeaderTypes[i]
+		t, err := headerType(r)
+		if err != nil {
+			return in(err, "header type", r.Name)
+		}
+		l.types[t.Name] = t
+		l.prog.HeaderTypes = append(l.prog.HeaderTypes, t)
+	}
+	return nil
+}
+
+func headerType(r *rawHeaderType) (*HeaderType, error) {
+	t := &HeaderType{Name: r.Name, ID: r.ID}
+	for _, rf := range r.Fields {
+		f, err := field(rf)
+		if err != nil {
+			return nil, err
+		}
+		f.Offset = t.Bits
+		t.Bits += f.Width
+		if t.Bits > maxHeaderBits {
+			return nil, fmt.Errorf("more than %d bits", maxHeaderBits)
+		}
+		t.Fields = append(t.Fields, f)
+	}
+	return t, nil
+}
+
+// field decodes [name, width] or [name, width, signed].
+func field(parts []json.RawMessage) (f Field, err error) {
+	if len(parts) != 2 && len(parts) != 3 {
+		return f, fmt.Errorf("field with %d parts: want name, width and signedness", len(parts))
+	}
+	if err = json.Unmarshal(parts[0], &f.Name); err != nil {
+		return f, fmt.Errorf("field name: %w", err)
+	}
+	if string(parts[1]) == `"*"` {
+		return f, unsupported(fmt.Sprintf("variable-length field %q", f.Name), "fixed widths")
+	}
+	if err = json.Unmarshal(parts[1], &f.Width); err != nil {
+		return f, fmt.Errorf("width of field %q: %w", f.Name, err)
+	}
+	if f.Width < 1 || f.Width > maxFieldBits {
+		return f, fmt.Errorf("field %q: width %d, want 1 to %d", f.Name, f.Width, maxFieldBits)
+	}
+	if len(parts) == 3 {
+		if err = json.Unmarshal(parts[2], &f.Signed); err != nil {
+			return f, fmt.Errorf("signedness of field %q: %w", f.Name, err)
+		}
+	}
+	return f, nil
+}
+
+func (l *loader) loadHeaders(raw *rawProgram) error {
+	if err := checkCount("headers", len(raw.Headers)); err != nil {
+		return err
+	}
+	for _, r := range raw.Headers {
+		t := l.types[r.Type]
+		if t == nil {
+			return in(fmt.Errorf("unknown header type %q", r.Type), "header", r.Name)
+		}
+		if !r.Metadata && t.Bits%8 != 0 {
+			return in(fmt.Errorf("type %q has %d bits: want whole bytes", t.Name, t.Bits),
+				"header", r.Name)
+		}
+		if l.headers[r.Name] != nil {
+			return in(fmt.Errorf("declared twice"), "header", r.Name)
+		}
+		h := &Header{Name: r.Name, ID: r.ID, Type: t, Metadata: r.Metadata}
+		l.headers[r.Name] = h
+		l.prog.Headers = append(l.prog.Headers, h)
+	}
+	return nil
+}
+
+func (l *loader) loadStacks(raw *rawProgram) error {
+	byID := map[int]*Header{}
+	for _, h := range l.prog.Headers {
+		byID[h.ID] = h
+	}
+	for _, r := range raw.Stacks {
+		s := &HeaderStack{Name: r.Name, ID: r.ID, Type: l.types[r.Type]}
+		if s.Type == nil {
+			return in(fmt.Errorf("unknown header type %q", r.Type), "header stack", r.Name)
+		}
+		for i, id := range r.IDs {
+			h := byID[id]
+			if h == nil || h.Type != s.Type || h.Stack != nil || h.Metadata {
+				return in(fmt.Errorf("header id %d is not a free header of type %q", id, r.Type),
+					"header stack", r.Name)
+			}
+			h.Stack, h.Index = s, i
+			s.Headers = append(s.Headers, h)
+		}
+		if len(s.Headers) == 0 {
+			return in(fmt.Errorf("no elements"), "header stack", r.Name)
+		}
+		l.stacks[r.Name] = s
+		l.prog.Stacks = append(l.prog.Stacks, s)
+	}
+	return nil
+}
+
+func (l *loader) loadErrors(raw *rawProgram) error {
+	var err error
+	l.prog.Errors, err = namedValues(raw.Errors)
+	return in(err, "section", "errors")
+}
+
+func (l *loader) loadEnums(raw *rawProgram) error {
+	for _, r := range raw.Enums {
+		entries, err := namedValues(r.Entries)
+		if err != nil {
+			return in(err, "enum", r.Name)
+		}
+		l.prog.Enums = append(l.prog.Enums, Enum{Name: r.Name, Entries: entries})
+	}
+	return nil
+}
+
+func namedValues(pairs []rawPair) ([]NamedValue, error) {
+	var out []NamedValue
+	for _, p := range pairs {
+		var v NamedValue
+		if err := json.Unmarshal(p[0], &v.Name); err != nil {
+			return nil, fmt.Errorf("name of a constant: %w", err)
+		}
+		if err := json.Unmarshal(p[1], &v.Value); err != nil {
+			return nil, fmt.Errorf("value of %q: %w", v.Name, err)
+		}
+		out = append(out, v)
+	}
+	return out, nil
+}
+
+func (l *loader) loadAliases(raw *rawProgram) error {
+	for _, p := range raw.Aliases {
+		var a FieldAlias
+		if err := json.Unmarshal(p[0], &a.Name); err != nil {
+			return in(err, "section", "field_aliases")
+		}
+		ref, err := l.fieldRef(p[1])
+		if err != nil {
+			return in(err, "field alias", a.Name)
+		}
+		a.Field = ref
+		l.prog.Aliases = append(l.prog.Aliases, a)
+	}
+	return nil
+}
+
+// fieldRef decodes ["header", "field"].
+func (l *loader) fieldRef(raw json.RawMessage) (FieldRef, error) {
+	var names []string
+	if err := json.Unmarshal(raw, &names); err != nil {
+		return FieldRef{}, fmt.Errorf("field reference: %w", err)
+	}
+	return l.fieldNamed(names)
+}
+
+func (l *loader) fieldNamed(names []string) (FieldRef, error) {
+	if len(names) != 2 {
+		return FieldRef{}, fmt.Errorf("field reference %q: want header and field", names)
+	}
+	h := l.headers[names[0]]
+	if h == nil {
+		return FieldRef{}, fmt.Errorf("unknown header %q", names[0])
+	}
+	if names[1] == "$valid$" {
+		return FieldRef{h, ValidField}, nil
+	}
+	i := h.Type.FieldIndex(names[1])
+	if i < 0 {
+		return FieldRef{}, fmt.Errorf("header %q has no field %q", names[0], names[1])
+	}
+	return FieldRef{h, i}, nil
+}
