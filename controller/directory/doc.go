@@ -1,0 +1,23 @@
+// Package directory is the memory of the controller as a pure state machine: which nodes there are,
+// which keyspaces, how each is cut into sub-ranges, on which chain each sub-range lives in which
+// epoch, and which steps of a change are still owed.
+//
+// A command (a node said hello, an operator wants a keyspace, a switch has been brought up to date)
+// goes in; changes to store and messages to send come out as Effects. There is no clock, no socket
+// and no randomness inside. The driver stores the changes of one command in one transaction before
+// it carries out the rest, and stops when it cannot: what is stored is what happened.
+//
+// The life of a keyspace, each step level-triggered by what is stored, so that a controller that
+// dies in between goes on where it was:
+//
+//	create    sub-ranges are placed; every member gets its Assignment with Create set
+//	acks      when all members of a sub-range have acknowledged, it is Created: only now does it get
+//	          entries in the switches, and Create is never sent again
+//	publish   when all sub-ranges are in all switches, the descriptor is written into the system
+//	          keyspace, where clients find it: the keyspace is ready
+//	drop      the descriptor is deleted, then the entries leave the switches, then the members are
+//	          told to erase; an id is used again only after all of them have done so
+//
+// An id of a sub-range that is used again goes on with a higher epoch, because a late packet may
+// still carry the old one (I1).
+package directory

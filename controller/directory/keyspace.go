@@ -1,0 +1,313 @@
+package directory
+
+import (
+	"fmt"
+	"math"
+	"math/bits"
+	"slices"
+
+	"github.com/turbokv/turbokv/controller/placement"
+	"github.com/turbokv/turbokv/kv"
+)
+
+// CreateKeyspace asks for a new keyspace.
+type CreateKeyspace struct {
+	Name        string
+	Partitioner kv.Partitioner
+	Durability  kv.Durability
+	Replication int // replicas per sub-range; 0: 3, or as many as there are nodes
+	// SubRanges is the number of initial sub-ranges, equally long; 0: four per node, rounded up to
+	// a power of two, because then each costs one row of the partition table.
+	SubRanges int
+	// Cuts are the first index keys of all initial sub-ranges but the first, ascending. Give them
+	// instead of SubRanges when keys do not spread over the whole line, as in "user0", "user1".
+	Cuts []kv.IndexKey
+}
+
+// Defaults of CreateKeyspace.
+const (
+	defaultReplication      = 3 // survives two failures, and one while another is repaired
+	defaultSubRangesPerNode = 4 // enough to level load by moving, few enough to look at
+)
+
+// CreateKeyspace places a new keyspace and assigns its sub-ranges to their members.
+func (d *Directory) CreateKeyspace(c CreateKeyspace) (Keyspace, Effects, error) {
+	if err := d.checkRequest(c); err != nil {
+		return Keyspace{}, Effects{}, err
+	}
+	id, err := d.freeKeyspaceID()
+	if err != nil {
+		return Keyspace{}, Effects{}, err
+	}
+	return d.create(id, c)
+}
+
+func (d *Directory) checkRequest(c CreateKeyspace) error {
+	if err := checkName(c.Name); err != nil {
+		return err
+	}
+	if _, taken := d.KeyspaceNamed(c.Name); taken || c.Name == kv.SystemDescriptor.Name {
+		return fmt.Errorf("keyspace %q: %w", c.Name, ErrExists)
+	}
+	if _, ok := d.keyspaces.Get(kv.SystemKeyspace); !ok {
+		return fmt.Errorf("keyspace %q: %w: the cluster waits for nodes: %d of %d are here",
+			c.Name, ErrNotReady, len(d.online), d.cfg.ExpectNodes)
+	}
+	switch {
+	case c.Partitioner != kv.RangePartitioned && c.Partitioner != kv.HashPartitioned:
+		return fmt.Errorf("keyspace %q: %w: %v: must be range or hash", c.Name, ErrInvalid, c.Partitioner)
+	case c.Durability != kv.DurabilityMemory && c.Durability != kv.DurabilitySync:
+		return fmt.Errorf("keyspace %q: %w: %v: must be memory or sync", c.Name, ErrInvalid, c.Durability)
+	case c.Replication < 0 || c.Replication > kv.MaxChain:
+		return fmt.Errorf("keyspace %q: %w: replication %d: must be 1 to %d", c.Name, ErrInvalid,
+			c.Replication, kv.MaxChain)
+	}
+	return nil
+}
+
+// create does the work for a checked request.
+func (d *Directory) create(id kv.KeyspaceID, c CreateKeyspace) (Keyspace, Effects, error) {
+	nodes := d.candidates(c.Durability)
+	if c.Replication == 0 {
+		c.Replication = max(1, min(defaultReplication, len(d.online)))
+	}
+	if len(nodes) < c.Replication {
+		return Keyspace{}, Effects{}, d.tooFewNodes(c, len(nodes))
+	}
+	parts, err := c.intervals(len(nodes))
+	if err != nil {
+		return Keyspace{}, Effects{}, err
+	}
+	ids, err := d.freeSubRanges(c.Name, parts)
+	if err != nil {
+		return Keyspace{}, Effects{}, err
+	}
+	chains, err := placement.Place(nodes, d.Loads(), len(parts), c.Replication)
+	if err != nil {
+		return Keyspace{}, Effects{}, fmt.Errorf("keyspace %q: %w: %v", c.Name, ErrNodes, err)
+	}
+	var e Effects
+	k := Keyspace{Phase: PhaseCreating, Descriptor: kv.Descriptor{
+		Name: c.Name, ID: id, Partitioner: c.Partitioner, Durability: c.Durability,
+		Replication: c.Replication,
+	}}
+	d.putKeyspace(&e, k)
+	for i, id := range ids {
+		d.begin(&e, SubRange{ID: id, Keyspace: k.ID, Interval: parts[i], Chain: chains[i]})
+	}
+	d.meta.NextKeyspace = nextKeyspace(max(id, 1))
+	d.putMeta(&e)
+	return k, e, nil
+}
+
+// begin takes an id into use and sends the first assignments.
+func (d *Directory) begin(e *Effects, s SubRange) {
+	s.Epoch = 1
+	if old, ok := d.retired.Get(s.ID); ok {
+		s.Epoch = old.Epoch + 1
+		delete(d.retiredAt, s.ID)
+		d.deleteRetired(e, old)
+	}
+	d.meta.NextSubRange = max(d.meta.NextSubRange, s.ID+1)
+	d.putSubRange(e, s)
+	for _, n := range s.Chain {
+		d.sendAssignment(e, n, s)
+	}
+}
+
+// candidates returns the nodes that are here and can hold the durability.
+func (d *Directory) candidates(durability kv.Durability) []kv.NodeID {
+	var out []kv.NodeID
+	d.nodes.Scan(func(id kv.NodeID, n Node) bool {
+		if d.online[id] && (n.Persistent || durability == kv.DurabilityMemory) {
+			out = append(out, id)
+		}
+		return true
+	})
+	return out
+}
+
+func (d *Directory) tooFewNodes(c CreateKeyspace, have int) error {
+	if c.Durability == kv.DurabilitySync && len(d.online) >= c.Replication {
+		return fmt.Errorf("keyspace %q: %w: sync durability with replication %d needs as many nodes "+
+			"with a persistent engine; %d of the %d connected nodes have one "+
+			"(start nodes with a persistent engine, or choose memory durability)",
+			c.Name, ErrNodes, c.Replication, have, len(d.online))
+	}
+	return fmt.Errorf("keyspace %q: %w: replication %d needs as many connected nodes: there are %d",
+		c.Name, ErrNodes, c.Replication, len(d.online))
+}
+
+// intervals cuts the line as the request says.
+func (c CreateKeyspace) intervals(nodes int) ([]kv.Interval, error) {
+	if len(c.Cuts) > 0 {
+		return c.intervalsFromCuts()
+	}
+	n := c.SubRanges
+	if n == 0 {
+		n = 1 << bits.Len(uint(nodes*defaultSubRangesPerNode-1))
+	}
+	if n < 0 || n > math.MaxUint16 {
+		return nil, fmt.Errorf("keyspace %q: %w: %d sub-ranges: must be 1 to %d", c.Name, ErrInvalid, n,
+			math.MaxUint16)
+	}
+	return cheapSplit(n), nil
+}
+
+// cutPrecision is how many bits a cut has beyond those that tell the sub-ranges apart: sub-ranges
+// differ in length by less than 1/64, and cost at most a dozen rows instead of more than a hundred.
+const cutPrecision = 6
+
+// cheapSplit is kv.EvenSplit with every cut rounded down to a short prefix.
+func cheapSplit(n int) []kv.Interval {
+	parts := kv.EvenSplit(n)
+	for i := 1; i < n; i++ {
+		short := kv.Prefix{Key: parts[i].First, Len: bits.Len(uint(n-1)) + cutPrecision}
+		parts[i].First = short.Interval().First
+		parts[i-1].Last, _ = parts[i].First.Prev()
+	}
+	return parts
+}
+
+func (c CreateKeyspace) intervalsFromCuts() ([]kv.Interval, error) {
+	if c.SubRanges != 0 && c.SubRanges != len(c.Cuts)+1 {
+		return nil, fmt.Errorf("keyspace %q: %w: %d cuts make %d sub-ranges, not %d", c.Name, ErrInvalid,
+			len(c.Cuts), len(c.Cuts)+1, c.SubRanges)
+	}
+	parts := make([]kv.Interval, 0, len(c.Cuts)+1)
+	first := kv.MinIndexKey
+	for _, cut := range c.Cuts {
+		if !first.Less(cut) {
+			return nil, fmt.Errorf("keyspace %q: %w: cut %v: cuts must ascend and be above %v", c.Name,
+				ErrInvalid, cut, kv.MinIndexKey)
+		}
+		last, _ := cut.Prev()
+		parts = append(parts, kv.Interval{First: first, Last: last})
+		first = cut
+	}
+	return append(parts, kv.Interval{First: first, Last: kv.MaxIndexKey}), nil
+}
+
+// freeSubRanges returns ids for the intervals: ids never used first, then those that have been free
+// for longest in number order.
+func (d *Directory) freeSubRanges(name string, parts []kv.Interval) ([]kv.SubRangeID, error) {
+	entries := d.PartitionEntries()
+	cost := 0
+	for _, p := range parts {
+		cost += len(p.Cover())
+	}
+	if limit := d.cfg.Limits.PartitionEntries; entries+cost > limit {
+		return nil, fmt.Errorf("keyspace %q: %w: it needs %d rows of the partition table; %d of %d are "+
+			"free", name, ErrCapacity, cost, limit-entries, limit)
+	}
+	ids := make([]kv.SubRangeID, 0, len(parts))
+	limit := kv.SubRangeID(d.cfg.Limits.SubRanges)
+	for id := d.meta.NextSubRange; id < limit && len(ids) < len(parts); id++ {
+		ids = append(ids, id)
+	}
+	d.retired.Scan(func(id kv.SubRangeID, r Retired) bool {
+		if len(r.Pending) == 0 && len(ids) < len(parts) {
+			ids = append(ids, id)
+		}
+		return len(ids) < len(parts)
+	})
+	if len(ids) < len(parts) {
+		return nil, fmt.Errorf("keyspace %q: %w: it needs %d sub-range ids; %d of %d are free",
+			name, ErrCapacity, len(parts), len(ids), limit-1)
+	}
+	return ids, nil
+}
+
+// freeKeyspaceID searches from the last one given, so that ids are used again as late as possible.
+func (d *Directory) freeKeyspaceID() (kv.KeyspaceID, error) {
+	id := d.meta.NextKeyspace
+	for range math.MaxUint16 {
+		if _, taken := d.keyspaces.Get(id); !taken {
+			return id, nil
+		}
+		id = nextKeyspace(id)
+	}
+	return 0, fmt.Errorf("%w: all %d keyspace ids are in use", ErrCapacity, math.MaxUint16)
+}
+
+// nextKeyspace skips the system keyspace.
+func nextKeyspace(id kv.KeyspaceID) kv.KeyspaceID {
+	if id == math.MaxUint16 {
+		return 1
+	}
+	return id + 1
+}
+
+// DropKeyspace begins to drop a keyspace. It is gone from clients at once and from the nodes later.
+func (d *Directory) DropKeyspace(name string) (Effects, error) {
+	k, ok := d.KeyspaceNamed(name)
+	switch {
+	case !ok:
+		return Effects{}, fmt.Errorf("keyspace %q: %w", name, ErrNotFound)
+	case k.ID == kv.SystemKeyspace:
+		return Effects{}, fmt.Errorf("keyspace %q: %w: the cluster needs it", name, ErrInvalid)
+	case k.Phase == PhaseDropping:
+		return Effects{}, nil
+	}
+	var e Effects
+	k.Phase = PhaseDropping
+	d.putKeyspace(&e, k)
+	d.publishDue(&e)
+	return e, nil
+}
+
+// Published confirms a Publication. It ignores one that a later command has overtaken.
+func (d *Directory) Published(p Publication) Effects {
+	var e Effects
+	k, ok := d.keyspaces.Get(p.Descriptor.ID)
+	busy, handedOut := d.publish[p.Descriptor.ID]
+	if !ok || !handedOut || busy.deletion != p.Delete {
+		return e
+	}
+	delete(d.publish, k.ID)
+	switch {
+	case p.Delete:
+		d.retire(&e, k)
+	case k.Phase == PhaseCreating:
+		k.Phase = PhaseReady
+		d.putKeyspace(&e, k)
+	}
+	d.publishDue(&e) // a drop may have come in between
+	return e
+}
+
+// retire takes the sub-ranges of a keyspace that no client can find out of the switches. Their
+// members are told when that has happened.
+func (d *Directory) retire(e *Effects, k Keyspace) {
+	d.revision++
+	for _, s := range d.SubRangesOf(k.ID) {
+		d.deleteSubRange(e, s)
+		d.putRetired(e, Retired{ID: s.ID, Epoch: s.Epoch, Pending: slices.Clone(s.Chain)})
+		d.retiredAt[s.ID] = d.revision
+	}
+	d.deleteKeyspace(e, k)
+}
+
+// publishDue hands out every publication that has become due.
+func (d *Directory) publishDue(e *Effects) {
+	d.keyspaces.Scan(func(id kv.KeyspaceID, k Keyspace) bool {
+		_, busy := d.publish[id]
+		deletion := k.Phase == PhaseDropping
+		if busy || k.Phase == PhaseReady || !deletion && !d.inAllSwitches(id) {
+			return true
+		}
+		d.publish[id] = pending{deletion: deletion}
+		e.Publications = append(e.Publications, Publication{Descriptor: k.Descriptor, Delete: deletion})
+		return true
+	})
+}
+
+// inAllSwitches reports whether requests for the whole keyspace can reach their nodes.
+func (d *Directory) inAllSwitches(id kv.KeyspaceID) bool {
+	for _, s := range d.SubRangesOf(id) {
+		if !s.Created {
+			return false
+		}
+	}
+	return d.syncedRevision() >= d.revision
+}
