@@ -46,6 +46,23 @@ func inNamespace(t testing.TB) {
 			t.Skipf("ip %s: %v: %s", command, err, out)
 		}
 	}
+	awaitRunning(t, "host0")
+	awaitRunning(t, "switch0")
+}
+
+// awaitRunning waits until the kernel sends on the interface: for some time after "up" it drops.
+func awaitRunning(t testing.TB, name string) {
+	t.Helper()
+	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		iface, err := net.InterfaceByName(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if iface.Flags&net.FlagRunning != 0 {
+			return
+		}
+	}
+	t.Fatalf("interface %s does not come up", name)
 }
 
 func openPacket(t testing.TB, name string) *Packet {
@@ -55,6 +72,9 @@ func openPacket(t testing.TB, name string) *Packet {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { p.Close() })
+	if err := p.file.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
 	return p
 }
 
