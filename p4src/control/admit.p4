@@ -1,0 +1,20 @@
+// Admission. The switch is an IPv4 router: what is not IPv4, or not sound, is dropped and counted.
+// A header with options is refused because renewing its checksum would need a header of variable
+// length; hosts of a data centre send none.
+
+#ifndef TKV_ADMIT_P4
+#define TKV_ADMIT_P4
+
+control admit(in headers_t hdr, inout metadata_t meta) {
+    apply {
+        if (!hdr.ipv4.isValid() || hdr.ipv4.version != 4 || hdr.ipv4.ihl < 5) {
+            drop_because(meta, drop_reason_t.NOT_IPV4);
+        } else if (hdr.ipv4.ihl > 5) {
+            drop_because(meta, drop_reason_t.IPV4_OPTIONS);
+        } else if (meta.checksum_error == 1) {
+            drop_because(meta, drop_reason_t.IPV4_CHECKSUM);
+        }
+    }
+}
+
+#endif

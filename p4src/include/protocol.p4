@@ -1,0 +1,35 @@
+// Protocol: the constants of docs/PROTOCOL.md that the switch must know.
+
+#ifndef TKV_PROTOCOL_P4
+#define TKV_PROTOCOL_P4
+
+const bit<16> ETHERTYPE_IPV4 = 0x0800;
+const bit<8>  IP_PROTO_UDP   = 17;
+const bit<8>  TTL_INITIAL    = 64;   // of packets that the switch originates (RFC 1700)
+
+const bit<16> ETHERNET_BYTES = 14;
+const bit<16> IPV4_BYTES     = 20;
+const bit<16> UDP_BYTES      = 8;
+const bit<16> TKV_BYTES      = 168;  // tkv_fixed_t and tkv_route_t
+
+const udp_port_t TKV_PORT    = 0x544B;   // "TK"
+const bit<16>    TKV_MAGIC   = 0x544B;
+const bit<8>     TKV_VERSION = 1;
+
+// Operations: the high nibble is the class, and a switch tells only SCAN from its class.
+const bit<4> CLASS_READ  = 0x0;   // served by the tail
+const bit<4> CLASS_WRITE = 0x1;   // ordered by the head
+const bit<8> OP_SCAN     = 0x02;
+
+const bit<16> FLAG_REPLY       = 0x0001;
+const bit<16> FLAG_FROM_SWITCH = 0x0002;
+
+// Statuses with which a switch answers.
+enum bit<8> status_t {
+    OK          = 0,
+    TRY_AGAIN   = 4,   // the sub-range is blocked or not installed yet
+    NO_KEYSPACE = 5,   // no sub-range for this keyspace and index key
+    BAD_REQUEST = 6    // the request contradicts itself
+}
+
+#endif
