@@ -12,6 +12,7 @@
 package bbolt
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -34,7 +35,7 @@ type Engine struct {
 
 	syncing sync.Mutex // held by Sync, so that there is one frozen overlay at most
 
-	mu     sync.Mutex // guards what follows; never held during a transaction
+	mu     sync.Mutex // guards what follows; taken before, never within, a transaction
 	active *overlay   // changed by Apply only
 	frozen *overlay   // being written; nil if there is none
 	failed error      // of the first transaction that was not committed
@@ -51,7 +52,7 @@ func Open(path string) (*Engine, error) {
 		FreelistType:   bbolt.FreelistMapType,
 	})
 	if err != nil {
-		if err == bolterrors.ErrTimeout {
+		if errors.Is(err, bolterrors.ErrTimeout) {
 			err = fmt.Errorf("in use by another process: %w", err)
 		}
 		return nil, fmt.Errorf("bbolt engine in %s: %w", path, err)
@@ -81,10 +82,12 @@ func (e *Engine) Get(key, dst []byte) (value []byte, ok bool, err error) {
 	if err != nil {
 		return dst, false, err
 	}
-	for _, o := range []*overlay{active, frozen} {
-		if u, known := o.get(key); known {
-			return append(dst, u.value...), !u.deleted, nil
-		}
+	u, known := active.get(key)
+	if !known {
+		u, known = frozen.get(key)
+	}
+	if known {
+		return append(dst, u.value...), !u.deleted, nil
 	}
 	err = e.db.View(func(tx *bbolt.Tx) error {
 		if v := tx.Bucket(bucketName).Get(key); v != nil {
@@ -101,12 +104,16 @@ func (e *Engine) Scan(start, end []byte, yield func(key, value []byte) bool) err
 	if err != nil {
 		return err
 	}
-	err = e.db.View(func(tx *bbolt.Tx) error {
-		sources := []source{active.from(start), fileFrom(tx.Bucket(bucketName).Cursor(), start)}
-		if frozen != nil {
-			sources = []source{sources[0], frozen.from(start), sources[1]}
-		}
-		merge(sources, end, yield)
+	return e.scan(active, frozen, start, end, yield)
+}
+
+func (e *Engine) scan(
+	active, frozen *overlay, start, end []byte, yield func(key, value []byte) bool,
+) error {
+	err := e.db.View(func(tx *bbolt.Tx) error {
+		merge([]source{
+			active.from(start), frozen.from(start), fileFrom(tx.Bucket(bucketName), start),
+		}, end, yield)
 		return nil
 	})
 	return e.wrap("scan", err)
@@ -114,14 +121,84 @@ func (e *Engine) Scan(start, end []byte, yield func(key, value []byte) bool) err
 
 // Apply implements serverlib.Engine.
 func (e *Engine) Apply(b *serverlib.Batch) error {
-	active, _, err := e.overlays()
-	if err != nil {
-		return err
-	}
+	// Held for the whole batch, so that Sync does not freeze a part of it.
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	_ = active
+	if e.failed != nil {
+		return e.failed
+	}
+	for i := range b.Len() {
+		switch op := b.Op(i); op.Kind {
+		case serverlib.OpPut:
+			e.active.put(op.Key, op.Value)
+		case serverlib.OpDelete:
+			e.active.delete(op.Key)
+		case serverlib.OpDeleteRange:
+			if err := e.deleteRange(op.Key, op.Value); err != nil {
+				return err
+			}
+		}
+	}
 	return nil
+}
+
+// deleteRange marks the records from start up to end as deleted, one by one. The caller holds mu.
+func (e *Engine) deleteRange(start, end []byte) error {
+	var doomed [][]byte
+	err := e.scan(e.active, e.frozen, start, end, func(key, _ []byte) bool {
+		doomed = append(doomed, append([]byte(nil), key...))
+		return true
+	})
+	if err != nil {
+		e.failed = err // the batch is applied in part
+		return err
+	}
+	for _, key := range doomed {
+		e.active.delete(key)
+	}
+	return nil
+}
+
+// Sync implements serverlib.Engine.
+func (e *Engine) Sync() error {
+	e.syncing.Lock()
+	defer e.syncing.Unlock()
+	frozen, err := e.freeze()
+	if frozen == nil || err != nil {
+		return err
+	}
+	err = e.db.Update(func(tx *bbolt.Tx) error { return frozen.writeTo(tx.Bucket(bucketName)) })
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err != nil {
+		e.failed = e.wrap("sync", err)
+		return e.failed
+	}
+	e.frozen = nil
+	return nil
+}
+
+// freeze starts a new active overlay and returns the former, nil if there is nothing to write.
+func (e *Engine) freeze() (*overlay, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.failed != nil || e.active.empty() {
+		return nil, e.failed
+	}
+	e.frozen, e.active = e.active, newOverlay()
+	return e.frozen, nil
+}
+
+// Persistent implements serverlib.Engine.
+func (e *Engine) Persistent() bool { return true }
+
+// Close implements serverlib.Engine. A failed engine releases its file and returns its error.
+func (e *Engine) Close() error {
+	failed := e.Sync()
+	if err := e.db.Close(); failed == nil {
+		return e.wrap("close", err)
+	}
+	return failed
 }
 
 // wrap says where an error of a transaction comes from.
