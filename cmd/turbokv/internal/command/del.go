@@ -1,0 +1,39 @@
+package command
+
+import (
+	"github.com/antihax/optional"
+	"github.com/spf13/cobra"
+
+	"github.com/turbokv/turbokv/clientlib"
+)
+
+func (a *app) delCommand() *cobra.Command {
+	var flags clientFlags
+	var version uint64
+	c := &cobra.Command{
+		Use:     "del KEY",
+		GroupID: groupData,
+		Short:   "Remove a record",
+		Long: `Remove a record. The exit code is 3 if there is none, and 4 if it does not have the version
+given by --version.`,
+		Example: `  turbokv del greeting
+  turbokv del greeting --version 17`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			key, err := flags.key(args[0])
+			if err != nil {
+				return err
+			}
+			var opts clientlib.DeleteOpts
+			if cmd.Flags().Changed("version") {
+				opts.ExpectedVersion = optional.NewUint64(version)
+			}
+			return a.withClient(cmd.Context(), flags, func(client *clientlib.Client) error {
+				return client.Delete(cmd.Context(), key, &opts)
+			})
+		},
+	}
+	flags.add(c)
+	c.Flags().Uint64Var(&version, "version", 0, "remove the record only if it has this `version`")
+	return c
+}

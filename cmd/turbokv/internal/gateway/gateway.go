@@ -1,0 +1,44 @@
+// Package gateway connects a client process to the switch of a cluster on this machine, without
+// privileges: over a free slot of its gateway, which is a UDP tunnel into a switch port.
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"syscall"
+
+	"github.com/turbokv/turbokv/cmd/turbokv/internal/clusterfile"
+	"github.com/turbokv/turbokv/transport"
+)
+
+// ErrFull says that every slot is taken.
+var ErrFull = errors.New("all gateway slots are taken")
+
+// Dial takes the first free slot from number first on, cyclically. Callers that start at different
+// numbers avoid each other's late replies.
+func Dial(g clusterfile.Gateway, first int) (transport.Conn, error) {
+	for i := range g.Slots {
+		conn, err := dialSlot(g, (first+i)%g.Slots)
+		if !errors.Is(err, syscall.EADDRINUSE) {
+			return conn, err
+		}
+	}
+	return nil, fmt.Errorf("%w: %d clients are connected through %v", ErrFull, g.Slots, g.Switch)
+}
+
+func dialSlot(g clusterfile.Gateway, slot int) (transport.Conn, error) {
+	tunnel, err := transport.DialTunnel(plus(g.Client, slot), plus(g.Switch, slot))
+	if err != nil {
+		return nil, fmt.Errorf("gateway slot %d: %w", slot, err)
+	}
+	host := g.Host.Addr().As4()
+	host[3] += byte(slot)
+	addr := netip.AddrPortFrom(netip.AddrFrom4(host), g.Host.Port())
+	return transport.NewHost(tunnel, transport.HostConfig{Addr: addr})
+}
+
+// plus moves the port of a by n.
+func plus(a netip.AddrPort, n int) netip.AddrPort {
+	return netip.AddrPortFrom(a.Addr(), a.Port()+uint16(n))
+}
