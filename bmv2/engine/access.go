@@ -1,0 +1,181 @@
+package engine
+
+import "encoding/binary"
+
+// The closures that compiled programs consist of.
+type (
+	op   func(*State)
+	u64  func(*State) uint64
+	pred func(*State) bool
+	wide func(st *State, dst []uint64) // little-endian limbs
+)
+
+var be = binary.BigEndian
+
+func mask(width int) uint64 {
+	if width >= 64 {
+		return ^uint64(0)
+	}
+	return 1<<width - 1
+}
+
+// load returns a closure that reads a field of at most 64 bits.
+func load(p place) u64 {
+	if off, n, ok := p.bytes(); ok {
+		switch n {
+		case 1:
+			return func(st *State) uint64 { return uint64(st.arena[off]) }
+		case 2:
+			return func(st *State) uint64 { return uint64(be.Uint16(st.arena[off:])) }
+		case 4:
+			return func(st *State) uint64 { return uint64(be.Uint32(st.arena[off:])) }
+		case 8:
+			return func(st *State) uint64 { return be.Uint64(st.arena[off:]) }
+		}
+	}
+	off, lead := p.bit/8, p.bit%8
+	m := mask(p.width)
+	if shift := 64 - lead - p.width; shift >= 0 {
+		return func(st *State) uint64 { return be.Uint64(st.arena[off:]) >> shift & m }
+	}
+	return func(st *State) uint64 { return loadBits(st.arena, p.bit, p.width) }
+}
+
+// loadBits reads up to 64 bits at any position. There must be 9 readable bytes.
+func loadBits(b []byte, bit, width int) uint64 {
+	off, lead := bit/8, bit%8
+	v := be.Uint64(b[off:]) << lead
+	if lead+width > 64 {
+		v |= uint64(b[off+8]) >> (8 - lead)
+	}
+	return v >> (64 - width)
+}
+
+// storeBits writes the low bits of v, up to 64, at any position.
+func storeBits(b []byte, bit, width int, v uint64) {
+	off, lead := bit/8, bit%8
+	m := mask(width)
+	v &= m
+	shift := 64 - lead - width
+	if shift >= 0 {
+		old := be.Uint64(b[off:])
+		be.PutUint64(b[off:], old&^(m<<shift)|v<<shift)
+		return
+	}
+	over := -shift // bits that fall into the ninth byte
+	old := be.Uint64(b[off:])
+	be.PutUint64(b[off:], old&^(m>>over)|v>>over)
+	tail := byte(mask(over) << (8 - over))
+	b[off+8] = b[off+8]&^tail | byte(v<<(8-over))
+}
+
+// store returns a closure that writes the value of v, cut to the width, into a field of at most
+// 64 bits.
+func store(p place, v u64) op {
+	off, n, ok := p.bytes()
+	if !ok {
+		return func(st *State) { storeBits(st.arena, p.bit, p.width, v(st)) }
+	}
+	m := mask(p.width)
+	switch n {
+	case 1:
+		return func(st *State) { st.arena[off] = byte(v(st) & m) }
+	case 2:
+		return func(st *State) { be.PutUint16(st.arena[off:], uint16(v(st)&m)) }
+	case 4:
+		return func(st *State) { be.PutUint32(st.arena[off:], uint32(v(st)&m)) }
+	case 8:
+		return func(st *State) { be.PutUint64(st.arena[off:], v(st)&m) }
+	}
+	return func(st *State) { storeBits(st.arena, p.bit, p.width, v(st)) }
+}
+
+// storeConst is store for a value known at compile time.
+func storeConst(p place, v uint64) op {
+	v &= mask(p.width)
+	off, n, ok := p.bytes()
+	if !ok {
+		return func(st *State) { storeBits(st.arena, p.bit, p.width, v) }
+	}
+	switch n {
+	case 1:
+		return func(st *State) { st.arena[off] = byte(v) }
+	case 2:
+		return func(st *State) { be.PutUint16(st.arena[off:], uint16(v)) }
+	case 4:
+		return func(st *State) { be.PutUint32(st.arena[off:], uint32(v)) }
+	case 8:
+		return func(st *State) { be.PutUint64(st.arena[off:], v) }
+	}
+	return func(st *State) { storeBits(st.arena, p.bit, p.width, v) }
+}
+
+// copyBytes returns a closure that copies n bytes within the arena.
+func copyBytes(dst, src, n int) op {
+	switch n {
+	case 1:
+		return func(st *State) { st.arena[dst] = st.arena[src] }
+	case 2:
+		return func(st *State) { be.PutUint16(st.arena[dst:], be.Uint16(st.arena[src:])) }
+	case 4:
+		return func(st *State) { be.PutUint32(st.arena[dst:], be.Uint32(st.arena[src:])) }
+	case 6: // a MAC address
+		return func(st *State) {
+			hi, lo := be.Uint32(st.arena[src:]), be.Uint16(st.arena[src+4:])
+			be.PutUint32(st.arena[dst:], hi)
+			be.PutUint16(st.arena[dst+4:], lo)
+		}
+	case 8:
+		return func(st *State) { be.PutUint64(st.arena[dst:], be.Uint64(st.arena[src:])) }
+	case 16:
+		return func(st *State) {
+			hi, lo := be.Uint64(st.arena[src:]), be.Uint64(st.arena[src+8:])
+			be.PutUint64(st.arena[dst:], hi)
+			be.PutUint64(st.arena[dst+8:], lo)
+		}
+	}
+	return func(st *State) { copy(st.arena[dst:dst+n], st.arena[src:src+n]) }
+}
+
+// copyField returns a closure that copies one field to another of the same width without
+// looking at the number, or nil when their forms differ.
+func copyField(dst, src place) op {
+	d, n, ok := dst.bytes()
+	s, k, ok2 := src.bytes()
+	if dst.width != src.width || !ok || !ok2 {
+		return nil
+	}
+	if n == k {
+		return copyBytes(d, s, n)
+	}
+	if dst.width%8 != 0 {
+		return nil
+	}
+	// Boxes are right-aligned, and the bytes before the value stay zero.
+	whole := dst.width / 8
+	return copyBytes(d+n-whole, s+k-whole, whole)
+}
+
+// loadWide reads a field of any width into limbs; bits beyond the field are zero.
+func loadWide(b []byte, bit, width int, dst []uint64) {
+	end := bit + width
+	for i := range dst {
+		n := min(64, end-bit)
+		if n <= 0 {
+			dst[i] = 0
+			continue
+		}
+		dst[i] = loadBits(b, end-n, n)
+		end -= n
+	}
+}
+
+// storeWide writes the low bits of limbs into a field of any width.
+func storeWide(b []byte, bit, width int, src []uint64) {
+	end := bit + width
+	for i := 0; end > bit; i++ {
+		n := min(64, end-bit)
+		storeBits(b, end-n, n, src[i])
+		end -= n
+	}
+}

@@ -1,0 +1,172 @@
+package engine
+
+import (
+	"fmt"
+
+	"github.com/turbokv/turbokv/bmv2"
+)
+
+// action is a compiled action. Either ops runs from start to end, or, when the body has jumps,
+// steps does.
+type action struct {
+	spec    *bmv2.Action
+	ops     []op
+	steps   []step
+	words   int   // of its parameters
+	offsets []int // of each parameter, in words
+	mayExit bool
+}
+
+// step is an operation in a body with jumps: run, or go to target when cond is nil or zero.
+type step struct {
+	run    op
+	cond   u64
+	target int
+}
+
+func (a *action) run(st *State) {
+	for _, o := range a.ops {
+		o(st)
+	}
+	if a.steps != nil {
+		runSteps(a.steps, st)
+	}
+}
+
+// runSteps ends because jumps only go forward, which compiling checks.
+func runSteps(steps []step, st *State) {
+	for pc := 0; pc < len(steps); {
+		s := &steps[pc]
+		switch {
+		case s.run != nil:
+			s.run(st)
+			pc++
+		case s.cond == nil || s.cond(st) == 0:
+			pc = s.target
+		default:
+			pc++
+		}
+	}
+}
+
+func (c *compiler) compileActions() error {
+	for _, a := range c.Program.Actions {
+		compiled, err := c.action(a)
+		if err != nil {
+			return fmt.Errorf("action %q: %w", a.Name, err)
+		}
+		c.actions[a] = compiled
+	}
+	return nil
+}
+
+func (c *compiler) action(a *bmv2.Action) (*action, error) {
+	out := &action{spec: a}
+	for _, p := range a.Params {
+		out.offsets = append(out.offsets, out.words)
+		out.words += (p.Width + 63) / 64
+	}
+	c.params = out.offsets
+	defer func() { c.params = nil }()
+	steps, jumps, err := c.body(a.Body, out)
+	if err != nil {
+		return nil, err
+	}
+	if jumps {
+		out.steps = steps
+		return out, nil
+	}
+	for _, s := range steps {
+		out.ops = append(out.ops, s.run)
+	}
+	return out, nil
+}
+
+func (c *compiler) body(body []bmv2.Primitive, a *action) (steps []step, jumps bool, err error) {
+	for i := range body {
+		p := &body[i]
+		var s step
+		if p.Op == "_jump" || p.Op == "_jump_if_zero" {
+			jumps = true
+			s, err = c.jump(p, i, len(body))
+		} else {
+			a.mayExit = a.mayExit || p.Op == "exit"
+			s.run, err = c.primitive(p)
+		}
+		if err != nil {
+			return nil, false, fmt.Errorf("primitive %q: %w", p.Op, err)
+		}
+		steps = append(steps, s)
+	}
+	return steps, jumps, nil
+}
+
+// jump compiles _jump(offset) and _jump_if_zero(condition, offset).
+func (c *compiler) jump(p *bmv2.Primitive, at, size int) (s step, err error) {
+	want := 1
+	if p.Op == "_jump_if_zero" {
+		want = 2
+	}
+	if err := needArgs(p, want); err != nil {
+		return s, err
+	}
+	k, ok := p.Args[want-1].(*bmv2.ConstExpr)
+	if !ok || !k.Value.IsInt64() || k.Value.Int64() <= int64(at) || k.Value.Int64() > int64(size) {
+		return s, unsupported("jump target that is no later primitive")
+	}
+	s.target = int(k.Value.Int64())
+	if want == 2 {
+		s.cond, err = c.condition(p.Args[0])
+	}
+	return s, err
+}
+
+// condition compiles a truth value or a number to a number that is zero when false.
+func (c *compiler) condition(e bmv2.Expr) (u64, error) {
+	p, err := c.truth(e)
+	return func(st *State) uint64 { return b2u(p(st)) }, err
+}
+
+func needArgs(p *bmv2.Primitive, n int) error {
+	if len(p.Args) != n {
+		return fmt.Errorf("%d arguments: want %d", len(p.Args), n)
+	}
+	return nil
+}
+
+func (c *compiler) paramWord(index int) int { return c.params[index] }
+
+// corePrimitives are the ones that every architecture has, with their argument counts.
+var corePrimitives = map[string]struct {
+	args    int
+	compile func(*compiler, []bmv2.Expr) (op, error)
+}{
+	"assign":              {2, (*compiler).assign},
+	"assign_header":       {2, (*compiler).assignHeader},
+	"assign_header_stack": {2, (*compiler).assignStack},
+	"add_header":          {1, (*compiler).addHeader},
+	"remove_header":       {1, (*compiler).removeHeader},
+	"push":                {2, (*compiler).push},
+	"pop":                 {2, (*compiler).pop},
+	"exit":                {0, exit},
+}
+
+func (c *compiler) primitive(p *bmv2.Primitive) (op, error) {
+	if core, ok := corePrimitives[p.Op]; ok {
+		if err := needArgs(p, core.args); err != nil {
+			return nil, err
+		}
+		return core.compile(c, p.Args)
+	}
+	if c.arch != nil {
+		fn, err := c.arch.Primitive(&Compiler{c}, p)
+		if fn != nil || err != nil {
+			return fn, err
+		}
+	}
+	return nil, unsupported(fmt.Sprintf("primitive %q", p.Op), c.primitiveNames()...)
+}
+
+func exit(*compiler, []bmv2.Expr) (op, error) {
+	return func(st *State) { st.exited = true }, nil
+}

@@ -1,0 +1,284 @@
+package engine
+
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/turbokv/turbokv/bmv2"
+)
+
+// boolean compiles a truth value.
+func (c *compiler) boolean(e bmv2.Expr) (pred, error) {
+	switch e := e.(type) {
+	case *bmv2.BoolExpr:
+		v := e.Value
+		return func(*State) bool { return v }, nil
+	case *bmv2.OpExpr:
+		return c.logic(e)
+	}
+	return nil, unsupported(fmt.Sprintf("%T as a condition", e), "comparison", "d2b", "valid")
+}
+
+func (c *compiler) logic(e *bmv2.OpExpr) (pred, error) {
+	switch e.Op {
+	case bmv2.OpAnd, bmv2.OpOr:
+		return c.junction(e)
+	case bmv2.OpNot:
+		r, err := c.boolean(e.Right)
+		return func(st *State) bool { return !r(st) }, err
+	case bmv2.OpToBool:
+		return c.toBool(e.Right)
+	case bmv2.OpValid:
+		return c.validity(e.Right)
+	case bmv2.OpTernary:
+		return c.chooseBool(e)
+	case bmv2.OpEq, bmv2.OpNe:
+		return c.equality(e)
+	case bmv2.OpGt, bmv2.OpGe, bmv2.OpLt, bmv2.OpLe:
+		return c.compare(e)
+	}
+	return nil, unsupported(fmt.Sprintf("operator %q as a condition", e.Op))
+}
+
+func (c *compiler) booleans(e *bmv2.OpExpr) (l, r pred, err error) {
+	if l, err = c.boolean(e.Left); err != nil {
+		return nil, nil, err
+	}
+	r, err = c.boolean(e.Right)
+	return l, r, err
+}
+
+func (c *compiler) junction(e *bmv2.OpExpr) (pred, error) {
+	l, r, err := c.booleans(e)
+	if e.Op == bmv2.OpAnd {
+		return func(st *State) bool { return l(st) && r(st) }, err
+	}
+	return func(st *State) bool { return l(st) || r(st) }, err
+}
+
+// toBool compiles the conversion of a number, usually of a one-byte box.
+func (c *compiler) toBool(e bmv2.Expr) (pred, error) {
+	if f, ok := e.(*bmv2.FieldExpr); ok {
+		if off, n, ok := c.layout.place(f.Ref).bytes(); ok && n == 1 {
+			return func(st *State) bool { return st.arena[off] != 0 }, nil
+		}
+	}
+	if !c.boundOf(e).fits64() {
+		v, err := c.exact(e)
+		return func(st *State) bool {
+			for _, w := range v.eval(st) {
+				if w != 0 {
+					return true
+				}
+			}
+			return false
+		}, err
+	}
+	v, err := c.number(e)
+	return func(st *State) bool { return v(st) != 0 }, err
+}
+
+func (c *compiler) validity(e bmv2.Expr) (pred, error) {
+	switch e := e.(type) {
+	case *bmv2.HeaderExpr:
+		off := c.layout.headers[e.Header].valid
+		meta := e.Header.Metadata
+		return func(st *State) bool { return meta || st.arena[off] != 0 }, nil
+	case *bmv2.IndexExpr:
+		at, err := c.elementValid(e)
+		return func(st *State) bool {
+			off := at(st)
+			return off >= 0 && st.arena[off] != 0
+		}, err
+	}
+	return nil, unsupported(fmt.Sprintf("validity of %T", e), "header", "stack element")
+}
+
+// elementValid compiles the offset of the validity byte of stack[index], or -1.
+func (c *compiler) elementValid(e *bmv2.IndexExpr) (func(*State) int, error) {
+	s := c.layout.stacks[e.Stack]
+	index, err := c.amount(e.Index)
+	return func(st *State) int {
+		i := index(st)
+		if i >= uint64(s.count) {
+			return -1
+		}
+		return s.first.valid + int(i)
+	}, err
+}
+
+func (c *compiler) chooseBool(e *bmv2.OpExpr) (pred, error) {
+	cond, err := c.boolean(e.Cond)
+	if err != nil {
+		return nil, err
+	}
+	l, r, err := c.booleans(e)
+	return func(st *State) bool {
+		if cond(st) {
+			return l(st)
+		}
+		return r(st)
+	}, err
+}
+
+// equality compiles == and != on numbers, truth values and headers.
+func (c *compiler) equality(e *bmv2.OpExpr) (pred, error) {
+	eq, err := c.equal(e)
+	if err != nil || e.Op == bmv2.OpEq {
+		return eq, err
+	}
+	return func(st *State) bool { return !eq(st) }, nil
+}
+
+func (c *compiler) equal(e *bmv2.OpExpr) (pred, error) {
+	if isBool(e.Left) && isBool(e.Right) {
+		l, r, err := c.booleans(e)
+		return func(st *State) bool { return l(st) == r(st) }, err
+	}
+	lh, ok := e.Left.(*bmv2.HeaderExpr)
+	rh, ok2 := e.Right.(*bmv2.HeaderExpr)
+	if ok && ok2 {
+		return c.equalHeaders(lh.Header, rh.Header)
+	}
+	return c.compareNumbers(bmv2.OpEq, e.Left, e.Right)
+}
+
+// equalHeaders is true when both are invalid, or both valid with the same content.
+func (c *compiler) equalHeaders(l, r *bmv2.Header) (pred, error) {
+	if l.Type != r.Type {
+		return nil, fmt.Errorf("comparison of headers %q and %q of different types", l.Name, r.Name)
+	}
+	a, b := c.layout.headers[l], c.layout.headers[r]
+	return func(st *State) bool {
+		if st.arena[a.valid] == 0 || st.arena[b.valid] == 0 {
+			return st.arena[a.valid] == st.arena[b.valid]
+		}
+		return bytes.Equal(st.arena[a.base:a.base+a.size], st.arena[b.base:b.base+b.size])
+	}, nil
+}
+
+func (c *compiler) compare(e *bmv2.OpExpr) (pred, error) {
+	switch e.Op {
+	case bmv2.OpGt: // l > r is r < l
+		return c.compareNumbers(bmv2.OpLt, e.Right, e.Left)
+	case bmv2.OpLe: // l <= r is not r < l
+		lt, err := c.compareNumbers(bmv2.OpLt, e.Right, e.Left)
+		return func(st *State) bool { return !lt(st) }, err
+	case bmv2.OpGe:
+		lt, err := c.compareNumbers(bmv2.OpLt, e.Left, e.Right)
+		return func(st *State) bool { return !lt(st) }, err
+	}
+	return c.compareNumbers(bmv2.OpLt, e.Left, e.Right)
+}
+
+// compareNumbers compiles l == r or l < r. It picks the cheapest form that is exact.
+func (c *compiler) compareNumbers(o bmv2.Op, l, r bmv2.Expr) (pred, error) {
+	bl, br := c.boundOf(l), c.boundOf(r)
+	if !bl.fits64() || !br.fits64() {
+		if p := c.compareFields(o, l, r); p != nil {
+			return p, nil
+		}
+		return c.compareWide(o, l, r)
+	}
+	if bl.signed || br.signed {
+		if bl.bits > 63 || br.bits > 63 { // uint64 against int64
+			return c.compareWide(o, l, r)
+		}
+		return c.compareSigned(o, l, r)
+	}
+	return c.compareUnsigned(o, l, r)
+}
+
+func (c *compiler) compareUnsigned(o bmv2.Op, l, r bmv2.Expr) (pred, error) {
+	a, err := c.number(l)
+	if err != nil {
+		return nil, err
+	}
+	if k, ok := r.(*bmv2.ConstExpr); ok && o == bmv2.OpEq {
+		v := lowWord(k.Value)
+		return c.equalConst(l, a, v), nil
+	}
+	b, err := c.number(r)
+	if o == bmv2.OpEq {
+		return func(st *State) bool { return a(st) == b(st) }, err
+	}
+	return func(st *State) bool { return a(st) < b(st) }, err
+}
+
+// equalConst saves a call for the most frequent condition: a field against a constant.
+func (c *compiler) equalConst(e bmv2.Expr, a u64, v uint64) pred {
+	if f, ok := e.(*bmv2.FieldExpr); ok {
+		if off, n, ok := c.layout.place(f.Ref).bytes(); ok {
+			switch n {
+			case 1:
+				return func(st *State) bool { return uint64(st.arena[off]) == v }
+			case 2:
+				return func(st *State) bool { return uint64(be.Uint16(st.arena[off:])) == v }
+			case 4:
+				return func(st *State) bool { return uint64(be.Uint32(st.arena[off:])) == v }
+			}
+		}
+	}
+	return func(st *State) bool { return a(st) == v }
+}
+
+func (c *compiler) compareSigned(o bmv2.Op, l, r bmv2.Expr) (pred, error) {
+	a, err := c.number(l)
+	if err != nil {
+		return nil, err
+	}
+	b, err := c.number(r)
+	if o == bmv2.OpEq {
+		return func(st *State) bool { return a(st) == b(st) }, err
+	}
+	return func(st *State) bool { return int64(a(st)) < int64(b(st)) }, err
+}
+
+// compareFields compares two unsigned fields of whole bytes in place: big-endian numbers of the
+// same length order as byte strings.
+func (c *compiler) compareFields(o bmv2.Op, l, r bmv2.Expr) pred {
+	a, n, ok := c.fieldBytes(l)
+	b, k, ok2 := c.fieldBytes(r)
+	if !ok || !ok2 || n != k {
+		return nil
+	}
+	switch {
+	case n == 16 && o == bmv2.OpEq:
+		return func(st *State) bool {
+			return be.Uint64(st.arena[a:]) == be.Uint64(st.arena[b:]) &&
+				be.Uint64(st.arena[a+8:]) == be.Uint64(st.arena[b+8:])
+		}
+	case n == 16:
+		return func(st *State) bool {
+			x, y := be.Uint64(st.arena[a:]), be.Uint64(st.arena[b:])
+			if x != y {
+				return x < y
+			}
+			return be.Uint64(st.arena[a+8:]) < be.Uint64(st.arena[b+8:])
+		}
+	case o == bmv2.OpEq:
+		return func(st *State) bool { return bytes.Equal(st.arena[a:a+n], st.arena[b:b+n]) }
+	}
+	return func(st *State) bool { return bytes.Compare(st.arena[a:a+n], st.arena[b:b+n]) < 0 }
+}
+
+func (c *compiler) fieldBytes(e bmv2.Expr) (off, n int, ok bool) {
+	f, ok := e.(*bmv2.FieldExpr)
+	if !ok || f.Ref.Signed() {
+		return 0, 0, false
+	}
+	return c.layout.place(f.Ref).bytes()
+}
+
+func (c *compiler) compareWide(o bmv2.Op, l, r bmv2.Expr) (pred, error) {
+	n := max(c.boundOf(l).limbs(), c.boundOf(r).limbs())
+	a, err := c.exactIn(l, n)
+	if err != nil {
+		return nil, err
+	}
+	b, err := c.exactIn(r, n)
+	if o == bmv2.OpEq {
+		return func(st *State) bool { return compareLimbs(a.eval(st), b.eval(st)) == 0 }, err
+	}
+	return func(st *State) bool { return compareLimbs(a.eval(st), b.eval(st)) < 0 }, err
+}

@@ -1,0 +1,67 @@
+package engine
+
+import (
+	"fmt"
+
+	"github.com/turbokv/turbokv/bmv2"
+)
+
+// Deparser is a compiled deparser.
+type Deparser struct {
+	update []op // checksums
+	ops    []op
+	order  []emit
+}
+
+type emit struct{ valid, base, end int }
+
+// Run updates checksums and appends the valid headers, in order, and the payload to dst.
+func (d *Deparser) Run(st *State, dst []byte) []byte {
+	for _, o := range d.update {
+		o(st)
+	}
+	for _, o := range d.ops {
+		o(st)
+	}
+	for i := range d.order {
+		if e := &d.order[i]; st.arena[e.valid] != 0 {
+			dst = append(dst, st.arena[e.base:e.end]...)
+		}
+	}
+	return append(dst, st.packet[st.pos:]...)
+}
+
+func (c *compiler) compileDeparsers() error {
+	for _, d := range c.Program.Deparsers {
+		out := &Deparser{}
+		for _, h := range d.Order {
+			p := c.layout.headers[h]
+			out.order = append(out.order, emit{p.valid, p.base, p.base + p.size})
+		}
+		var err error
+		if out.update, err = c.updates(); err != nil {
+			return fmt.Errorf("deparser %q: %w", d.Name, err)
+		}
+		if out.ops, err = c.deparserOps(d.Ops); err != nil {
+			return fmt.Errorf("deparser %q: %w", d.Name, err)
+		}
+		c.deparsers[d.Name] = out
+	}
+	return nil
+}
+
+func (c *compiler) deparserOps(body []bmv2.Primitive) ([]op, error) {
+	var ops []op
+	for i := range body {
+		p := &body[i]
+		if p.Op == "set" {
+			p = &bmv2.Primitive{Op: "assign", Args: p.Args}
+		}
+		o, err := c.primitive(p)
+		if err != nil {
+			return nil, fmt.Errorf("primitive %q: %w", p.Op, err)
+		}
+		ops = append(ops, o)
+	}
+	return ops, nil
+}

@@ -1,0 +1,160 @@
+package engine
+
+import (
+	"fmt"
+
+	"github.com/turbokv/turbokv/bmv2"
+)
+
+// Match is the condition on one key field. Byte strings have exactly the bytes of the field.
+// Which members count depends on the kind of the field: exact: Value; lpm: Value, PrefixLen;
+// ternary: Value, Mask; range: Value (low), High. In ternary and range tables an lpm field also
+// uses Value and PrefixLen.
+type Match struct {
+	Value, Mask, High []byte
+	PrefixLen         int
+}
+
+// Entry is an immutable table entry, or the default entry of a table.
+type Entry struct {
+	act  *action
+	args []uint64
+	next int32    // control node after the entry's action
+	hits *Counter // direct counter, or nil
+
+	key      []byte // empty for packed keys
+	word     uint64 // packed key or hash of key
+	prefix   int    // bits, lpm tables
+	values   []uint64
+	masks    []uint64
+	ranges   []byteRange
+	priority int32
+}
+
+// byteRange bounds the key bytes from off on.
+type byteRange struct {
+	off    int
+	lo, hi []byte
+}
+
+// Hits returns the direct counter of the entry, nil if the table has none.
+func (e *Entry) Hits() *Counter { return e.hits }
+
+// EntrySpec describes an entry to [Machine.NewEntry].
+type EntrySpec struct {
+	Match    []Match
+	Priority int32 // ternary and range tables: the largest wins
+	Action   *bmv2.Action
+	Params   [][]byte // big-endian, of any length; cut to the widths
+	Hits     *Counter // kept when an entry is modified; nil: no direct counter
+}
+
+// NewEntry compiles an entry for a table.
+func (m *Machine) NewEntry(t *bmv2.Table, s EntrySpec) (*Entry, error) {
+	spec := m.spec(t)
+	if len(s.Match) != len(t.Key) {
+		return nil, fmt.Errorf("%d match fields: table %q has %d", len(s.Match), t.Name, len(t.Key))
+	}
+	e, err := m.newAction(spec, s, true)
+	if err != nil {
+		return nil, err
+	}
+	spec.setKey(e, s)
+	return e, nil
+}
+
+// NewDefault compiles what a table does on a miss.
+func (m *Machine) NewDefault(t *bmv2.Table, a *bmv2.Action, params [][]byte) (*Entry, error) {
+	return m.newAction(m.spec(t), EntrySpec{Action: a, Params: params}, false)
+}
+
+func (m *Machine) spec(t *bmv2.Table) *tableSpec { return m.byName[t.Name] }
+
+func (m *Machine) newAction(spec *tableSpec, s EntrySpec, hit bool) (*Entry, error) {
+	a := m.actions[s.Action]
+	if a == nil || len(s.Params) != len(s.Action.Params) {
+		return nil, fmt.Errorf("table %q: unknown action or wrong number of parameters",
+			spec.t.Name)
+	}
+	e := &Entry{act: a, args: make([]uint64, a.words), hits: s.Hits, priority: s.Priority}
+	for i, p := range s.Action.Params {
+		n := (p.Width + 63) / 64
+		words := wordsOf(s.Params[i], n)
+		words[n-1] &= mask(p.Width - 64*(n-1))
+		copy(e.args[a.offsets[i]:], words)
+	}
+	e.next = spec.next(s.Action, hit)
+	return e, nil
+}
+
+// setKey fills in the form of the match that the table's index uses.
+func (s *tableSpec) setKey(e *Entry, in EntrySpec) {
+	if s.form == formPacked {
+		for i, p := range s.parts {
+			e.word = e.word<<p.width | wordsOf(in.Match[i].Value, 1)[0]&mask(p.width)
+		}
+		e.word &= s.packMask
+		return
+	}
+	key := make([]byte, s.keyBytes)
+	for i, p := range s.parts {
+		copy(key[p.off:p.off+p.size], in.Match[i].Value)
+	}
+	for i, m := range s.static {
+		key[i] &= m
+	}
+	e.key = key
+	switch s.form {
+	case formBytes:
+		e.word = hashKey(key)
+	case formLPM:
+		last := s.parts[s.lpm]
+		e.prefix = 8*last.off + 8*last.size - last.width + in.Match[s.lpm].PrefixLen
+	case formTernary:
+		s.setTernary(e, key, in)
+	}
+}
+
+func (s *tableSpec) setTernary(e *Entry, key []byte, in EntrySpec) {
+	masks := make([]byte, s.keyBytes)
+	for i, p := range s.parts {
+		m, dst := in.Match[i], masks[p.off:p.off+p.size]
+		switch p.kind {
+		case bmv2.MatchExact:
+			fill(dst, p.width)
+		case bmv2.MatchLPM:
+			prefixMask(dst, p.width, m.PrefixLen)
+		case bmv2.MatchTernary:
+			copy(dst, m.Mask)
+		case bmv2.MatchRange:
+			e.ranges = append(e.ranges, byteRange{off: p.off, lo: m.Value, hi: m.High})
+		}
+	}
+	for i, m := range s.static {
+		masks[i] &= m
+	}
+	e.masks, e.values = bigEndianWords(masks), bigEndianWords(key)
+	for i, m := range e.masks {
+		e.values[i] &= m
+	}
+}
+
+// fill sets the low width bits.
+func fill(dst []byte, width int) { prefixMask(dst, width, width) }
+
+// prefixMask sets the first n of the low width bits.
+func prefixMask(dst []byte, width, n int) {
+	lead := 8*len(dst) - width
+	for i := lead; i < lead+n; i++ {
+		dst[i/8] |= 0x80 >> (i % 8)
+	}
+}
+
+// bigEndianWords splits a byte string into words as [tableSpec.keyWords] reads keys.
+func bigEndianWords(b []byte) []uint64 {
+	out := make([]uint64, (len(b)+7)/8)
+	for i, v := range b {
+		out[i/8] |= uint64(v) << (56 - 8*(i%8))
+	}
+	return out
+}

@@ -1,0 +1,78 @@
+package engine
+
+// Registers is the number of words that an architecture can keep per packet.
+const Registers = 8
+
+// State is what one packet carries through parsers and controls. It belongs to one goroutine and
+// is reused for the next packet after [State.Reset].
+type State struct {
+	arena   []byte
+	scratch []uint64 // temporaries of wide expressions
+	keyBuf  []byte   // the key of the table being applied
+	args    []uint64 // parameters of the action being run
+	sum     []byte   // input of the checksum or hash being computed
+	exited  bool
+	fail    parserError
+
+	packet []byte // what the parser reads
+	pos    int    // bytes parsed
+
+	// Tables is the snapshot that the packet uses, indexed as Machine.Tables.
+	Tables []*Table
+	// Length is the packet's length in bytes as add_header and remove_header change it.
+	Length int
+	// ParserError is the program's number of the error that stopped the parser.
+	ParserError uint32
+	// ParserFailed tells whether an error stopped the parser.
+	ParserFailed bool
+	// ChecksumError tells whether a checksum did not verify.
+	ChecksumError bool
+	// Regs belongs to the architecture.
+	Regs [Registers]uint64
+	// Owner lets primitives of the architecture reach their surroundings.
+	Owner any
+}
+
+// NewState returns a state for packets of this program.
+func (m *Machine) NewState() *State {
+	return &State{
+		arena:   make([]byte, m.layout.size),
+		scratch: make([]uint64, m.scratchWords),
+		keyBuf:  make([]byte, m.keyBytes),
+		sum:     make([]byte, 0, 256),
+	}
+}
+
+// Reset prepares the state for a packet: no header is valid, everything is zero.
+func (st *State) Reset(packet []byte) {
+	clear(st.arena)
+	st.packet, st.pos, st.Length = packet, 0, len(packet)
+	st.exited, st.fail = false, 0
+	st.ParserError, st.ParserFailed, st.ChecksumError = 0, false, false
+	clear(st.Regs[:])
+}
+
+// ResetMetadata zeroes all metadata.
+func (m *Machine) ResetMetadata(st *State) {
+	clear(st.arena[m.layout.metaStart:m.layout.metaEnd])
+}
+
+// CopyFrom makes st an independent copy of o. The packet bytes are shared.
+func (st *State) CopyFrom(o *State) {
+	copy(st.arena, o.arena)
+	st.packet, st.pos, st.Length = o.packet, o.pos, o.Length
+	st.exited, st.fail = o.exited, o.fail
+	st.ParserError, st.ParserFailed = o.ParserError, o.ParserFailed
+	st.ChecksumError = o.ChecksumError
+	st.Regs, st.Tables, st.Owner = o.Regs, o.Tables, o.Owner
+}
+
+// SetPacket points the state at other bytes with the same content, so that a copy can outlive
+// the buffer it was parsed from.
+func (st *State) SetPacket(packet []byte) { st.packet = packet }
+
+// Packet returns the bytes that the parser reads.
+func (st *State) Packet() []byte { return st.packet }
+
+// Payload returns what follows the parsed bytes.
+func (st *State) Payload() []byte { return st.packet[st.pos:] }
