@@ -99,7 +99,7 @@ func (c *Client) incrementRequest(key []byte, delta int64) session.Request {
 }
 
 // check says why a request on one record must not be sent, or returns nil.
-func check(r session.Request) error {
+func check(r *session.Request) error {
 	switch {
 	case r.Op == 0:
 		return fmt.Errorf("%w: delete on condition of version 0, which no record has", ErrBadRequest)

@@ -82,6 +82,8 @@ type Completion struct {
 	Status wire.Status
 	// Version of the record after the operation, or the one that it has instead of the expected.
 	Version kv.Version
+	// Key of the request, of a SCAN the first key wanted. It is valid until the next Submit.
+	Key []byte
 	// Value is the payload of the answer. It points into the delivered packet.
 	Value []byte
 	// Page is what a SCAN found. It is valid until the Session's next method call.
