@@ -27,8 +27,8 @@ control validate(in headers_t hdr, inout metadata_t meta) {
         } else if (ip_bytes != (bit<32>)IPV4_BYTES + udp_bytes ||
                    udp_bytes != (bit<32>)(UDP_BYTES + TKV_BYTES) + payload_bytes) {
             drop_because(meta, drop_reason_t.BAD_LENGTH);
-        } else if (hdr.tkv_fixed.fragment_index >= hdr.tkv_fixed.fragment_count) {
-            drop_because(meta, drop_reason_t.BAD_FRAGMENT);   // a count of 0 included
+        } else if (hdr.tkv_fixed.fragment_index != 0 || hdr.tkv_fixed.fragment_count != 1) {
+            drop_because(meta, drop_reason_t.BAD_FRAGMENT);
         }
     }
 }

@@ -56,7 +56,7 @@ enum bit<8> drop_reason_t {
     BAD_OP        = 9,    // a class that is not for clients
     NOT_A_REQUEST = 10,   // a reply sent to the service address
     BAD_LENGTH    = 11,   // IPv4, UDP and payload length contradict each other
-    BAD_FRAGMENT  = 12    // no fragments, or an index beyond their count
+    BAD_FRAGMENT  = 12    // not fragment 0 of 1: there are no fragment trains yet
 }
 
 #endif
