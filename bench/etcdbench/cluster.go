@@ -143,13 +143,3 @@ func (c *Cluster) Close() error {
 	}
 	return errors.Join(errs...)
 }
-
-// Leader returns the endpoint of the leader of an embedded cluster.
-func (c *Cluster) Leader() []string {
-	for _, e := range c.embedded {
-		if e.Server.Leader() == e.Server.MemberID() {
-			return []string{e.Config().ListenClientUrls[0].String()}
-		}
-	}
-	return c.Endpoints
-}

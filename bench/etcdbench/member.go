@@ -96,4 +96,3 @@ func RunChild() (bool, error) {
 		return true, nil
 	}
 }
-
