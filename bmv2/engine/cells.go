@@ -2,7 +2,6 @@ package engine
 
 import (
 	"fmt"
-	"sync"
 	"sync/atomic"
 )
 
@@ -44,11 +43,10 @@ func (a *CounterArray) Cell(i uint64) *Counter {
 	return &a.cells[i]
 }
 
-// RegisterArray is an array of numbers of one width. Single words are atomic; cells wider than
-// 64 bits are consistent because the switch that owns the array runs one packet at a time, and
-// control-plane access takes the lock that Lock offers.
+// RegisterArray is an array of numbers of one width. Single words are atomic; for cells wider
+// than 64 bits, and for programs that read, compute and write, the owner runs one packet at a
+// time.
 type RegisterArray struct {
-	sync.Mutex
 	size, width, words int
 	cells              []atomic.Uint64
 }

@@ -120,3 +120,6 @@ func (c *compiler) primitiveNames() []string {
 	slices.Sort(names)
 	return names
 }
+
+// Machine returns the machine under construction: its fields can be used already.
+func (c *Compiler) Machine() *Machine { return c.c.Machine }

@@ -1,0 +1,216 @@
+package v1model
+
+import (
+	"sync/atomic"
+
+	"github.com/turbokv/turbokv/bmv2/engine"
+)
+
+// Worker processes packets. It is not safe for concurrent use; make one per goroutine.
+type Worker struct {
+	sw    *Switch
+	rt    *runtime
+	snap  *snapshot
+	stats workerStats
+
+	main   *engine.State
+	out    func(port uint16, frame []byte)
+	buf    []byte // deparsed frame
+	free   []*job // reusable copies
+	queue  []*job // copies that wait for a control, from head on
+	head   int
+	passes int      // copies made for the current frame
+	sample []byte   // values of a digest
+	values [][]byte // the same, cut into fields
+}
+
+// job is a copy of a packet that goes through a control later.
+type job struct {
+	st   *engine.State
+	buf  []byte // the bytes that st refers to, where it needs its own
+	toIn bool   // ingress, else egress
+	port uint16 // egress port
+	rid  uint16 // egress instance
+}
+
+// Stats counts what happened to packets since the switch was made.
+type Stats struct {
+	Received     uint64 // frames given to Process
+	Sent         uint64 // frames given to out
+	Dropped      uint64 // by the program: mark_to_drop, or an unknown multicast group
+	Resubmitted  uint64
+	Recirculated uint64
+	Cloned       uint64
+	Replicated   uint64 // multicast copies
+	TooManyLoops uint64 // dropped because Config.MaxPasses was reached
+	ParserErrors uint64 // the packet went on with parser_error set
+	Failed       uint64 // dropped because of an assert or assume
+}
+
+type workerStats struct {
+	received, sent, dropped, resubmitted, recirculated, cloned, replicated, tooManyLoops,
+	parserErrors, failed atomic.Uint64
+}
+
+func (s *Stats) add(w *workerStats) {
+	s.Received += w.received.Load()
+	s.Sent += w.sent.Load()
+	s.Dropped += w.dropped.Load()
+	s.Resubmitted += w.resubmitted.Load()
+	s.Recirculated += w.recirculated.Load()
+	s.Cloned += w.cloned.Load()
+	s.Replicated += w.replicated.Load()
+	s.TooManyLoops += w.tooManyLoops.Load()
+	s.ParserErrors += w.parserErrors.Load()
+	s.Failed += w.failed.Load()
+}
+
+// Process handles one frame received on port and calls out for every frame that leaves the
+// switch, in order. It returns when the frame and all its copies are done. frame is only read,
+// never kept; the slice passed to out is valid only during the call.
+func (w *Worker) Process(port uint16, frame []byte, out func(port uint16, frame []byte)) {
+	w.stats.received.Add(1)
+	w.snap = w.sw.snap.Load()
+	if w.rt != w.snap.rt {
+		w.adopt(w.snap.rt)
+	}
+	if w.rt.serial != nil {
+		w.rt.serial.Lock()
+		defer w.rt.serial.Unlock()
+	}
+	w.out, w.passes = out, 0
+	st, meta := w.main, w.rt.meta
+	w.begin(st, frame, instanceNormal)
+	meta.ingressPort.Set(st, uint64(port))
+	w.ingress(st)
+	if len(w.queue) > 0 {
+		w.drain()
+	}
+	w.out = nil
+}
+
+// adopt switches to another program.
+func (w *Worker) adopt(rt *runtime) {
+	w.rt = rt
+	w.main = rt.machine.NewState()
+	w.free = nil
+}
+
+// begin makes st a packet before its parser.
+func (w *Worker) begin(st *engine.State, frame []byte, instance uint64) {
+	meta := w.rt.meta
+	st.Reset(frame)
+	st.Tables = w.snap.tables
+	meta.instanceType.Set(st, instance)
+	meta.packetLength.Set(st, uint64(len(frame)))
+	if meta.ingressTime.Present() {
+		meta.ingressTime.Set(st, w.sw.cfg.Now())
+	}
+}
+
+// drain runs the copies that wait, in the order in which they were made.
+func (w *Worker) drain() {
+	for ; w.head < len(w.queue); w.head++ {
+		j := w.queue[w.head]
+		if j.toIn {
+			w.ingress(j.st)
+		} else {
+			w.egress(j.st, j.port, j.rid)
+		}
+		w.free = append(w.free, j)
+	}
+	w.queue, w.head = w.queue[:0], 0
+}
+
+// copyOf returns a job to fill, or nil when the frame has used up its passes.
+func (w *Worker) copyOf() *job {
+	if w.passes >= w.sw.cfg.MaxPasses {
+		w.stats.tooManyLoops.Add(1)
+		return nil
+	}
+	w.passes++
+	if n := len(w.free); n > 0 {
+		j := w.free[n-1]
+		w.free = w.free[:n-1]
+		return j
+	}
+	return &job{st: w.rt.machine.NewState()}
+}
+
+// ingress parses a packet, runs the ingress control and does what it asked for. The order is
+// that of simple_switch: clone, digest, resubmit, multicast, drop, unicast.
+func (w *Worker) ingress(st *engine.State) {
+	meta := w.rt.meta
+	w.rt.parser.Run(st)
+	if st.ParserFailed {
+		w.stats.parserErrors.Add(1)
+	}
+	meta.parserError.Set(st, uint64(st.ParserError))
+	if st.ChecksumError {
+		meta.checksumError.Set(st, 1)
+	}
+	w.rt.ingress.Run(st)
+	if st.Regs[regFailed] != 0 {
+		w.stats.failed.Add(1)
+		return
+	}
+	if st.Regs[regClone] != 0 {
+		w.cloneIngress(st)
+		st.Regs[regClone] = 0
+	}
+	if st.Regs[regDigest] != 0 {
+		w.digest(st)
+	}
+	group := meta.mcastGrp.Get(st)
+	switch port := meta.egressSpec.Get(st); {
+	case st.Regs[regResubmit] != 0:
+		w.resubmit(st)
+	case group != 0:
+		meta.instanceType.Set(st, instanceReplication)
+		w.multicast(st, uint16(group))
+	case port == uint64(w.sw.cfg.DropPort):
+		w.stats.dropped.Add(1)
+	default:
+		meta.instanceType.Set(st, instanceNormal)
+		w.egress(st, uint16(port), 0)
+	}
+}
+
+// egress runs the egress control and the deparser, and sends or recirculates the packet.
+func (w *Worker) egress(st *engine.State, port, rid uint16) {
+	meta := w.rt.meta
+	meta.egressPort.Set(st, uint64(port))
+	meta.egressSpec.Set(st, 0)
+	meta.egressRid.Set(st, uint64(rid))
+	meta.packetLength.Set(st, uint64(st.Length))
+	if meta.egressTime.Present() {
+		meta.egressTime.Set(st, w.sw.cfg.Now())
+	}
+	if meta.enqueueTime.Present() {
+		meta.enqueueTime.Set(st, w.sw.cfg.Now())
+	}
+	w.rt.egress.Run(st)
+	if st.Regs[regClone] != 0 {
+		w.cloneEgress(st)
+		st.Regs[regClone] = 0
+	}
+	switch {
+	case st.Regs[regFailed] != 0:
+		w.stats.failed.Add(1)
+		return
+	case meta.egressSpec.Get(st) == uint64(w.sw.cfg.DropPort):
+		w.stats.dropped.Add(1)
+		return
+	}
+	w.buf = w.rt.deparser.Run(st, w.buf[:0])
+	frame := w.buf
+	if limit := st.Regs[regTruncate]; limit != 0 {
+		frame = frame[:min(uint64(len(frame)), limit&^requested)]
+	}
+	if st.Regs[regRecirculate] != 0 {
+		w.recirculate(st, frame)
+		return
+	}
+	w.stats.sent.Add(1)
+	w.out(port, frame)
+}
