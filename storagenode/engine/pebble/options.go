@@ -40,10 +40,9 @@ func (e *Engine) options(o Options) *pebble.Options {
 		// Between fsyncs the kernel writes back in small steps instead of one long stall.
 		WALBytesPerSync: 512 << 10,
 		Logger:          &e.fault,
-		EventListener: &pebble.EventListener{FlushEnd: func(i pebble.FlushInfo) {
-			if i.Err != nil {
-				e.fault.set(fmt.Errorf("writing a sorted table: %w", i.Err))
-			}
+		// Pebble would try again; a disk that refuses once is not one to promise durability on.
+		EventListener: &pebble.EventListener{BackgroundError: func(err error) {
+			_ = e.fault.set(fmt.Errorf("pebble background work: %w", err))
 		}},
 	}
 	for i := range opts.Levels {

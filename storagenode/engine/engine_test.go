@@ -1,0 +1,61 @@
+package engine_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/turbokv/turbokv/storagenode/engine"
+)
+
+func TestOpenRefusesTheDirectoryOfAnotherEngine(t *testing.T) {
+	dir := t.TempDir()
+	e, err := engine.Open(engine.Bbolt, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := engine.Open(engine.Pebble, dir); !errors.Is(err, engine.ErrOtherKind) {
+		t.Errorf("got %v, want %v", err, engine.ErrOtherKind)
+	}
+}
+
+func TestOpenRefusesADirectoryInUse(t *testing.T) {
+	for _, kind := range []engine.Kind{engine.Bbolt, engine.Pebble} {
+		t.Run(string(kind), func(t *testing.T) {
+			dir := t.TempDir()
+			first, err := engine.Open(kind, dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := engine.Open(kind, dir); err == nil {
+				t.Error("opened twice")
+			}
+			if err := first.Close(); err != nil {
+				t.Fatal(err)
+			}
+			again, err := engine.Open(kind, dir)
+			if err != nil {
+				t.Fatalf("after Close: %v", err)
+			}
+			if err := again.Close(); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
+func TestParseKind(t *testing.T) {
+	for _, kind := range engine.Kinds() {
+		if got, err := engine.ParseKind(string(kind)); got != kind || err != nil {
+			t.Errorf("%s: got %q, %v", kind, got, err)
+		}
+	}
+	if got, err := engine.ParseKind(""); got != engine.DefaultDurable || err != nil {
+		t.Errorf("empty name: got %q, %v", got, err)
+	}
+	if _, err := engine.ParseKind("leveldb"); !errors.Is(err, engine.ErrUnknownKind) {
+		t.Errorf("leveldb: got %v, want %v", err, engine.ErrUnknownKind)
+	}
+}
