@@ -132,9 +132,11 @@ func (c *Cluster) startProcesses(members []member) error {
 // Close stops all members and waits for them.
 func (c *Cluster) Close() error {
 	var errs []error
+	var members sync.WaitGroup
 	for _, e := range c.embedded {
-		e.Close()
+		members.Go(e.Close)
 	}
+	members.Wait()
 	for _, cmd := range c.children {
 		errs = append(errs, cmd.Process.Signal(os.Interrupt))
 	}
