@@ -132,11 +132,12 @@ func (c *Cluster) startProcesses(members []member) error {
 // Close stops all members and waits for them.
 func (c *Cluster) Close() error {
 	var errs []error
-	var members sync.WaitGroup
 	for _, e := range c.embedded {
-		members.Go(e.Close)
+		e.Server.HardStop() // or the leader looks for a successor among members that stop as well
 	}
-	members.Wait()
+	for _, e := range c.embedded {
+		e.Close()
+	}
 	for _, cmd := range c.children {
 		errs = append(errs, cmd.Process.Signal(os.Interrupt))
 	}

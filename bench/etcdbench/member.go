@@ -93,6 +93,7 @@ func RunChild() (bool, error) {
 	case err := <-e.Err():
 		return true, err
 	case <-ctx.Done():
+		e.Server.HardStop() // like Cluster.Close
 		return true, nil
 	}
 }
