@@ -1,0 +1,195 @@
+package turbokvtest
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+
+	"github.com/turbokv/turbokv/kv"
+	"github.com/turbokv/turbokv/wire"
+)
+
+// asked is one operation on one key as a client asked it.
+type asked struct {
+	op      wire.Op
+	value   string     // PUT, CAS
+	delta   int64      // INCREMENT
+	version kv.Version // expected by CAS and DELETE
+}
+
+// told is what the client was told. An unknown outcome may take effect at any later time.
+type told struct {
+	unknown bool
+	status  wire.Status
+	value   string
+	version kv.Version
+}
+
+// record is the state of one key in the model.
+type record struct {
+	exists bool
+	value  string
+	// version of the last update; unknownVersion after one whose outcome nobody was told.
+	version kv.Version
+}
+
+const unknownVersion = kv.Version(math.MaxUint64)
+
+// history collects operations by key.
+type history struct {
+	ops map[string][]porcupine.Operation
+}
+
+// add notes an operation. One without an answer is given to the end of time to take effect.
+func (h *history) add(client int, key string, in asked, out told, call, end time.Duration) {
+	if out.unknown {
+		if in.op.Class() == wire.ClassRead {
+			return // says nothing
+		}
+		end = math.MaxInt64
+	}
+	h.ops[key] = append(h.ops[key], porcupine.Operation{
+		ClientId: client, Input: in, Output: out, Call: int64(call), Return: int64(end),
+	})
+}
+
+// model is a key of TurboKV as docs/PROTOCOL.md describes its operations.
+var model = porcupine.Model{
+	Init: func() any { return record{} },
+	Step: func(state, input, output any) (bool, any) {
+		return state.(record).step(input.(asked), output.(told))
+	},
+	Equal: func(a, b any) bool { return a == b },
+	DescribeOperation: func(input, output any) string {
+		return fmt.Sprintf("%+v -> %+v", input, output)
+	},
+}
+
+// step tells whether the answer is right in this state, and what the state is afterwards.
+func (r record) step(in asked, out told) (bool, record) {
+	if out.unknown {
+		return true, r.guess(in)
+	}
+	switch in.op {
+	case wire.OpGet:
+		return r.stepGet(out)
+	case wire.OpPut:
+		return r.advances(out), record{true, in.value, out.version}
+	case wire.OpDelete:
+		return r.stepDelete(in, out)
+	case wire.OpCAS:
+		return r.stepCAS(in, out)
+	case wire.OpIncrement:
+		return r.stepIncrement(in, out)
+	}
+	panic(in.op)
+}
+
+// guess is the state after an update of which nobody learned whether it took place.
+func (r record) guess(in asked) record {
+	switch {
+	case in.op == wire.OpDelete && in.version != 0 && !r.isVersion(in.version):
+		return r
+	case in.op == wire.OpDelete:
+		return record{version: unknownVersion}
+	case in.op == wire.OpCAS && !r.isVersion(in.version):
+		return r
+	case in.op == wire.OpIncrement:
+		sum, ok := r.plus(in.delta)
+		if !ok {
+			return r
+		}
+		return record{true, sum, unknownVersion}
+	}
+	return record{true, in.value, unknownVersion}
+}
+
+// isVersion reports whether the record may have the version; 0 stands for absent.
+func (r record) isVersion(v kv.Version) bool {
+	if !r.exists || v == 0 {
+		return v == 0 && !r.exists
+	}
+	return r.version == v || r.version == unknownVersion
+}
+
+// advances reports whether an update succeeded with a version above all before.
+func (r record) advances(out told) bool {
+	return out.status == wire.StatusOK && (r.version == unknownVersion || out.version > r.version)
+}
+
+func (r record) stepGet(out told) (bool, record) {
+	switch out.status {
+	case wire.StatusNotFound:
+		return !r.exists, r
+	case wire.StatusOK:
+		ok := r.exists && r.value == out.value && r.isVersion(out.version)
+		return ok, record{true, out.value, out.version}
+	}
+	return false, r
+}
+
+func (r record) stepDelete(in asked, out told) (bool, record) {
+	switch out.status {
+	case wire.StatusNotFound:
+		return !r.exists, r
+	case wire.StatusVersionMismatch:
+		return r.mismatch(in, out), r
+	case wire.StatusOK:
+		return r.exists && (in.version == 0 || r.isVersion(in.version)), record{version: r.version}
+	}
+	return false, r
+}
+
+// mismatch reports whether a condition was rightly refused with the version that the record has.
+func (r record) mismatch(in asked, out told) bool {
+	return out.version != in.version && r.isVersion(out.version)
+}
+
+func (r record) stepCAS(in asked, out told) (bool, record) {
+	switch out.status {
+	case wire.StatusVersionMismatch:
+		return r.mismatch(in, out), r
+	case wire.StatusOK:
+		return r.isVersion(in.version) && r.advances(out), record{true, in.value, out.version}
+	}
+	return false, r
+}
+
+func (r record) stepIncrement(in asked, out told) (bool, record) {
+	sum, ok := r.plus(in.delta)
+	switch out.status {
+	case wire.StatusNotANumber:
+		return !ok, r
+	case wire.StatusOK:
+		return ok && sum == out.value && r.advances(out), record{true, sum, out.version}
+	}
+	return false, r
+}
+
+// plus adds to a record that counts; an absent one counts from 0.
+func (r record) plus(delta int64) (string, bool) {
+	if !r.exists {
+		return string(wire.AppendNumber(nil, delta)), true
+	}
+	n, ok := wire.Number([]byte(r.value))
+	return string(wire.AppendNumber(nil, n+delta)), ok
+}
+
+// judgeTime bounds the search of one key's history for an order; a history that takes longer is
+// reported as undecided.
+const judgeTime = 20 * time.Second
+
+// check judges the history of every key.
+func (h *history) check() error {
+	for key, ops := range h.ops {
+		switch porcupine.CheckOperationsTimeout(model, ops, judgeTime) {
+		case porcupine.Illegal:
+			return fmt.Errorf("key %q: no order explains its %d operations", key, len(ops))
+		case porcupine.Unknown:
+			return fmt.Errorf("key %q: undecided after %v: %d operations", key, judgeTime, len(ops))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,55 @@
+package turbokvtest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+
+	"github.com/turbokv/turbokv/wire"
+)
+
+// TestModelRefusesWrongHistories feeds the judge histories that no correct store can produce.
+func TestModelRefusesWrongHistories(t *testing.T) {
+	put := func(v string) asked { return asked{op: wire.OpPut, value: v} }
+	get := asked{op: wire.OpGet}
+	incr := asked{op: wire.OpIncrement, delta: 1}
+	num := func(n int64) string { return string(wire.AppendNumber(nil, n)) }
+	type step struct {
+		in        asked
+		out       told
+		call, end time.Duration
+	}
+	for name, c := range map[string]struct {
+		steps []step
+		legal bool
+	}{
+		"read of the last write": {[]step{
+			{put("a"), told{version: 1}, 0, 1}, {get, told{value: "a", version: 1}, 2, 3}}, true},
+		"stale read": {[]step{
+			{put("a"), told{version: 1}, 0, 1}, {put("b"), told{version: 2}, 2, 3},
+			{get, told{value: "a", version: 1}, 4, 5}}, false},
+		"lost write": {[]step{
+			{put("a"), told{version: 1}, 0, 1}, {get, told{status: wire.StatusNotFound}, 2, 3}}, false},
+		"double increment": {[]step{
+			{incr, told{value: num(1), version: 1}, 0, 1}, {incr, told{value: num(3), version: 3}, 2, 3}}, false},
+		"unknown write seen": {[]step{
+			{put("a"), told{unknown: true}, 0, 1}, {get, told{value: "a", version: 7}, 2, 3}}, true},
+		"unknown write seen, then unseen": {[]step{
+			{put("a"), told{unknown: true}, 0, 1}, {get, told{value: "a", version: 7}, 2, 3},
+			{get, told{status: wire.StatusNotFound}, 4, 5}}, false},
+		"version goes back": {[]step{
+			{put("a"), told{version: 5}, 0, 1}, {put("b"), told{version: 4}, 2, 3}}, false},
+		"CAS against a version that never was": {[]step{
+			{put("a"), told{version: 5}, 0, 1},
+			{asked{op: wire.OpCAS, value: "b", version: 4}, told{version: 6}, 2, 3}}, false},
+	} {
+		h := history{ops: map[string][]porcupine.Operation{}}
+		for _, s := range c.steps {
+			h.add(0, "k", s.in, s.out, s.call, s.end)
+		}
+		if legal := h.check() == nil; legal != c.legal {
+			t.Errorf("%s: judged legal=%v, want %v", name, legal, c.legal)
+		}
+	}
+}
