@@ -171,7 +171,8 @@ func (p *pipeline) readDirect(e *p4v1.DirectCounterEntry, emit emitter) error {
 	for _, entry := range entries {
 		out := t.tableEntry(entry)
 		key := &p4v1.TableEntry{TableId: out.TableId, Match: out.Match, Priority: out.Priority}
-		if err := p.emitDirect(t, entry, key, emit); err != nil {
+		err := p.emitDirect(t, entry, key, emit)
+		if err != nil && status.Code(err) != codes.NotFound { // deleted meanwhile
 			return err
 		}
 	}

@@ -3,6 +3,8 @@ package p4rt
 import (
 	p4config "github.com/p4lang/p4runtime/go/p4/config/v1"
 	p4v1 "github.com/p4lang/p4runtime/go/p4/v1"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/turbokv/turbokv/bmv2/v1model"
 )
@@ -15,7 +17,7 @@ type entryMeta struct {
 }
 
 func metaOf(e *p4v1.TableEntry) any {
-	m := entryMeta{e.GetControllerMetadata(), e.GetMetadata(), e.GetIdleTimeoutNs()} //nolint:staticcheck
+	m := entryMeta{e.GetControllerMetadata(), e.GetMetadata(), e.GetIdleTimeoutNs()}
 	if m.controller == 0 && len(m.opaque) == 0 && m.timeoutNs == 0 {
 		return nil
 	}
@@ -23,7 +25,7 @@ func metaOf(e *p4v1.TableEntry) any {
 }
 
 func (m *entryMeta) restore(e *p4v1.TableEntry) {
-	e.ControllerMetadata = m.controller //nolint:staticcheck
+	e.ControllerMetadata = m.controller
 	e.Metadata = m.opaque
 	e.IdleTimeoutNs = m.timeoutNs
 }
@@ -99,7 +101,7 @@ func (t *table) defaultOps(kind p4v1.Update_Type, e *p4v1.TableEntry) ([]v1model
 	case len(e.GetMatch()) > 0 || e.GetPriority() != 0:
 		return nil, invalid("table %q: a default entry has no match and no priority", t.name)
 	case t.fixedDefault:
-		return nil, fromEngine(&constDefaultError{t.name})
+		return nil, status.Errorf(codes.PermissionDenied, "table %q: the default action is const", t.name)
 	case e.GetAction() == nil:
 		d := &v1model.DefaultEntry{Table: t.name}
 		return []v1model.Op{{Type: v1model.OpDelete, Entity: d}}, nil
@@ -111,15 +113,6 @@ func (t *table) defaultOps(kind p4v1.Update_Type, e *p4v1.TableEntry) ([]v1model
 	}
 	return []v1model.Op{{Type: v1model.OpModify, Entity: d}}, nil
 }
-
-// constDefaultError is ErrConst as the engine would say it, known here before it is asked.
-type constDefaultError struct{ table string }
-
-func (e *constDefaultError) Error() string {
-	return "table \"" + e.table + "\": the default action is const"
-}
-
-func (e *constDefaultError) Unwrap() error { return v1model.ErrConst }
 
 // opType translates the type of an update.
 func opType(kind p4v1.Update_Type) (v1model.OpType, error) {

@@ -1,0 +1,232 @@
+package p4rt
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+
+	p4v1 "github.com/p4lang/p4runtime/go/p4/v1"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/turbokv/turbokv/bmv2"
+	"github.com/turbokv/turbokv/bmv2/v1model"
+)
+
+// APIVersion is the version of P4Runtime that the server tells its clients.
+const APIVersion = "1.5.0"
+
+// MaxRequest is the size in bytes that a gRPC server should accept: a device config and a batch of
+// writes are larger than gRPC's default of 4 MiB. PI has the same limit.
+const MaxRequest = 256 << 20
+
+// maxSamples bounds the digest messages that wait for their list.
+const maxSamples = 4096
+
+// Errors that clients see as the status of a call.
+var (
+	errNotPrimary = status.Error(codes.PermissionDenied, "Not primary")
+	errNoPipeline = status.Error(codes.FailedPrecondition,
+		"No forwarding pipeline config set for this device")
+)
+
+// Config connects a server to its switch.
+type Config struct {
+	// DeviceID is the device that controllers name in their requests. simple_switch_grpc has 0.
+	DeviceID uint64
+	// NewSwitch makes a switch for a program. Required.
+	NewSwitch func(*bmv2.Program) (*v1model.Switch, error)
+	// Activate puts a switch into service in place of the one before. It is called with all tables
+	// filled. Required.
+	Activate func(*v1model.Switch)
+	// PacketOut sends a frame into the switch as if it had come in on the CPU port. It must not wait;
+	// an error is reported to the controller. Nil: there is no CPU port.
+	PacketOut func(frame []byte) error
+	// Events reports what happens. Its functions must not wait.
+	Events Events
+}
+
+// Events are the observations of a server; nil functions are not called.
+type Events struct {
+	Primary  func(electionID string) // another controller is primary; "" when there is none
+	Pipeline func(program string)    // a pipeline was put into service
+}
+
+// Stats are what a server counted since it was made.
+type Stats struct {
+	PacketIns     uint64 // frames sent to the primary
+	PacketInDrops uint64 // frames without a primary, without room, or shorter than the header
+	PacketOuts    uint64 // frames taken from the primary
+	DigestLists   uint64 // lists sent to the primary
+	DigestDrops   uint64 // samples without a primary or without room
+	Writes        uint64 // updates that succeeded
+	WriteErrors   uint64 // updates that failed
+}
+
+// Server is the P4Runtime service of one switch.
+type Server struct {
+	p4v1.UnimplementedP4RuntimeServer
+	cfg Config
+
+	writing sync.Mutex               // held while tables or the pipeline change
+	saved   *pipeline                // not yet committed; guarded by writing
+	control atomic.Pointer[pipeline] // what controllers read and write
+	live    atomic.Pointer[pipeline] // what packets meet
+
+	electing sync.Mutex // after writing, where both are held
+	election election
+	streams  map[*controller]*stream
+	primary  atomic.Pointer[stream]
+
+	learning sync.Mutex // guards the learners of all digests; held for short
+	samples  chan sample
+	relearn  chan struct{}
+
+	stats liveStats
+}
+
+// liveStats is the live form of Stats.
+type liveStats struct {
+	packetIns, packetInDrops, packetOuts atomic.Uint64
+	digestLists, digestDrops             atomic.Uint64
+	writes, writeErrors                  atomic.Uint64
+}
+
+// New returns a server without a pipeline.
+func New(cfg Config) (*Server, error) {
+	if cfg.NewSwitch == nil || cfg.Activate == nil {
+		return nil, errors.New("p4runtime server: NewSwitch and Activate must be set")
+	}
+	return &Server{
+		cfg:      cfg,
+		election: election{device: cfg.DeviceID},
+		streams:  make(map[*controller]*stream),
+		samples:  make(chan sample, maxSamples),
+		relearn:  make(chan struct{}, 1),
+	}, nil
+}
+
+// Register adds the service to a gRPC server, which should accept messages of MaxRequest bytes.
+func (s *Server) Register(g grpc.ServiceRegistrar) {
+	p4v1.RegisterP4RuntimeServer(g, s)
+}
+
+// Stats returns the present counts.
+func (s *Server) Stats() Stats {
+	return Stats{
+		PacketIns:     s.stats.packetIns.Load(),
+		PacketInDrops: s.stats.packetInDrops.Load(),
+		PacketOuts:    s.stats.packetOuts.Load(),
+		DigestLists:   s.stats.digestLists.Load(),
+		DigestDrops:   s.stats.digestDrops.Load(),
+		Writes:        s.stats.writes.Load(),
+		WriteErrors:   s.stats.writeErrors.Load(),
+	}
+}
+
+// Capabilities implements the service.
+func (s *Server) Capabilities(
+	context.Context, *p4v1.CapabilitiesRequest,
+) (*p4v1.CapabilitiesResponse, error) {
+	return &p4v1.CapabilitiesResponse{P4RuntimeApiVersion: APIVersion}, nil
+}
+
+// pipelineFor returns the pipeline that a request is about.
+func (s *Server) pipelineFor(device uint64) (*pipeline, error) {
+	if device != s.cfg.DeviceID {
+		return nil, status.Errorf(codes.NotFound, "no device %d here, only %d", device, s.cfg.DeviceID)
+	}
+	p := s.control.Load()
+	if p == nil {
+		return nil, errNoPipeline
+	}
+	return p, nil
+}
+
+// Read implements the service.
+func (s *Server) Read(r *p4v1.ReadRequest, out p4v1.P4Runtime_ReadServer) error {
+	p, err := s.pipelineFor(r.GetDeviceId())
+	if err != nil {
+		return err
+	}
+	c := &chunks{send: out.Send}
+	for _, e := range r.GetEntities() {
+		if err := s.readEntity(p, e, c.emit); err != nil {
+			return err
+		}
+	}
+	return c.flush()
+}
+
+// Write implements the service. Updates are applied in order; each succeeds or fails for itself.
+func (s *Server) Write(_ context.Context, r *p4v1.WriteRequest) (*p4v1.WriteResponse, error) {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	if err := s.mayWrite(r.GetDeviceId(), r.GetElectionId()); err != nil {
+		return nil, err
+	}
+	p, err := s.pipelineFor(r.GetDeviceId())
+	if err != nil {
+		return nil, err
+	}
+	if r.GetAtomicity() != p4v1.WriteRequest_CONTINUE_ON_ERROR {
+		return nil, unimplemented("atomicity %v: only CONTINUE_ON_ERROR is supported", r.GetAtomicity())
+	}
+	outcomes := s.apply(p, r.GetUpdates())
+	s.count(outcomes)
+	if err := batchError(outcomes); err != nil {
+		return nil, err
+	}
+	return &p4v1.WriteResponse{}, nil
+}
+
+func (s *Server) count(outcomes []error) {
+	failed := uint64(0)
+	for _, err := range outcomes {
+		if err != nil {
+			failed++
+		}
+	}
+	s.stats.writeErrors.Add(failed)
+	s.stats.writes.Add(uint64(len(outcomes)) - failed)
+}
+
+// PacketIn takes a frame that left the switch at the CPU port and sends it to the primary. It copies
+// the frame and never waits.
+func (s *Server) PacketIn(frame []byte) {
+	p := s.live.Load()
+	if p == nil || s.primary.Load() == nil {
+		s.stats.packetInDrops.Add(1)
+		return
+	}
+	m, ok := p.packetIn.decode(frame)
+	if !ok || !s.toPrimary(&p4v1.StreamMessageResponse{
+		Update: &p4v1.StreamMessageResponse_Packet{Packet: m},
+	}) {
+		s.stats.packetInDrops.Add(1)
+		return
+	}
+	s.stats.packetIns.Add(1)
+}
+
+// packetOut sends a packet of the controller into the switch.
+func (s *Server) packetOut(m *p4v1.PacketOut) error {
+	p := s.live.Load()
+	if p == nil {
+		return errNoPipeline
+	}
+	frame, err := p.packetOut.encode(m)
+	if err != nil {
+		return err
+	}
+	if s.cfg.PacketOut == nil {
+		return status.Error(codes.FailedPrecondition, "the switch has no CPU port")
+	}
+	if err := s.cfg.PacketOut(frame); err != nil {
+		return status.Error(codes.ResourceExhausted, err.Error())
+	}
+	s.stats.packetOuts.Add(1)
+	return nil
+}
