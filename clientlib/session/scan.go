@@ -24,10 +24,12 @@ type scan struct {
 
 // newScan returns the state of a scan, in the memory of one that has ended if possible.
 func (s *Session) newScan(r *Request) *scan {
-	c := &scan{}
+	var c *scan
 	if last := len(s.scans) - 1; last >= 0 {
 		c = s.scans[last]
 		s.scans = s.scans[:last]
+	} else {
+		c = new(scan)
 	}
 	end := lastIndexKey(r.End)
 	*c = scan{
