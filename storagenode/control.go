@@ -1,0 +1,231 @@
+package storagenode
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"google.golang.org/grpc"
+
+	"github.com/turbokv/turbokv/controller/controlpb"
+	"github.com/turbokv/turbokv/serverlib"
+)
+
+// Pauses between two attempts to reach the controller: doubled from the first to the longest, and
+// drawn from the upper half, so that nodes do not come back all at once.
+const (
+	retryFirst   = 100 * time.Millisecond
+	retryLongest = 5 * time.Second
+)
+
+// reportInterval is used when the controller names none.
+const reportInterval = time.Second
+
+// orderBatch is the number of orders of the controller that share one fsync.
+const orderBatch = 256
+
+// control keeps a session with the controller until ctx is done.
+func (n *Node) control(ctx context.Context) {
+	conn, err := grpc.NewClient(n.cfg.Control.Target, n.cfg.Control.DialOptions...)
+	if err != nil {
+		n.fail(fmt.Errorf("controller %q: %w", n.cfg.Control.Target, err))
+		return
+	}
+	defer conn.Close()
+	client := controlpb.NewNodeControlClient(conn)
+	pause := retryFirst
+	for ctx.Err() == nil {
+		welcomed, err := n.session(ctx, client)
+		if ctx.Err() != nil {
+			return
+		}
+		n.cfg.Events.disconnected(fmt.Errorf("controller %q: %w", n.cfg.Control.Target, err))
+		if welcomed {
+			pause = retryFirst
+		}
+		wait(ctx, pause/2+rand.N(pause/2))
+		pause = min(2*pause, retryLongest)
+	}
+}
+
+func wait(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
+
+// session is one conversation; its story stands in control.proto. It returns why it ended, and
+// whether the controller had accepted the node.
+func (n *Node) session(ctx context.Context, client controlpb.NodeControlClient) (bool, error) {
+	ctx, cancel := context.WithCancel(ctx) // ends the stream on every way out
+	defer cancel()
+	stream, err := client.Session(ctx)
+	if err != nil {
+		return false, err
+	}
+	interval, err := n.greet(stream)
+	if err != nil {
+		return false, err
+	}
+	n.stats.sessions.Add(1)
+	n.stats.connected.Store(true)
+	defer n.stats.connected.Store(false)
+	n.cfg.Events.connected(n.cfg.Control.Target)
+	return true, n.serve(stream, interval)
+}
+
+// greet says Hello and checks the Welcome. It returns how often the controller wants a report.
+func (n *Node) greet(stream controlpb.NodeControl_SessionClient) (time.Duration, error) {
+	hello, err := n.hello()
+	if err != nil {
+		return 0, err
+	}
+	msg := &controlpb.NodeMessage{Body: &controlpb.NodeMessage_Hello{Hello: hello}}
+	// Send fails with io.EOF when the stream is broken; Recv says why.
+	_ = stream.Send(msg)
+	answer, err := stream.Recv()
+	if err != nil {
+		return 0, err
+	}
+	welcome := answer.GetWelcome()
+	if welcome == nil {
+		return 0, fmt.Errorf("controller answered Hello with %T: must be Welcome", answer.GetBody())
+	}
+	if err := n.remember(hello.GetClusterId(), welcome.GetClusterId()); err != nil {
+		return 0, err
+	}
+	if ms := welcome.GetReportIntervalMs(); ms > 0 {
+		return time.Duration(ms) * time.Millisecond, nil
+	}
+	return reportInterval, nil
+}
+
+func (n *Node) hello() (*controlpb.Hello, error) {
+	h := &controlpb.Hello{
+		Node:        uint32(n.id),
+		Mac:         n.cfg.Control.MAC[:],
+		SwitchName:  n.cfg.Control.Switch,
+		SwitchPort:  n.cfg.Control.Port,
+		Persistent:  n.durable != nil,
+		Incarnation: n.incarnation,
+		Held:        n.states(),
+	}
+	if n.dir == nil {
+		return h, nil
+	}
+	var err error
+	h.ClusterId, err = n.dir.cluster()
+	return h, err
+}
+
+// remember stores the id of the cluster, so that the data is never taken for another cluster's.
+func (n *Node) remember(known, told string) error {
+	if known != "" && known != told {
+		return fmt.Errorf("controller is of cluster %q, but the data in %s of cluster %q",
+			told, n.cfg.DataDir, known)
+	}
+	if n.dir == nil || known == told {
+		return nil
+	}
+	return n.dir.setCluster(told)
+}
+
+// serve carries out orders and reports until the stream ends.
+func (n *Node) serve(stream controlpb.NodeControl_SessionClient, interval time.Duration) error {
+	orders, ended := receiveOrders(stream)
+	reports := time.NewTicker(interval)
+	defer reports.Stop()
+	for {
+		var err error
+		select {
+		case first := <-orders:
+			err = n.carryOut(stream, collect(first, orders))
+		case <-reports.C:
+			err = stream.Send(&controlpb.NodeMessage{Body: &controlpb.NodeMessage_Report{
+				Report: &controlpb.Report{SubRanges: n.states()},
+			}})
+		case err := <-ended:
+			return err
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// receiveOrders reads the stream in a goroutine that ends with the stream's context.
+func receiveOrders(stream controlpb.NodeControl_SessionClient) (
+	<-chan *controlpb.ControllerMessage, <-chan error,
+) {
+	orders, ended := make(chan *controlpb.ControllerMessage, orderBatch), make(chan error, 1)
+	go func() {
+		for {
+			msg, err := stream.Recv()
+			if err != nil {
+				ended <- err
+				return
+			}
+			select {
+			case orders <- msg:
+			case <-stream.Context().Done():
+				return
+			}
+		}
+	}()
+	return orders, ended
+}
+
+// collect returns the first order and those that wait already.
+func collect(
+	first *controlpb.ControllerMessage, orders <-chan *controlpb.ControllerMessage,
+) []*controlpb.ControllerMessage {
+	batch := []*controlpb.ControllerMessage{first}
+	for len(batch) < orderBatch {
+		select {
+		case next := <-orders:
+			batch = append(batch, next)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+// states describes all replicas to the controller.
+func (n *Node) states() []*controlpb.SubRangeState {
+	reports := n.Reports()
+	out := make([]*controlpb.SubRangeState, len(reports))
+	for i, r := range reports {
+		out[i] = &controlpb.SubRangeState{
+			SubRange: uint32(r.SubRange),
+			Epoch:    uint32(r.Epoch),
+			Role:     roleAt(r.Position, r.Length),
+			Applied:  uint64(r.Applied),
+			Stable:   uint64(r.Stable),
+			// To the controller a replica on a broken disk is as lost as one that is gone.
+			StateLost:  r.State == serverlib.StateLost || r.State == serverlib.StateFailed,
+			Recovering: r.State == serverlib.StateRecovering,
+		}
+	}
+	return out
+}
+
+// roleAt returns the role at a position of a chain.
+func roleAt(position, length int) controlpb.Role {
+	switch {
+	case position < 0 || position >= length:
+		return controlpb.Role_ROLE_NONE
+	case length == 1:
+		return controlpb.Role_ROLE_SINGLE
+	case position == 0:
+		return controlpb.Role_ROLE_HEAD
+	case position == length-1:
+		return controlpb.Role_ROLE_TAIL
+	}
+	return controlpb.Role_ROLE_MIDDLE
+}
+
