@@ -1,48 +1,22 @@
 package dataplane
 
 import (
-	"fmt"
 	"net/netip"
 
 	"github.com/turbokv/turbokv/controller/directory"
 	"github.com/turbokv/turbokv/controller/reconcile"
 	"github.com/turbokv/turbokv/controller/tables"
 	"github.com/turbokv/turbokv/kv"
+	"github.com/turbokv/turbokv/p4src"
 	"github.com/turbokv/turbokv/wire"
 )
 
-// Names in the P4 program.
-const (
-	ServiceTable   = "service_table"
-	PartitionTable = "partition_table"
-	SubRangeTable  = "sub_range_table"
-	IPv4Table      = "ipv4_table"
-	LearnTable     = "learn_table"
-
-	ReadCounter  = "read_counter"
-	WriteCounter = "write_counter"
-	DropCounter  = "drop_counter"
-
-	LearnDigest = "learn_digest_t"
-
-	PacketInPort  = "ingress_port"
-	PacketOutPort = "egress_port"
-	PacketSubmit  = "submit_to_ingress"
-)
-
 // Tables lists the tables that belong to the controller: it removes rows that it does not know.
-var Tables = []string{ServiceTable, IPv4Table, LearnTable, SubRangeTable, PartitionTable}
+var Tables = []string{p4src.ServiceTable, p4src.IPv4Table, p4src.LearnTable, p4src.SubRangeTable,
+	p4src.PartitionTable}
 
 // Order is how the tables refer to each other.
-var Order = reconcile.Order{SubRangeTable, PartitionTable}
-
-// Numbers that the P4 program and the controller must agree on (p4src/include/ids.p4).
-const (
-	// CPUPort is the port of packet-in and packet-out: the last of 9 bits before the drop port.
-	CPUPort = 510
-	// ScanCloneSession copies scans that go on in the next sub-range.
-	ScanCloneSession = 1
-)
+var Order = reconcile.Order{p4src.SubRangeTable, p4src.PartitionTable}
 
 // Port names a port of a switch as P4Runtime numbers it.
 type Port uint32
@@ -58,13 +32,14 @@ type Route struct {
 type Switch struct {
 	Name     string
 	Services []netip.Addr // service addresses that the switch resolves
-	Local    []Route      // the controller itself, by CPUPort; uplinks
+	Local    []Route      // the controller itself, by p4src.CPUPort; uplinks
 	Hosts    []Route      // learned: routed, and known to the learn table
+	Silent   []Route      // learned long ago: routed only, to be reported again
 }
 
 // learnDigest: hosts are few and new ones impatient, so every report goes out at once, and a
 // report is repeated if nobody confirmed it for a second.
-var learnDigest = tables.Digest{Name: LearnDigest, MaxTimeoutNS: 0, MaxListSize: 1,
+var learnDigest = tables.Digest{Name: p4src.LearnDigest, MaxTimeoutNS: 0, MaxListSize: 1,
 	AckTimeoutNS: 1e9}
 
 // Desired returns all that a switch must hold for the directory.
@@ -72,7 +47,7 @@ func Desired(v directory.View, sw Switch) tables.State {
 	s := tables.State{
 		CloneSessions: []tables.CloneSession{{
 			// The copy is recirculated from egress whatever its port: any that exists will do.
-			ID: ScanCloneSession, Replicas: []tables.Replica{{Port: CPUPort, Instance: 1}},
+			ID: p4src.ScanCloneSession, Replicas: []tables.Replica{{Port: p4src.CPUPort, Instance: 1}},
 		}},
 		Digests: []tables.Digest{learnDigest},
 	}
@@ -94,8 +69,8 @@ func Desired(v directory.View, sw Switch) tables.State {
 
 func serviceEntry(a netip.Addr) tables.Entry {
 	return tables.Entry{
-		Table: ServiceTable, Action: "to_service",
-		Match: []tables.Match{{Field: "dst_addr", Kind: tables.Exact, Value: address(a)}},
+		Table: p4src.ServiceTable, Action: p4src.ToService,
+		Match: []tables.Match{{Field: p4src.DstAddr, Kind: tables.Exact, Value: address(a)}},
 	}
 }
 
@@ -126,26 +101,29 @@ func routes(v directory.View, sw Switch) (out []tables.Entry) {
 			out = append(out, knownEntry(r))
 		}
 	}
+	for _, r := range sw.Silent {
+		add(r)
+	}
 	return out
 }
 
 func routeEntry(r Route) tables.Entry {
 	return tables.Entry{
-		Table: IPv4Table, Action: "forward",
-		Match: []tables.Match{{Field: "dst_addr", Kind: tables.LPM, Value: address(r.Addr), Prefix: 32}},
+		Table: p4src.IPv4Table, Action: p4src.Forward,
+		Match: []tables.Match{{Field: p4src.DstAddr, Kind: tables.LPM, Value: address(r.Addr), Prefix: 32}},
 		Params: []tables.Param{
-			{Name: "port", Value: tables.Uint(uint64(r.Port))},
-			{Name: "dst_mac", Value: tables.Bytes(r.MAC[:])},
+			{Name: p4src.Port, Value: tables.Uint(uint64(r.Port))},
+			{Name: p4src.DstMAC, Value: tables.Bytes(r.MAC[:])},
 		},
 	}
 }
 
 func knownEntry(r Route) tables.Entry {
 	return tables.Entry{
-		Table: LearnTable, Action: "known",
+		Table: p4src.LearnTable, Action: p4src.Known,
 		Match: []tables.Match{
-			{Field: "src_addr", Kind: tables.Exact, Value: address(r.Addr)},
-			{Field: "ingress_port", Kind: tables.Exact, Value: tables.Uint(uint64(r.Port))},
+			{Field: p4src.SrcAddr, Kind: tables.Exact, Value: address(r.Addr)},
+			{Field: p4src.IngressPort, Kind: tables.Exact, Value: tables.Uint(uint64(r.Port))},
 		},
 	}
 }
@@ -153,20 +131,24 @@ func knownEntry(r Route) tables.Entry {
 func partitionEntries(r directory.SubRange) (out []tables.Entry) {
 	for _, p := range r.Interval.Cover() {
 		match := []tables.Match{
-			{Field: "keyspace", Kind: tables.Exact, Value: tables.Uint(uint64(r.Keyspace))},
+			{Field: p4src.Keyspace, Kind: tables.Exact, Value: tables.Uint(uint64(r.Keyspace))},
 		}
 		if p.Len > 0 {
 			match = append(match, tables.Match{
-				Field: "index_key", Kind: tables.LPM, Value: tables.Bytes(p.Key[:]), Prefix: p.Len,
+				Field: p4src.IndexKey, Kind: tables.LPM, Value: tables.Bytes(p.Key[:]), Prefix: p.Len,
 			})
 		}
 		out = append(out, tables.Entry{
-			Table: PartitionTable, Action: "set_sub_range", Match: match,
-			Params: []tables.Param{{Name: "id", Value: tables.Uint(uint64(r.ID))}},
+			Table: p4src.PartitionTable, Action: p4src.SetSubRange, Match: match,
+			Params: []tables.Param{{Name: p4src.ID, Value: tables.Uint(uint64(r.ID))}},
 		})
 	}
 	return out
 }
+
+// nodeParams are the places of a chain, head first.
+var nodeParams = [kv.MaxChain]string{p4src.Node0, p4src.Node1, p4src.Node2, p4src.Node3,
+	p4src.Node4, p4src.Node5}
 
 func subRangeEntry(r directory.SubRange) tables.Entry {
 	last := r.Interval.Last
@@ -176,24 +158,22 @@ func subRangeEntry(r directory.SubRange) tables.Entry {
 		isLast, next = 1, kv.MinIndexKey
 	}
 	params := []tables.Param{
-		{Name: "epoch", Value: tables.Uint(uint64(r.Epoch))},
-		{Name: "chain_length", Value: tables.Uint(uint64(len(r.Chain)))},
-		{Name: "last_index_key", Value: tables.Bytes(last[:])},
-		{Name: "next_index_key", Value: tables.Bytes(next[:])},
-		{Name: "is_last", Value: tables.Uint(isLast)},
+		{Name: p4src.Epoch, Value: tables.Uint(uint64(r.Epoch))},
+		{Name: p4src.ChainLength, Value: tables.Uint(uint64(len(r.Chain)))},
+		{Name: p4src.LastIndexKey, Value: tables.Bytes(last[:])},
+		{Name: p4src.NextIndexKey, Value: tables.Bytes(next[:])},
+		{Name: p4src.IsLast, Value: tables.Uint(isLast)},
 	}
-	for i := range kv.MaxChain {
+	for i, name := range nodeParams {
 		var n kv.NodeID
 		if i < len(r.Chain) {
 			n = r.Chain[i]
 		}
-		params = append(params, tables.Param{
-			Name: fmt.Sprintf("node%d", i), Value: tables.Uint(uint64(n)),
-		})
+		params = append(params, tables.Param{Name: name, Value: tables.Uint(uint64(n))})
 	}
 	return tables.Entry{
-		Table: SubRangeTable, Action: "serve", Params: params,
-		Match: []tables.Match{{Field: "id", Kind: tables.Exact, Value: tables.Uint(uint64(r.ID))}},
+		Table: p4src.SubRangeTable, Action: p4src.Serve, Params: params,
+		Match: []tables.Match{{Field: p4src.ID, Kind: tables.Exact, Value: tables.Uint(uint64(r.ID))}},
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/turbokv/turbokv/controller/tables"
+	"github.com/turbokv/turbokv/p4src"
 	"github.com/turbokv/turbokv/wire"
 )
 
@@ -104,13 +105,13 @@ func (h *Hosts) Adopt(now time.Duration, s tables.State) {
 }
 
 func routeOf(e tables.Entry) (r Route, ok bool) {
-	dst, _ := e.Field("dst_addr")
-	if e.Table != IPv4Table || e.Action != "forward" || dst.Prefix != 32 {
+	dst, _ := e.Field(p4src.DstAddr)
+	if e.Table != p4src.IPv4Table || e.Action != p4src.Forward || dst.Prefix != 32 {
 		return Route{}, false
 	}
 	var addr [4]byte
-	port, small := e.Param("port").Uint64()
-	ok = dst.Value.Fill(addr[:]) && e.Param("dst_mac").Fill(r.MAC[:]) && small && port != CPUPort
+	port, small := e.Param(p4src.Port).Uint64()
+	ok = dst.Value.Fill(addr[:]) && e.Param(p4src.DstMAC).Fill(r.MAC[:]) && small && port != p4src.CPUPort
 	r.Addr, r.Port = netip.AddrFrom4(addr), Port(port)
 	return r, ok
 }
@@ -140,10 +141,9 @@ func RouteOfDigest(members []tables.Value) (r Route, ok bool) {
 	var addr [4]byte
 	var mac wire.MAC
 	port, small := members[2].Uint64()
-	if !small || port == 0 || port >= CPUPort || !members[0].Fill(addr[:]) || !members[1].Fill(mac[:]) {
+	if !small || port == 0 || port >= p4src.CPUPort || !members[0].Fill(addr[:]) || !members[1].Fill(mac[:]) {
 		return Route{}, false
 	}
 	r = Route{Addr: netip.AddrFrom4(addr), MAC: mac, Port: Port(port)}
-	return r, mac[0]&1 == 0 && mac != wire.MAC{} && !r.Addr.IsMulticast() &&
-		!r.Addr.IsUnspecified() && addr[0] != 255 && !r.Addr.IsLoopback()
+	return r, mac[0]&1 == 0 && mac != wire.MAC{} && addr[0] != 0 && addr[0] != 127 && addr[0] < 224
 }
