@@ -56,11 +56,23 @@ func field(parts []json.RawMessage) (f Field, err error) {
 		return f, fmt.Errorf("field %q: width %d, want 1 to %d", f.Name, f.Width, maxFieldBits)
 	}
 	if len(parts) == 3 {
-		if err = json.Unmarshal(parts[2], &f.Signed); err != nil {
-			return f, fmt.Errorf("signedness of field %q: %w", f.Name, err)
-		}
+		f.Signed, err = flag(parts[2])
 	}
-	return f, nil
+	if f.Signed && f.Width < 2 {
+		return f, fmt.Errorf("field %q: a signed field has at least 2 bits", f.Name)
+	}
+	return f, err
+}
+
+// flag decodes a boolean, for which p4c also writes 0 and 1.
+func flag(raw json.RawMessage) (bool, error) {
+	switch string(raw) {
+	case "true", "1":
+		return true, nil
+	case "false", "0":
+		return false, nil
+	}
+	return false, fmt.Errorf("flag %s: want true or false", raw)
 }
 
 func (l *loader) loadHeaders(raw *rawProgram) error {

@@ -33,9 +33,16 @@ func (a *action) run(st *State) {
 	}
 }
 
-// runSteps ends because jumps only go forward, which compiling checks.
+// maxSteps bounds an action with loops. Loops of P4 end by themselves, but nothing proves it.
+const maxSteps = 1 << 20
+
 func runSteps(steps []step, st *State) {
-	for pc := 0; pc < len(steps); {
+	budget := maxSteps
+	for pc := 0; pc < len(steps); budget-- {
+		if budget == 0 {
+			st.exited, st.Overrun = true, true
+			return
+		}
 		s := &steps[pc]
 		switch {
 		case s.run != nil:
@@ -87,8 +94,8 @@ func (c *compiler) body(body []bmv2.Primitive, a *action) (steps []step, jumps b
 		p := &body[i]
 		var s step
 		if p.Op == "_jump" || p.Op == "_jump_if_zero" {
-			jumps = true
-			s, err = c.jump(p, i, len(body))
+			jumps, a.mayExit = true, true
+			s, err = c.jump(p, len(body))
 		} else {
 			a.mayExit = a.mayExit || p.Op == "exit"
 			s.run, err = c.primitive(p)
@@ -102,7 +109,7 @@ func (c *compiler) body(body []bmv2.Primitive, a *action) (steps []step, jumps b
 }
 
 // jump compiles _jump(offset) and _jump_if_zero(condition, offset).
-func (c *compiler) jump(p *bmv2.Primitive, at, size int) (s step, err error) {
+func (c *compiler) jump(p *bmv2.Primitive, size int) (s step, err error) {
 	want := 1
 	if p.Op == "_jump_if_zero" {
 		want = 2
@@ -111,8 +118,8 @@ func (c *compiler) jump(p *bmv2.Primitive, at, size int) (s step, err error) {
 		return s, err
 	}
 	k, ok := p.Args[want-1].(*bmv2.ConstExpr)
-	if !ok || !k.Value.IsInt64() || k.Value.Int64() <= int64(at) || k.Value.Int64() > int64(size) {
-		return s, unsupported("jump target that is no later primitive")
+	if !ok || !k.Value.IsInt64() || k.Value.Sign() < 0 || k.Value.Int64() > int64(size) {
+		return s, fmt.Errorf("target is no primitive of the action")
 	}
 	s.target = int(k.Value.Int64())
 	if want == 2 {

@@ -27,6 +27,8 @@ type State struct {
 	ParserFailed bool
 	// ChecksumError tells whether a checksum did not verify.
 	ChecksumError bool
+	// Overrun tells that an action looped for too long and was stopped.
+	Overrun bool
 	// Regs belongs to the architecture.
 	Regs [Registers]uint64
 	// Owner lets primitives of the architecture reach their surroundings.
@@ -47,7 +49,7 @@ func (m *Machine) NewState() *State {
 func (st *State) Reset(packet []byte) {
 	clear(st.arena)
 	st.packet, st.pos, st.Length = packet, 0, len(packet)
-	st.exited, st.fail = false, 0
+	st.exited, st.Overrun, st.fail = false, false, 0
 	st.ParserError, st.ParserFailed, st.ChecksumError = 0, false, false
 	clear(st.Regs[:])
 }
@@ -61,7 +63,7 @@ func (m *Machine) ResetMetadata(st *State) {
 func (st *State) CopyFrom(o *State) {
 	copy(st.arena, o.arena)
 	st.packet, st.pos, st.Length = o.packet, o.pos, o.Length
-	st.exited, st.fail = o.exited, o.fail
+	st.exited, st.Overrun, st.fail = o.exited, o.Overrun, o.fail
 	st.ParserError, st.ParserFailed = o.ParserError, o.ParserFailed
 	st.ChecksumError = o.ChecksumError
 	st.Regs, st.Tables, st.Owner = o.Regs, o.Tables, o.Owner

@@ -44,7 +44,7 @@ type Stats struct {
 	Replicated   uint64 // multicast copies
 	TooManyLoops uint64 // dropped because Config.MaxPasses was reached
 	ParserErrors uint64 // the packet went on with parser_error set
-	Failed       uint64 // dropped because of an assert or assume
+	Failed       uint64 // dropped because of an assert, an assume, or an endless loop
 }
 
 type workerStats struct {
@@ -150,7 +150,7 @@ func (w *Worker) ingress(st *engine.State) {
 		meta.checksumError.Set(st, 1)
 	}
 	w.rt.ingress.Run(st)
-	if st.Regs[regFailed] != 0 {
+	if st.Regs[regFailed] != 0 || st.Overrun {
 		w.stats.failed.Add(1)
 		return
 	}
@@ -195,7 +195,7 @@ func (w *Worker) egress(st *engine.State, port, rid uint16) {
 		st.Regs[regClone] = 0
 	}
 	switch {
-	case st.Regs[regFailed] != 0:
+	case st.Regs[regFailed] != 0 || st.Overrun:
 		w.stats.failed.Add(1)
 		return
 	case meta.egressSpec.Get(st) == uint64(w.sw.cfg.DropPort):
