@@ -5,7 +5,7 @@ import (
 
 	"github.com/turbokv/turbokv/controller/directory"
 	"github.com/turbokv/turbokv/controller/reconcile"
-	"github.com/turbokv/turbokv/controller/tables"
+	"github.com/turbokv/turbokv/controller/reconcile/tables"
 	"github.com/turbokv/turbokv/kv"
 	"github.com/turbokv/turbokv/p4src"
 	"github.com/turbokv/turbokv/wire"

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/turbokv/turbokv/controller/tables"
+	"github.com/turbokv/turbokv/controller/reconcile/tables"
 	"github.com/turbokv/turbokv/p4src"
 	"github.com/turbokv/turbokv/wire"
 )

@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"github.com/tidwall/btree"
-	"github.com/turbokv/turbokv/controller/placement"
+	"github.com/turbokv/turbokv/controller/directory/placement"
 	"github.com/turbokv/turbokv/kv"
 )
 

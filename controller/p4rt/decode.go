@@ -4,7 +4,7 @@ import (
 	"fmt"
 
 	p4v1 "github.com/p4lang/p4runtime/go/p4/v1"
-	"github.com/turbokv/turbokv/controller/tables"
+	"github.com/turbokv/turbokv/controller/reconcile/tables"
 )
 
 // DecodeEntry returns the table entry in a P4Runtime message, normalized.

@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	p4v1 "github.com/p4lang/p4runtime/go/p4/v1"
-	"github.com/turbokv/turbokv/controller/tables"
+	"github.com/turbokv/turbokv/controller/reconcile/tables"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 )

@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	configv1 "github.com/p4lang/p4runtime/go/p4/config/v1"
-	"github.com/turbokv/turbokv/controller/tables"
+	"github.com/turbokv/turbokv/controller/reconcile/tables"
 )
 
 // ErrUnknownName is wrapped by errors about names and ids that P4Info does not have.

@@ -10,7 +10,7 @@ import (
 
 	p4v1 "github.com/p4lang/p4runtime/go/p4/v1"
 	"github.com/turbokv/turbokv/controller/internal/fakeswitch"
-	"github.com/turbokv/turbokv/controller/tables"
+	"github.com/turbokv/turbokv/controller/reconcile/tables"
 	"github.com/turbokv/turbokv/p4src"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"

@@ -18,7 +18,7 @@ import (
 	"cmp"
 	"slices"
 
-	"github.com/turbokv/turbokv/controller/tables"
+	"github.com/turbokv/turbokv/controller/reconcile/tables"
 )
 
 // DefaultBatchSize is small enough for the details of all errors of a batch to fit into the 8 KiB of

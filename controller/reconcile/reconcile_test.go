@@ -6,7 +6,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/turbokv/turbokv/controller/tables"
+	"github.com/turbokv/turbokv/controller/reconcile/tables"
 )
 
 // The tables of these tests: route (LPM over 8 bits) refers to target (exact).
