@@ -63,15 +63,23 @@ func (a *app) dial(ctx context.Context, f clientFlags) (*clientlib.Client, error
 // direct fills in what --service and its companions say.
 func (f clientFlags) direct(cfg *clientlib.Config) (err error) {
 	cfg.Network = f.network
-	if cfg.Service, err = netip.ParseAddrPort(f.service); err != nil {
-		return usagef("--service: %w", err)
+	if cfg.Service, err = parseAddr("service", f.service); err != nil {
+		return err
 	}
 	if f.local != "" {
-		if cfg.Local, err = netip.ParseAddrPort(f.local); err != nil {
-			return usagef("--local: %w", err)
-		}
+		cfg.Local, err = parseAddr("local", f.local)
 	}
-	return nil
+	return err
+}
+
+// parseAddr reads a flag that is an address in the data network.
+func parseAddr(flag, text string) (netip.AddrPort, error) {
+	a, err := netip.ParseAddrPort(text)
+	if err != nil || !a.Addr().Is4() {
+		return netip.AddrPort{}, usagef("--%s %q: must be an IPv4 address with a port, as 10.0.0.1:21579",
+			flag, text)
+	}
+	return a, nil
 }
 
 // throughGateway takes a slot of the cluster that the cluster file describes.

@@ -23,7 +23,12 @@ type app struct {
 	clusterPath string
 	output      string
 	timeout     time.Duration
+	verbose     bool
 }
+
+// defaultNodes is the number of storage nodes of a cluster on one machine: with 3 replicas, chains
+// differ and two nodes may fail.
+const defaultNodes = 5
 
 // defaultTimeout bounds a command that asks the cluster once: longer than a failover takes.
 const defaultTimeout = 5 * time.Second
@@ -36,7 +41,7 @@ func Run(ctx context.Context, args []string, s Streams) int {
 	root.SetIn(s.In)
 	root.SetOut(s.Out)
 	root.SetErr(s.Err)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return exitOK
 	}
@@ -44,6 +49,9 @@ func Run(ctx context.Context, args []string, s Streams) int {
 		err = &usageError{err}
 	}
 	fmt.Fprintf(s.Err, "turbokv: %v\n", err)
+	if !a.started {
+		fmt.Fprintf(s.Err, "usage: %s\n", cmd.UseLine())
+	}
 	return codeOf(err)
 }
 
@@ -89,6 +97,7 @@ func (a *app) commands() []*cobra.Command {
 	return []*cobra.Command{
 		a.getCommand(), a.putCommand(), a.delCommand(), a.casCommand(), a.incrCommand(),
 		a.scanCommand(), a.loadCommand(),
+		a.nodeCommand(),
 	}
 }
 
@@ -97,6 +106,7 @@ func (a *app) addGlobals(root *cobra.Command) {
 	flags.StringVar(&a.clusterPath, "cluster", "",
 		"cluster `file` written by turbokv up (default $TURBOKV_CLUSTER, or turbokv-data/cluster.json)")
 	flags.StringVarP(&a.output, "output", "o", outputTable, "output `format`: table or json")
+	flags.BoolVarP(&a.verbose, "verbose", "v", false, "log more")
 	flags.DurationVar(&a.timeout, "timeout", defaultTimeout, "how long a request may take")
 }
 
