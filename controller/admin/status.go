@@ -1,0 +1,114 @@
+package admin
+
+import (
+	"time"
+
+	"github.com/turbokv/turbokv/controller/adminpb"
+	"github.com/turbokv/turbokv/kv"
+)
+
+// Status is what a controller knows of its cluster.
+type Status struct {
+	ClusterID string
+	Problems  []string // what needs an operator, in words
+	Switches  []Switch
+	Nodes     []Node
+	Keyspaces []Keyspace
+	SubRanges []SubRange
+}
+
+// Switch is one switch.
+type Switch struct {
+	Name             string
+	Target           string // address of its P4Runtime server
+	Primary          bool   // connected, and the controller may write
+	Synced           bool   // holds all that the directory asks for
+	Entries          int    // rows in its tables
+	PartitionEntries int
+	Hosts            int               // learned
+	Updates          uint64            // written since the controller started
+	PipelinePushes   uint64            // since the controller started
+	Error            string            // the last one, empty when all is well
+	Drops            map[string]uint64 // packets by reason, since the program was loaded
+}
+
+// Node is one storage node.
+type Node struct {
+	ID                     kv.NodeID
+	MAC                    string
+	Switch                 string
+	Port                   uint32
+	Persistent             bool // its engine survives a restart
+	Online                 bool // has a session with the controller
+	Incarnation            uint64
+	Replicas, Heads, Tails int
+	ReportAge              time.Duration // since its last report; negative: none yet
+}
+
+// SubRange is one piece of a keyspace.
+type SubRange struct {
+	ID                  kv.SubRangeID
+	Keyspace            kv.KeyspaceID
+	Interval            kv.Interval
+	Epoch               kv.Epoch
+	Chain               kv.Chain
+	State               string      // creating, serving, degraded, lost
+	Prefixes            int         // rows of the partition table that it takes
+	Reads, Writes       uint64      // requests since the controller first saw the counters
+	ReadRate, WriteRate float64     // requests per second, smoothed
+	Unacknowledged      []kv.NodeID // members that have not confirmed the epoch
+	LostOn              []kv.NodeID // members that have lost their state
+}
+
+func statusOf(m *adminpb.StatusResponse) Status {
+	s := Status{ClusterID: m.GetClusterId(), Problems: m.GetProblems(),
+		Keyspaces: keyspacesOf(m.GetKeyspaces())}
+	for _, sw := range m.GetSwitches() {
+		s.Switches = append(s.Switches, switchOf(sw))
+	}
+	for _, n := range m.GetNodes() {
+		s.Nodes = append(s.Nodes, nodeOf(n))
+	}
+	for _, r := range m.GetSubRanges() {
+		s.SubRanges = append(s.SubRanges, subRangeOf(r))
+	}
+	return s
+}
+
+func switchOf(m *adminpb.Switch) Switch {
+	return Switch{
+		Name: m.GetName(), Target: m.GetTarget(), Primary: m.GetPrimary(), Synced: m.GetSynced(),
+		Entries: int(m.GetEntries()), PartitionEntries: int(m.GetPartitionEntries()),
+		Hosts: int(m.GetHosts()), Updates: m.GetUpdates(), PipelinePushes: m.GetPipelinePushes(),
+		Error: m.GetError(), Drops: m.GetDrops(),
+	}
+}
+
+func nodeOf(m *adminpb.Node) Node {
+	return Node{
+		ID: kv.NodeID(m.GetId()), MAC: m.GetMac(), Switch: m.GetSwitchName(), Port: m.GetPort(),
+		Persistent: m.GetPersistent(), Online: m.GetOnline(), Incarnation: m.GetIncarnation(),
+		Replicas: int(m.GetReplicas()), Heads: int(m.GetHeads()), Tails: int(m.GetTails()),
+		ReportAge: milliseconds(m.GetReportAgeMs()),
+	}
+}
+
+func subRangeOf(m *adminpb.SubRange) SubRange {
+	r := SubRange{
+		ID: kv.SubRangeID(m.GetId()), Keyspace: kv.KeyspaceID(m.GetKeyspace()),
+		Epoch: kv.Epoch(m.GetEpoch()), Chain: nodes(m.GetChain()), State: m.GetState(),
+		Prefixes: int(m.GetPrefixes()), Reads: m.GetReads(), Writes: m.GetWrites(),
+		ReadRate: m.GetReadRate(), WriteRate: m.GetWriteRate(),
+		Unacknowledged: nodes(m.GetUnacknowledged()), LostOn: nodes(m.GetLostOn()),
+	}
+	copy(r.Interval.First[:], m.GetFirstIndexKey())
+	copy(r.Interval.Last[:], m.GetLastIndexKey())
+	return r
+}
+
+func nodes(ids []uint32) (out []kv.NodeID) {
+	for _, id := range ids {
+		out = append(out, kv.NodeID(id))
+	}
+	return out
+}
