@@ -267,4 +267,3 @@ func (w *world) judge() {
 		w.t.Errorf("history of %d operations: %v", len(w.history), result)
 	}
 }
-

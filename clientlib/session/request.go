@@ -24,7 +24,8 @@ type Request struct {
 	Limit uint16
 	// Budget of a SCAN: into how many further sub-ranges a switch may split it.
 	Budget uint8
-	// Deadline is the time at which the request ends without an answer. It must be set.
+	// Deadline is the time at which the request ends without an answer. It must be set. A write
+	// ends MaxRepeat after its first send at the latest.
 	Deadline time.Duration
 	// Tag comes back in the Completion.
 	Tag any

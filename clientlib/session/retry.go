@@ -9,6 +9,11 @@ const (
 	maxPause   = 32 * time.Millisecond
 )
 
+// MaxRepeat is how long after its first send a write is given up at the latest, whatever its
+// deadline: nodes forget the results of an idle session some time after twice that, so an older
+// copy could be executed again.
+const MaxRepeat = 10 * time.Minute
+
 // Wake returns the time at which Tick is to be called; never too late, sometimes too early. ok is
 // false if no request waits for anything.
 func (s *Session) Wake() (at time.Duration, ok bool) {

@@ -123,7 +123,7 @@ func (s *Session) fill(now time.Duration, out *Output) {
 			return // an old write must end first: its result binds those of all later ones
 		}
 		s.queue.remove(&s.slots, i)
-		s.number(i, slot)
+		s.number(now, i, slot)
 		s.sent++
 		s.send(now, slot, out)
 	}
@@ -131,7 +131,7 @@ func (s *Session) fill(now time.Duration, out *Output) {
 
 // number gives a request its sequence number and seals its packet. Numbers whose place in the
 // index is taken by a request that has waited for long are skipped.
-func (s *Session) number(i int32, slot *slot) {
+func (s *Session) number(now time.Duration, i int32, slot *slot) {
 	mask := kv.RequestSeq(len(s.bySeq) - 1)
 	for s.bySeq[s.seq&mask] != 0 {
 		s.seq++
@@ -141,6 +141,7 @@ func (s *Session) number(i int32, slot *slot) {
 	s.seq++
 	if slot.isWrite() {
 		slot.write = s.writes.add(slot.seq)
+		slot.deadline = min(slot.deadline, now+MaxRepeat)
 	}
 	// Only writes leave results behind, so only they count as outstanding; but no request may
 	// lie below the number that it carries, or nodes would ignore it.
@@ -173,7 +174,7 @@ func (s *Session) jitter(d, spread time.Duration) time.Duration {
 
 func (s *Session) wakeAt(slot *slot) { s.wake = min(s.wake, slot.wake()) }
 
-// find returns the request that a reply answers.
+// bySequence returns the request that has a sequence number.
 func (s *Session) bySequence(seq kv.RequestSeq) (int32, *slot) {
 	i := s.bySeq[seq&kv.RequestSeq(len(s.bySeq)-1)] - 1
 	if i < 0 || s.all[i].seq != seq {
