@@ -1,0 +1,393 @@
+package daemon
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	p4config "github.com/p4lang/p4runtime/go/p4/config/v1"
+	p4v1 "github.com/p4lang/p4runtime/go/p4/v1"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/protobuf/encoding/prototext"
+
+	"github.com/turbokv/turbokv/bmv2/port"
+)
+
+// patience bounds how long a test waits for something that must come.
+const patience = 20 * time.Second
+
+// pipeline is the test program of package p4rt.
+func pipeline(t testing.TB) *p4v1.ForwardingPipelineConfig {
+	t.Helper()
+	device, err := os.ReadFile("../p4rt/testdata/basic.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile("../p4rt/testdata/basic.p4info.txtpb")
+	if err != nil {
+		t.Fatal(err)
+	}
+	info := new(p4config.P4Info)
+	if err := prototext.Unmarshal(text, info); err != nil {
+		t.Fatal(err)
+	}
+	return &p4v1.ForwardingPipelineConfig{P4Info: info, P4DeviceConfig: device}
+}
+
+// rig is a switch with in-memory ports, whose other ends are cables, and a client.
+type rig struct {
+	t      testing.TB
+	config *p4v1.ForwardingPipelineConfig
+	daemon *Daemon
+	client p4v1.P4RuntimeClient
+	cables map[uint16]*port.Mem
+	events Events
+}
+
+func newRig(t testing.TB, cfg Config, ports ...uint16) *rig {
+	t.Helper()
+	r := &rig{t: t, config: pipeline(t), cables: make(map[uint16]*port.Mem)}
+	cfg.Address = "127.0.0.1:0"
+	cfg.Pipeline = r.config
+	cfg.Ports = make(map[uint16]port.Port)
+	for _, number := range ports {
+		inner, outer := port.NewPair(1024)
+		cfg.Ports[number], r.cables[number] = inner, outer
+	}
+	var err error
+	if r.daemon, err = New(cfg); err != nil {
+		t.Fatal(err)
+	}
+	r.start()
+	return r
+}
+
+func (r *rig) start() {
+	ctx, cancel := context.WithCancel(context.Background())
+	var group sync.WaitGroup
+	group.Go(func() {
+		if err := r.daemon.Run(ctx); err != nil {
+			r.t.Errorf("Run: %v", err)
+		}
+	})
+	conn, err := grpc.NewClient(r.daemon.Addr().String(),
+		grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.client = p4v1.NewP4RuntimeClient(conn)
+	r.t.Cleanup(func() {
+		conn.Close()
+		cancel()
+		group.Wait()
+	})
+}
+
+func (r *rig) context() context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	r.t.Cleanup(cancel)
+	return ctx
+}
+
+// forward makes frames for a destination take an action of the forward table with one parameter.
+func (r *rig) forward(dst byte, action string, param ...byte) {
+	r.t.Helper()
+	if err := r.write(r.forwardEntry(dst, action, param...)); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func (r *rig) write(updates ...*p4v1.Update) error {
+	_, err := r.client.Write(r.context(), &p4v1.WriteRequest{DeviceId: 1, Updates: updates})
+	return err
+}
+
+func (r *rig) forwardEntry(dst byte, action string, param ...byte) *p4v1.Update {
+	info := r.config.GetP4Info()
+	table := slices.IndexFunc(info.GetTables(), func(t *p4config.Table) bool {
+		return t.GetPreamble().GetName() == "ingress.forward_table"
+	})
+	index := slices.IndexFunc(info.GetActions(), func(a *p4config.Action) bool {
+		return a.GetPreamble().GetName() == action
+	})
+	return &p4v1.Update{Type: p4v1.Update_INSERT, Entity: &p4v1.Entity{
+		Entity: &p4v1.Entity_TableEntry{TableEntry: &p4v1.TableEntry{
+			TableId: info.GetTables()[table].GetPreamble().GetId(),
+			Match: []*p4v1.FieldMatch{{FieldId: 1, FieldMatchType: &p4v1.FieldMatch_Exact_{
+				Exact: &p4v1.FieldMatch_Exact{Value: []byte{dst}}}}},
+			Action: &p4v1.TableAction{Type: &p4v1.TableAction_Action{Action: &p4v1.Action{
+				ActionId: info.GetActions()[index].GetPreamble().GetId(),
+				Params:   []*p4v1.Action_Param{{ParamId: 1, Value: param}},
+			}}},
+		}},
+	}}
+}
+
+// frame returns a frame for the destination whose last byte is given.
+func frame(dst byte, size int) []byte {
+	f := bytes.Repeat([]byte{dst}, size)
+	copy(f, []byte{0, 0, 0, 0, 0, dst, 0, 0, 0, 0, 0, 1, 0x12, 0x34})
+	return f
+}
+
+// receive reads n frames from a cable.
+func (r *rig) receive(number uint16, n int) [][]byte {
+	r.t.Helper()
+	bufs := make([][]byte, 64)
+	for i := range bufs {
+		bufs[i] = make([]byte, port.MaxFrame)
+	}
+	var got [][]byte
+	for len(got) < n {
+		m, err := r.cables[number].ReadBatch(bufs)
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		for _, f := range bufs[:m] {
+			got = append(got, bytes.Clone(f))
+		}
+	}
+	return got
+}
+
+func TestForwardsBetweenPorts(t *testing.T) {
+	r := newRig(t, Config{}, 1, 2, 3)
+	r.forward(2, "ingress.forward", 2)
+	r.forward(3, "ingress.forward", 3)
+	r.forward(9, "ingress.forward", 9) // no such port
+	in := [][]byte{frame(2, 60), frame(3, 1500), frame(2, 100), frame(9, 60), frame(7, 60)}
+	r.cables[1].WriteBatch(in)
+	to2, to3 := r.receive(2, 2), r.receive(3, 1)
+	if !bytes.Equal(to2[0], in[0]) || !bytes.Equal(to2[1], in[2]) || !bytes.Equal(to3[0], in[1]) {
+		t.Errorf("port 2 got %x, port 3 got %x", to2, to3)
+	}
+	// Port 3 is written last, so the loop has counted everything but its own write by now.
+	r.cables[1].WriteBatch([][]byte{frame(2, 60)})
+	r.receive(2, 1)
+	if got := r.daemon.Undeliverable(); got != 1 {
+		t.Errorf("%d undeliverable frames, want 1", got)
+	}
+	if got := r.daemon.Stats(); got.Received != 6 || got.Sent != 5 || got.Dropped != 1 {
+		t.Errorf("stats %+v, want 6 received, 5 sent, 1 dropped", got)
+	}
+	c := r.daemon.Ports()
+	if len(c) != 4 || c[0].Number != 1 || c[0].RxFrames != 6 || c[0].RxBytes != 60+1500+100+60+60+60 {
+		t.Errorf("port counters %+v", c)
+	}
+}
+
+func TestFullPortLosesFramesAndNobodyWaits(t *testing.T) {
+	r := newRig(t, Config{}, 1, 2, 3)
+	r.forward(2, "ingress.forward", 2)
+	r.forward(3, "ingress.forward", 3)
+	flood := make([][]byte, 64)
+	for i := range flood {
+		flood[i] = frame(2, 60)
+	}
+	for range 40 { // 2560 frames for a cable that holds 1024 and is not read
+		for sent := 0; sent < len(flood); {
+			n, err := r.cables[1].WriteBatch(flood[sent:])
+			if err != nil {
+				t.Fatal(err)
+			}
+			sent += n
+		}
+	}
+	r.cables[1].WriteBatch([][]byte{frame(3, 60)})
+	r.receive(3, 1)
+	if got := r.daemon.Ports()[1]; got.TxFrames != 1024 || got.TxDrops != 2560-1024 {
+		t.Errorf("port 2 took %d and lost %d frames", got.TxFrames, got.TxDrops)
+	}
+}
+
+func TestPortsComeAndGo(t *testing.T) {
+	r := newRig(t, Config{}, 1)
+	r.forward(2, "ingress.forward", 2)
+	for range 3 {
+		inner, outer := port.NewPair(16)
+		if err := r.daemon.AddPort(2, inner); err != nil {
+			t.Fatal(err)
+		}
+		r.cables[2] = outer
+		r.cables[1].WriteBatch([][]byte{frame(2, 60)})
+		r.receive(2, 1)
+		if err := r.daemon.AddPort(2, inner); !errors.Is(err, ErrPortInUse) {
+			t.Errorf("adding a port twice: %v", err)
+		}
+		if err := r.daemon.RemovePort(2); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := outer.WriteBatch([][]byte{frame(2, 60)}); n != 0 || err != nil {
+			t.Errorf("a removed port took a frame: %d, %v", n, err)
+		}
+	}
+	if err := r.daemon.RemovePort(2); !errors.Is(err, ErrNoPort) {
+		t.Errorf("removing a port that is gone: %v", err)
+	}
+	if err := r.daemon.AddPort(511, nil); !errors.Is(err, ErrNoPort) {
+		t.Errorf("adding the drop port: %v", err)
+	}
+}
+
+// brokenPort fails at its first read.
+type brokenPort struct{ closed chan struct{} }
+
+var errBroken = errors.New("interface is gone")
+
+func (b brokenPort) ReadBatch([][]byte) (int, error)    { return 0, errBroken }
+func (b brokenPort) WriteBatch(f [][]byte) (int, error) { return len(f), nil }
+func (b brokenPort) Close() error                       { close(b.closed); return nil }
+
+func TestFailingPortIsReportedAndClosed(t *testing.T) {
+	failed := make(chan error, 1)
+	r := newRig(t, Config{Events: Events{PortFailed: func(number uint16, err error) {
+		if number != 5 {
+			t.Errorf("port %d failed, want 5", number)
+		}
+		failed <- err
+	}}}, 1)
+	b := brokenPort{make(chan struct{})}
+	if err := r.daemon.AddPort(5, b); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-failed; !errors.Is(err, errBroken) {
+		t.Errorf("reported %v", err)
+	}
+	<-b.closed
+	if err := r.daemon.RemovePort(5); !errors.Is(err, ErrNoPort) {
+		t.Errorf("the port is still there: %v", err)
+	}
+}
+
+func TestPacketInAndOut(t *testing.T) {
+	r := newRig(t, Config{}, 1, 2)
+	stream, err := r.client.StreamChannel(r.context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.forward(8, "ingress.to_controller", 5)
+	stream.Send(&p4v1.StreamMessageRequest{Update: &p4v1.StreamMessageRequest_Arbitration{
+		Arbitration: &p4v1.MasterArbitrationUpdate{DeviceId: 1, ElectionId: &p4v1.Uint128{Low: 1}}}})
+	if m, err := stream.Recv(); err != nil || m.GetArbitration().GetStatus().GetCode() != 0 {
+		t.Fatalf("arbitration: %v, %v", m, err)
+	}
+	r.cables[2].WriteBatch([][]byte{frame(8, 70)})
+	m, err := stream.Recv()
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := m.GetPacket()
+	if !bytes.Equal(in.GetPayload(), frame(8, 70)) || len(in.GetMetadata()) != 2 ||
+		!bytes.Equal(in.GetMetadata()[0].GetValue(), []byte{2}) ||
+		!bytes.Equal(in.GetMetadata()[1].GetValue(), []byte{5}) {
+		t.Errorf("packet in: %v", in)
+	}
+	stream.Send(&p4v1.StreamMessageRequest{Update: &p4v1.StreamMessageRequest_Packet{
+		Packet: &p4v1.PacketOut{Payload: frame(4, 80), Metadata: []*p4v1.PacketMetadata{
+			{MetadataId: 1, Value: []byte{1}}}}}})
+	if got := r.receive(1, 1)[0]; !bytes.Equal(got, frame(4, 80)) {
+		t.Errorf("packet out arrived as %x", got)
+	}
+}
+
+// Entries change while frames pass; no frame is lost or delayed until the writes are over.
+func TestWritesDoNotStopFrames(t *testing.T) {
+	r := newRig(t, Config{}, 1, 2)
+	r.forward(2, "ingress.forward", 2)
+	var group sync.WaitGroup
+	stop := make(chan struct{})
+	group.Go(func() {
+		for dst := byte(10); ; dst ^= 1 {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			update := r.forwardEntry(dst, "ingress.forward", 1)
+			if err := r.write(update); err != nil {
+				t.Error(err)
+			}
+			update.Type = p4v1.Update_DELETE
+			if err := r.write(update); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	for range 300 {
+		batch := [][]byte{frame(2, 60), frame(2, 61), frame(2, 62)}
+		r.cables[1].WriteBatch(batch)
+		r.receive(2, len(batch))
+	}
+	close(stop)
+	group.Wait()
+}
+
+func TestNewReportsWhatIsWrong(t *testing.T) {
+	inner, _ := port.NewPair(1)
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	broken := pipeline(t)
+	broken.P4DeviceConfig = []byte("{}")
+	for want, cfg := range map[string]Config{
+		"port 510: port number is in use": {Ports: map[uint16]port.Port{510: inner}},
+		"no-such-if":                      {Specs: []port.Spec{{Number: 1, Interface: "no-such-if"}}},
+		"address already in use":          {Address: taken.Addr().String()},
+		"device config":                   {Pipeline: broken},
+	} {
+		if cfg.Address == "" {
+			cfg.Address = "127.0.0.1:0"
+		}
+		if _, err := New(cfg); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want %q", err, want)
+		}
+	}
+}
+
+func TestForwardingAllocatesNothing(t *testing.T) {
+	r := newRig(t, Config{}, 1, 2)
+	r.forward(2, "ingress.forward", 2)
+	l := newLoop(r.daemon, r.daemon.table.Load()[1])
+	batch := make([][]byte, batchSize)
+	for i := range batch {
+		batch[i] = frame(2, 200)
+	}
+	if allocs := testing.AllocsPerRun(100, func() { l.forward(batch) }); allocs != 0 {
+		t.Errorf("%v allocations for each batch", allocs)
+	}
+}
+
+// BenchmarkForward is the cost of one frame from batch to batch, without a goroutine in between.
+func BenchmarkForward(b *testing.B) {
+	r := newRig(b, Config{}, 1, 2)
+	r.forward(2, "ingress.forward", 2)
+	go func() {
+		bufs := [][]byte{make([]byte, port.MaxFrame)}
+		for {
+			if _, err := r.cables[2].ReadBatch(bufs); err != nil {
+				return
+			}
+		}
+	}()
+	b.Cleanup(func() { r.cables[2].Close() })
+	l := newLoop(r.daemon, r.daemon.table.Load()[1])
+	batch := make([][]byte, batchSize)
+	for i := range batch {
+		batch[i] = frame(2, 200)
+	}
+	b.ReportAllocs()
+	b.ResetTimer()
+	for i := 0; i < b.N; i += batchSize {
+		l.forward(batch)
+	}
+}

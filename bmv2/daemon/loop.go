@@ -1,0 +1,216 @@
+package daemon
+
+import (
+	"errors"
+	"net"
+	"sync/atomic"
+
+	"github.com/turbokv/turbokv/bmv2/p4rt"
+	"github.com/turbokv/turbokv/bmv2/port"
+	"github.com/turbokv/turbokv/bmv2/v1model"
+)
+
+// batchSize is the number of frames read at a time: enough to make the cost of a system call or a
+// wake-up small for each, few enough to stay in a cache.
+const batchSize = 64
+
+// arenaSize is the room in bytes for the frames that one batch sends; when clones and replicas need
+// more, the batch is written in parts.
+const arenaSize = batchSize * port.MaxFrame
+
+// livePort is a port in service.
+type livePort struct {
+	number uint16
+	port   port.Port
+	done   chan struct{} // closed when no goroutine reads the port any more
+
+	rxFrames, rxBytes, rxNoPipeline atomic.Uint64
+	txFrames, txBytes, txDrops      atomic.Uint64
+}
+
+// PortCounters are frames and bytes of a port since it was added.
+type PortCounters struct {
+	Number   uint16
+	RxFrames uint64 // taken from the port
+	RxBytes  uint64
+	RxDrops  uint64 // lost before the pipeline: overruns of the port, or no pipeline
+	TxFrames uint64 // accepted by the port
+	TxBytes  uint64 // of all frames sent to the port, dropped ones included
+	TxDrops  uint64 // refused by the port
+}
+
+func (p *livePort) counters() PortCounters {
+	c := PortCounters{
+		Number:   p.number,
+		RxFrames: p.rxFrames.Load(),
+		RxBytes:  p.rxBytes.Load(),
+		RxDrops:  p.rxNoPipeline.Load(),
+		TxFrames: p.txFrames.Load(),
+		TxBytes:  p.txBytes.Load(),
+		TxDrops:  p.txDrops.Load(),
+	}
+	if counting, ok := p.port.(port.Counting); ok {
+		c.RxDrops += counting.Counters().RxDrops
+	}
+	return c
+}
+
+// loop carries frames from one port through the pipeline.
+type loop struct {
+	d      *Daemon
+	from   *livePort
+	sw     *v1model.Switch
+	worker *v1model.Worker
+	bufs   [][]byte
+	emit   func(number uint16, frame []byte) // the method collect, bound once
+
+	arena   []byte                       // holds the frames in leaving; never grows
+	leaving [port.MaxNumber + 1][][]byte // by destination
+	touched []uint16                     // destinations with frames, in order of appearance
+}
+
+func newLoop(d *Daemon, from *livePort) *loop {
+	l := &loop{
+		d:       d,
+		from:    from,
+		bufs:    make([][]byte, batchSize),
+		arena:   make([]byte, 0, arenaSize),
+		touched: make([]uint16, 0, port.MaxNumber+1),
+	}
+	block := make([]byte, batchSize*port.MaxFrame)
+	for i := range l.bufs {
+		l.bufs[i] = block[i*port.MaxFrame : (i+1)*port.MaxFrame : (i+1)*port.MaxFrame]
+	}
+	l.emit = l.collect
+	return l
+}
+
+// run works until the port is closed.
+func (l *loop) run() {
+	defer close(l.from.done)
+	for {
+		n, err := l.from.port.ReadBatch(l.bufs)
+		if err != nil {
+			l.fail(err)
+			return
+		}
+		l.forward(l.bufs[:n])
+	}
+}
+
+// fail ends a port that nobody closed.
+func (l *loop) fail(err error) {
+	if errors.Is(err, net.ErrClosed) {
+		return
+	}
+	if l.d.detach(l.from.number, l.from) == nil {
+		return
+	}
+	err = errors.Join(err, l.from.port.Close())
+	if l.d.cfg.Events.PortFailed != nil {
+		l.d.cfg.Events.PortFailed(l.from.number, err)
+	}
+}
+
+// forward passes a batch through the pipeline and writes what comes out.
+func (l *loop) forward(frames [][]byte) {
+	bytes := uint64(0)
+	for _, f := range frames {
+		bytes += uint64(len(f))
+	}
+	l.from.rxFrames.Add(uint64(len(frames)))
+	l.from.rxBytes.Add(bytes)
+	if !l.adopt() {
+		l.from.rxNoPipeline.Add(uint64(len(frames)))
+		return
+	}
+	l.d.now.Store(l.d.cfg.Now())
+	for _, f := range frames {
+		l.worker.Process(l.from.number, f, l.emit)
+	}
+	l.flush()
+}
+
+// adopt turns to the pipeline in service; it reports false when there is none.
+func (l *loop) adopt() bool {
+	sw := l.d.sw.Load()
+	if sw != l.sw {
+		l.sw, l.worker = sw, sw.NewWorker()
+	}
+	return sw != nil
+}
+
+// collect keeps a frame for the end of the batch.
+func (l *loop) collect(number uint16, frame []byte) {
+	if number > port.MaxNumber || len(frame) > port.MaxFrame {
+		l.d.lost.Add(1)
+		return
+	}
+	if len(l.arena)+len(frame) > cap(l.arena) {
+		l.flush()
+	}
+	start := len(l.arena)
+	l.arena = append(l.arena, frame...)
+	if len(l.leaving[number]) == 0 {
+		l.touched = append(l.touched, number)
+	}
+	l.leaving[number] = append(l.leaving[number], l.arena[start:len(l.arena):len(l.arena)])
+}
+
+// flush writes the collected frames, one batch per destination.
+func (l *loop) flush() {
+	table := l.d.table.Load()
+	for _, number := range l.touched {
+		frames := l.leaving[number]
+		if to := table[number]; to != nil {
+			to.write(frames)
+		} else {
+			l.d.lost.Add(uint64(len(frames)))
+		}
+		l.leaving[number] = frames[:0]
+	}
+	l.touched = l.touched[:0]
+	l.arena = l.arena[:0]
+}
+
+// write sends frames out and counts them. A port that is being closed loses them.
+func (p *livePort) write(frames [][]byte) {
+	bytes := uint64(0)
+	for _, f := range frames {
+		bytes += uint64(len(f))
+	}
+	n, _ := p.port.WriteBatch(frames)
+	p.txFrames.Add(uint64(n))
+	p.txBytes.Add(bytes)
+	p.txDrops.Add(uint64(len(frames) - n))
+}
+
+// cpuPort is the port whose cable ends in the P4Runtime server: it reads what controllers send out, and
+// what is written to it becomes packet-ins.
+type cpuPort struct {
+	*port.Mem
+	server *p4rt.Server
+}
+
+// WriteBatch implements [port.Port]; the server counts what it drops.
+func (c *cpuPort) WriteBatch(frames [][]byte) (int, error) {
+	for _, f := range frames {
+		c.server.PacketIn(f)
+	}
+	return len(frames), nil
+}
+
+// sum adds the counts of two switches.
+func sum(a, b v1model.Stats) v1model.Stats {
+	a.Received += b.Received
+	a.Sent += b.Sent
+	a.Dropped += b.Dropped
+	a.Resubmitted += b.Resubmitted
+	a.Recirculated += b.Recirculated
+	a.Cloned += b.Cloned
+	a.Replicated += b.Replicated
+	a.TooManyLoops += b.TooManyLoops
+	a.ParserErrors += b.ParserErrors
+	a.Failed += b.Failed
+	return a
+}
