@@ -31,26 +31,40 @@ type server struct {
 	mute  bool // drop all requests
 }
 
-// newServer starts a server with the keyspaces "users" (range) and "sessions" (hash).
+// newServer starts a server and stops it when the test ends.
 func newServer(t testing.TB) *server {
 	t.Helper()
+	s, err := startServer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// startServer starts a server with the keyspaces "users" (range) and "sessions" (hash).
+func startServer() (*server, error) {
 	s := &server{network: transport.NewNetwork(), store: teststore.New(0, users.ID, sessions.ID)}
 	for _, d := range []kv.Descriptor{users, sessions} {
 		s.store.Put(kv.SystemKeyspace, d.Name, string(d.Encode()))
 	}
 	conn, err := s.network.Listen(serviceAddr)
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	s.conn = conn
 	s.done.Go(s.run)
-	t.Cleanup(func() {
-		if err := s.conn.Close(); err != nil {
-			t.Error(err)
-		}
-		s.done.Wait()
-	})
-	return s
+	return s, nil
+}
+
+func (s *server) stop() error {
+	err := s.conn.Close()
+	s.done.Wait()
+	return err
 }
 
 func (s *server) run() {
