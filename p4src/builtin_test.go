@@ -25,7 +25,7 @@ type builtInDevice struct {
 	learned [][][]byte
 }
 
-func newBuiltIn(t *testing.T) *builtInDevice {
+func newBuiltIn(t testing.TB) *builtInDevice {
 	t.Helper()
 	program, err := bmv2.Load(p4src.DeviceConfig())
 	if err != nil {

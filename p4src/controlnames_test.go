@@ -20,7 +20,7 @@ type controlNames struct {
 	counters []*configv1.Counter
 }
 
-func newControlNames(t *testing.T) controlNames {
+func newControlNames(t testing.TB) controlNames {
 	t.Helper()
 	info, err := p4src.P4Info()
 	if err != nil {

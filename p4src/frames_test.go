@@ -44,7 +44,7 @@ var statuses = map[string]wire.Status{
 	"BAD_REQUEST": wire.StatusBadRequest,
 }
 
-// A frame in a test file is a sum of terms, as in "packet_out(egress_port=3)+udp(ip.dst=10.0.0.11)":
+// A frame in a test file is a sum of terms, as in "packet_out(egress_port=3)+udp(ip.ttl=9)":
 //
 //	6162                   bytes in hexadecimal
 //	udp(field=value ...)   a datagram from client 10.0.1.1 with the payload "hello"
@@ -52,7 +52,9 @@ var statuses = map[string]wire.Status{
 //	last(field=value ...)  the udp or tkv frame of the last "packet" line, changed
 //	packet_out(...), packet_in(...)  the header of the controller's port
 //
-// Fields are those of places; lengths and checksums are right unless set. cut=N cuts the frame.
+// Fields are those of places; lengths and checksums are right unless set. Short forms for expected
+// frames: hop=ADDRESS (routed to that host), node=ADDRESS (resolved to that node), answer=STATUS
+// (turned round by the switch), chain=NODE,NODE..., client=ADDRESS:PORT; cut=N cuts the frame.
 type notation struct{ last []byte }
 
 // parse returns the bytes of the frame; if it is sent, last(...) will mean its last term.
@@ -199,6 +201,12 @@ func setAll(frame []byte, args []argument) error {
 
 func set(frame []byte, a argument) error {
 	switch a.name {
+	case "hop":
+		return setHop(frame, a.value)
+	case "node":
+		return setNode(frame, a.value)
+	case "answer":
+		return setAnswer(frame, a.value)
 	case "chain":
 		return setChain(frame, a.value)
 	case "client":
@@ -215,6 +223,48 @@ func set(frame []byte, a argument) error {
 	}
 	copy(frame[p.at:], value)
 	return nil
+}
+
+// setHop is one hop of a router: addresses of the next Ethernet, time to live.
+func setHop(frame []byte, to string) error {
+	ip, err := netip.ParseAddr(to)
+	if err != nil {
+		return err
+	}
+	mac := wire.MAC{0x02, 0x00}
+	copy(mac[2:], ip.AsSlice())
+	copy(frame[6:12], frame[0:6])
+	copy(frame[0:6], mac[:])
+	frame[22]--
+	return nil
+}
+
+// setNode is what a switch does to a request that it resolves, without the sub-range's own data.
+func setNode(frame []byte, node string) error {
+	ip, port := netip.AddrFrom4([4]byte(frame[26:30])), binary.BigEndian.Uint16(frame[34:])
+	if err := setHop(frame, node); err != nil {
+		return err
+	}
+	return setAll(frame, []argument{
+		{"ip.dst", node}, {"udp.checksum", "0"},
+		{"client_ip", ip.String()}, {"client_port", strconv.Itoa(int(port))},
+	})
+}
+
+// setAnswer is what a switch does to a request that it answers.
+func setAnswer(frame []byte, status string) error {
+	swap(frame[0:6], frame[6:12])
+	swap(frame[26:30], frame[30:34])
+	swap(frame[34:36], frame[36:38])
+	return setAll(frame, []argument{
+		{"ip.ttl", "64"}, {"udp.checksum", "0"}, {"flags", "0x0003"}, {"status", status},
+	})
+}
+
+func swap(a, b []byte) {
+	for i := range a {
+		a[i], b[i] = b[i], a[i]
+	}
 }
 
 func setChain(frame []byte, nodes string) error {

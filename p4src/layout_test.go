@@ -2,8 +2,8 @@ package p4src_test
 
 import (
 	"encoding/json"
+	"regexp"
 	"strconv"
-	"strings"
 	"testing"
 
 	"github.com/turbokv/turbokv/p4src"
@@ -76,18 +76,16 @@ func TestProtocolConstantsAreThoseOfWire(t *testing.T) {
 	for name, want := range map[string]int{
 		"TKV_PORT": wire.Port, "TKV_MAGIC": wire.Magic, "TKV_VERSION": wire.FormatVersion,
 		"TKV_BYTES": wire.HeaderSize, "OP_SCAN": int(wire.OpScan),
-		"CLASS_READ": int(wire.ClassRead), "CLASS_WRITE": int(wire.ClassWrite),
+		"OP_FIRST_WRITE": int(wire.ClassWrite) << 4, "OP_FIRST_OTHER": int(wire.ClassTxn) << 4,
 		"FLAG_REPLY": int(wire.FlagReply), "FLAG_FROM_SWITCH": int(wire.FlagFromSwitch),
 	} {
-		_, rest, found := strings.Cut(source, name+" ")
-		if !found {
+		m := regexp.MustCompile(`(?m)^const .* ` + name + ` *= (\w+);`).FindStringSubmatch(source)
+		if m == nil {
 			t.Errorf("protocol.p4 has no %s", name)
 			continue
 		}
-		_, number, _ := strings.Cut(rest, "= ")
-		number, _, _ = strings.Cut(number, ";")
-		if got, err := strconv.ParseInt(number, 0, 32); err != nil || int(got) != want {
-			t.Errorf("%s is %s in the program, %#x in wire", name, number, want)
+		if got, err := strconv.ParseInt(m[1], 0, 32); err != nil || int(got) != want {
+			t.Errorf("%s is %s in the program, %#x in wire", name, m[1], want)
 		}
 	}
 	for name, n := range enumOf(t, "include/protocol.p4", "status_t") {

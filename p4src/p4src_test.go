@@ -119,7 +119,8 @@ func namesOf(info *configv1.P4Info) map[string][]string {
 // enumOf returns the members of a serializable enum of the P4 sources.
 func enumOf(t *testing.T, file, name string) map[string]int {
 	t.Helper()
-	body := regexp.MustCompile(`(?s)enum bit<8> ` + name + ` \{(.*?)\n\}`).FindSubmatch(readFile(t, file))
+	form := regexp.MustCompile(`(?s)enum bit<8> ` + name + ` \{(.*?)\n\}`)
+	body := form.FindSubmatch(readFile(t, file))
 	if body == nil {
 		t.Fatalf("%s has no enum %s", file, name)
 	}
@@ -159,7 +160,7 @@ func TestSharedNumbersAreThoseOfTheProgram(t *testing.T) {
 	}
 }
 
-func readFile(t *testing.T, name string) []byte {
+func readFile(t testing.TB, name string) []byte {
 	t.Helper()
 	b, err := os.ReadFile(name)
 	if err != nil {

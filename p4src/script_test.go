@@ -48,7 +48,7 @@ type statement struct {
 //
 // The form is that of p4c's .stf files with the frame notation of this package: add,
 // mirroring_add, packet, expect (of the packet above), check_counter; and expect_digest.
-func readScript(t *testing.T, file string) (script []statement) {
+func readScript(t testing.TB, file string) (script []statement) {
 	t.Helper()
 	for i, line := range strings.Split(string(readFile(t, file)), "\n") {
 		line, _, _ = strings.Cut(line, "#")
@@ -195,7 +195,8 @@ func (r *run) settle() error {
 			return fmt.Errorf("unexpected frame on port %d:\n%s", out.port, describe(out.bytes))
 		}
 		if !bytes.Equal(out.bytes, waiting[0]) {
-			return fmt.Errorf("port %d: got\n%swant\n%s", out.port, describe(out.bytes), describe(waiting[0]))
+			return fmt.Errorf("port %d: got\n%swant\n%s",
+				out.port, describe(out.bytes), describe(waiting[0]))
 		}
 		r.expected[out.port] = waiting[1:]
 	}
@@ -277,7 +278,8 @@ func TestEveryDropReasonHasATest(t *testing.T) {
 		all += string(text)
 	}
 	for _, reason := range p4src.DropReasons() {
-		if !strings.Contains(all, fmt.Sprintf("check_counter drop_counter(%d) packets == 1", int(reason))) {
+		check := fmt.Sprintf("check_counter drop_counter(%d) packets == 1\n", int(reason))
+		if !strings.Contains(all, check) {
 			t.Errorf("no file in testdata drops a packet for %v", reason)
 		}
 	}

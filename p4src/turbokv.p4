@@ -37,8 +37,8 @@
 
 control ingress(inout headers_t hdr, inout metadata_t meta, inout standard_metadata_t std) {
     apply {
-        intake.apply(hdr, meta, std);
-        from_controller.apply(hdr, meta);
+        intake.apply(meta, std);
+        if (hdr.packet_out.isValid()) { from_controller.apply(hdr, meta); }
         if (meta.path == path_t.PLAIN) { admit.apply(hdr, meta); }
         if (meta.path == path_t.PLAIN) {
             learn.apply(hdr, meta);
@@ -48,14 +48,16 @@ control ingress(inout headers_t hdr, inout metadata_t meta, inout standard_metad
             validate.apply(hdr, meta);
             if (meta.path == path_t.REQUEST) { resolve.apply(hdr, meta); }
             if (meta.path == path_t.REQUEST) { sub_range.apply(hdr, meta); }
-            if (meta.path == path_t.REQUEST) { scan.apply(hdr, meta); }
+            if (meta.path == path_t.REQUEST && hdr.tkv_fixed.op == OP_SCAN) {
+                scan.apply(hdr, meta);
+            }
             if (meta.path == path_t.REQUEST) { address.apply(hdr, meta); }
             if (meta.path == path_t.PLAIN) { count_load.apply(hdr); }
         }
         if (meta.path == path_t.PLAIN) { forwarding.apply(hdr, meta); }
         if (meta.path == path_t.ANSWER) { answer.apply(hdr, meta); }
         if (meta.path == path_t.DROP) { count_drop.apply(meta); }
-        to_controller.apply(hdr, meta);
+        if (meta.path == path_t.EMIT) { to_controller.apply(hdr, meta); }
         outlet.apply(meta, std);
     }
 }

@@ -9,16 +9,21 @@
 #define TKV_ADDRESS_P4
 
 control address(inout headers_t hdr, inout metadata_t meta) {
+    // To the tail, as a read; a write goes on to the head from here.
+    @hidden
+    action to_tail(in ipv4_addr_t tail) {
+        hdr.tkv_route.client_ip = hdr.ipv4.src_addr;
+        hdr.tkv_route.client_port = hdr.udp.src_port;
+        hdr.tkv_route.chain_position = hdr.tkv_route.chain_length - 1;
+        hdr.ipv4.dst_addr = tail;
+        hdr.udp.checksum = 0;
+        meta.path = path_t.PLAIN;
+    }
+
     @hidden
     action to_head() {
         hdr.tkv_route.chain_position = 0;
         hdr.ipv4.dst_addr = hdr.tkv_route.chain0;
-    }
-
-    @hidden
-    action to_tail(in ipv4_addr_t tail) {
-        hdr.tkv_route.chain_position = hdr.tkv_route.chain_length - 1;
-        hdr.ipv4.dst_addr = tail;
     }
 
     // A chain of no nodes or too many cannot be an entry of ours: treat it as blocked, and send
@@ -29,33 +34,25 @@ control address(inout headers_t hdr, inout metadata_t meta) {
         answer_with(meta, status_t.TRY_AGAIN);
     }
 
-    @hidden
-    action remember_client() {
-        hdr.tkv_route.client_ip = hdr.ipv4.src_addr;
-        hdr.tkv_route.client_port = hdr.udp.src_port;
-        hdr.udp.checksum = 0;
-        meta.path = path_t.PLAIN;
-    }
-
     apply {
-        remember_client();
-        chain_length_t length = hdr.tkv_route.chain_length;
-        if (length == 0 || length > 6) {
-            no_such_chain();
-        } else if (hdr.tkv_fixed.op[7:4] == CLASS_WRITE) {
-            to_head();
-        } else if (length == 1) {
-            to_tail(hdr.tkv_route.chain0);
-        } else if (length == 2) {
-            to_tail(hdr.tkv_route.chain1);
-        } else if (length == 3) {
+        // Three replicas are the rule, so they come first.
+        if (hdr.tkv_route.chain_length == 3) {
             to_tail(hdr.tkv_route.chain2);
-        } else if (length == 4) {
+        } else if (hdr.tkv_route.chain_length == 2) {
+            to_tail(hdr.tkv_route.chain1);
+        } else if (hdr.tkv_route.chain_length == 1) {
+            to_tail(hdr.tkv_route.chain0);
+        } else if (hdr.tkv_route.chain_length == 4) {
             to_tail(hdr.tkv_route.chain3);
-        } else if (length == 5) {
+        } else if (hdr.tkv_route.chain_length == 5) {
             to_tail(hdr.tkv_route.chain4);
-        } else {
+        } else if (hdr.tkv_route.chain_length == 6) {
             to_tail(hdr.tkv_route.chain5);
+        } else {
+            no_such_chain();
+        }
+        if (meta.path == path_t.PLAIN && hdr.tkv_fixed.op >= OP_FIRST_WRITE) {
+            to_head();
         }
     }
 }

@@ -6,7 +6,8 @@
 
 control from_controller(in headers_t hdr, inout metadata_t meta) {
     apply {
-        if (hdr.packet_out.isValid() && hdr.packet_out.submit_to_ingress == 0) {
+        meta.packet_length = meta.packet_length - 2;   // without the packet-out header
+        if (hdr.packet_out.submit_to_ingress == 0) {
             meta.egress_port = hdr.packet_out.egress_port;
             meta.path = path_t.EMIT;
         }

@@ -15,12 +15,7 @@ control learn(in headers_t hdr, inout metadata_t meta) {
     action known() { }
 
     @id(ID_ACTION_UNKNOWN)
-    action unknown() {
-        meta.learn = 1;
-        meta.host.src_addr = hdr.ipv4.src_addr;
-        meta.host.src_mac = hdr.ethernet.src_addr;
-        meta.host.port = meta.ingress_port;
-    }
+    action unknown() { }
 
     @id(ID_LEARN_TABLE)
     table learn_table {
@@ -34,10 +29,15 @@ control learn(in headers_t hdr, inout metadata_t meta) {
     }
 
     apply {
-        // 0.0.0.0 and 224.0.0.0/3 (multicast and reserved) are never a host's address.
-        if (meta.recirculated == 0 && meta.ingress_port != CPU_PORT &&
-            hdr.ipv4.src_addr != 0 && hdr.ipv4.src_addr[31:29] != 7) {
-            learn_table.apply();
+        if (!learn_table.apply().hit) {
+            // 0.0.0.0 and 224.0.0.0/3 (multicast and reserved) are never a host's address.
+            if (meta.recirculated == 0 && meta.ingress_port != CPU_PORT &&
+                hdr.ipv4.src_addr != 0 && hdr.ipv4.src_addr[31:29] != 7) {
+                meta.learn = 1;
+                meta.host.src_addr = hdr.ipv4.src_addr;
+                meta.host.src_mac = hdr.ethernet.src_addr;
+                meta.host.port = meta.ingress_port;
+            }
         }
     }
 }

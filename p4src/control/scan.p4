@@ -22,20 +22,18 @@ control scan(inout headers_t hdr, inout metadata_t meta) {
     }
 
     apply {
-        if (hdr.tkv_fixed.op == OP_SCAN) {
-            if (hdr.tkv_route.scan_budget > SCAN_BUDGET_MAX) {
-                hdr.tkv_route.scan_budget = SCAN_BUDGET_MAX;
-            }
-            if (hdr.tkv_route.end_index_key < hdr.tkv_route.index_key) {
-                answer_with(meta, status_t.BAD_REQUEST);
-            } else if (hdr.tkv_route.index_key > meta.last_index_key) {
-                // The two tables are between two cuts of the ranges.
-                answer_with(meta, status_t.TRY_AGAIN);
-            } else if (hdr.tkv_route.end_index_key > meta.last_index_key) {
-                hdr.tkv_route.end_index_key = meta.last_index_key;
-                if (hdr.tkv_route.scan_budget > 0 && meta.is_last == 0) {
-                    split();
-                }
+        if (hdr.tkv_route.scan_budget > SCAN_BUDGET_MAX) {
+            hdr.tkv_route.scan_budget = SCAN_BUDGET_MAX;
+        }
+        if (hdr.tkv_route.end_index_key < hdr.tkv_route.index_key) {
+            answer_with(meta, status_t.BAD_REQUEST);
+        } else if (hdr.tkv_route.index_key > meta.last_index_key) {
+            // The two tables are between two cuts of the ranges.
+            answer_with(meta, status_t.TRY_AGAIN);
+        } else if (hdr.tkv_route.end_index_key > meta.last_index_key) {
+            hdr.tkv_route.end_index_key = meta.last_index_key;
+            if (hdr.tkv_route.scan_budget > 0 && meta.is_last == 0) {
+                split();
             }
         }
     }

@@ -5,7 +5,7 @@
 
 control to_controller(inout headers_t hdr, in metadata_t meta) {
     apply {
-        if (meta.path == path_t.EMIT && meta.egress_port == CPU_PORT) {
+        if (meta.egress_port == CPU_PORT) {
             hdr.packet_in.setValid();
             hdr.packet_in.ingress_port = meta.ingress_port;
             hdr.packet_in.pad = 0;

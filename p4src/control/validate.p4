@@ -10,7 +10,6 @@ control validate(in headers_t hdr, inout metadata_t meta) {
     bit<32> ip_bytes = (bit<32>)hdr.ipv4.total_length;
     bit<32> udp_bytes = (bit<32>)hdr.udp.length;
     bit<32> payload_bytes = (bit<32>)hdr.tkv_fixed.payload_length;
-    bit<4> op_class = hdr.tkv_fixed.op[7:4];
 
     apply {
         if (!hdr.tkv_route.isValid() ||
@@ -20,7 +19,7 @@ control validate(in headers_t hdr, inout metadata_t meta) {
             drop_because(meta, drop_reason_t.BAD_MAGIC);
         } else if (hdr.tkv_fixed.version != TKV_VERSION) {
             drop_because(meta, drop_reason_t.BAD_VERSION);
-        } else if (op_class != CLASS_READ && op_class != CLASS_WRITE) {
+        } else if (hdr.tkv_fixed.op >= OP_FIRST_OTHER) {
             drop_because(meta, drop_reason_t.BAD_OP);
         } else if (hdr.tkv_fixed.flags & (FLAG_REPLY | FLAG_FROM_SWITCH) != 0) {
             drop_because(meta, drop_reason_t.NOT_A_REQUEST);

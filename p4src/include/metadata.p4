@@ -20,8 +20,7 @@ struct metadata_t {
     @field_list(KEEP_FOR_SCAN_REST)
     port_t         ingress_port;   // of the packet as it came, also when recirculated
     bit<1>         recirculated;   // the rest of a scan, on its second way through
-    bit<1>         checksum_error; // of the IPv4 header
-    bit<32>        packet_length;  // bytes from the Ethernet header on
+    bit<32>        packet_length;  // in bytes, without a packet-out header
 
     // The decision.
     path_t         path;

@@ -12,7 +12,6 @@ parser tkv_parser(packet_in packet,
                   inout standard_metadata_t std) {
     state start {
         meta.recirculated = 0;
-        meta.checksum_error = 0;
         meta.packet_length = 0;
         meta.path = path_t.PLAIN;
         meta.status = status_t.OK;

@@ -16,10 +16,11 @@ const udp_port_t TKV_PORT    = 0x544B;   // "TK"
 const bit<16>    TKV_MAGIC   = 0x544B;
 const bit<8>     TKV_VERSION = 1;
 
-// Operations: the high nibble is the class, and a switch tells only SCAN from its class.
-const bit<4> CLASS_READ  = 0x0;   // served by the tail
-const bit<4> CLASS_WRITE = 0x1;   // ordered by the head
-const bit<8> OP_SCAN     = 0x02;
+// Operations: the high nibble is the class. Reads are served by the tail, writes are ordered by the
+// head, and those from OP_FIRST_OTHER on are not for clients. Only SCAN is told from its class.
+const bit<8> OP_SCAN        = 0x02;
+const bit<8> OP_FIRST_WRITE = 0x10;
+const bit<8> OP_FIRST_OTHER = 0x20;
 
 const bit<16> FLAG_REPLY       = 0x0001;
 const bit<16> FLAG_FROM_SWITCH = 0x0002;
