@@ -37,6 +37,9 @@ type Config struct {
 	Control Control
 	// Events reports what an operator may want to know.
 	Events Events
+
+	// wrap puts something around the durable engine, so that tests can break it.
+	wrap func(serverlib.Engine) serverlib.Engine
 }
 
 // Control is a node's side of the session with the controller.

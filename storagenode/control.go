@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"google.golang.org/grpc"
@@ -61,8 +62,10 @@ func wait(ctx context.Context, d time.Duration) {
 // session is one conversation; its story stands in control.proto. It returns why it ended, and
 // whether the controller had accepted the node.
 func (n *Node) session(ctx context.Context, client controlpb.NodeControlClient) (bool, error) {
-	ctx, cancel := context.WithCancel(ctx) // ends the stream on every way out
-	defer cancel()
+	ctx, cancel := context.WithCancel(ctx)
+	var reader sync.WaitGroup
+	defer reader.Wait()
+	defer cancel() // ends the stream on every way out, and with it the reader
 	stream, err := client.Session(ctx)
 	if err != nil {
 		return false, err
@@ -75,7 +78,9 @@ func (n *Node) session(ctx context.Context, client controlpb.NodeControlClient) 
 	n.stats.connected.Store(true)
 	defer n.stats.connected.Store(false)
 	n.cfg.Events.connected(n.cfg.Control.Target)
-	return true, n.serve(stream, interval)
+	orders, ended := make(chan *controlpb.ControllerMessage, orderBatch), make(chan error, 1)
+	reader.Go(func() { ended <- receiveOrders(stream, orders) })
+	return true, n.serve(stream, interval, orders, ended)
 }
 
 // greet says Hello and checks the Welcome. It returns how often the controller wants a report.
@@ -135,8 +140,10 @@ func (n *Node) remember(known, told string) error {
 }
 
 // serve carries out orders and reports until the stream ends.
-func (n *Node) serve(stream controlpb.NodeControl_SessionClient, interval time.Duration) error {
-	orders, ended := receiveOrders(stream)
+func (n *Node) serve(
+	stream controlpb.NodeControl_SessionClient, interval time.Duration,
+	orders <-chan *controlpb.ControllerMessage, ended <-chan error,
+) error {
 	reports := time.NewTicker(interval)
 	defer reports.Stop()
 	for {
@@ -157,26 +164,21 @@ func (n *Node) serve(stream controlpb.NodeControl_SessionClient, interval time.D
 	}
 }
 
-// receiveOrders reads the stream in a goroutine that ends with the stream's context.
-func receiveOrders(stream controlpb.NodeControl_SessionClient) (
-	<-chan *controlpb.ControllerMessage, <-chan error,
-) {
-	orders, ended := make(chan *controlpb.ControllerMessage, orderBatch), make(chan error, 1)
-	go func() {
-		for {
-			msg, err := stream.Recv()
-			if err != nil {
-				ended <- err
-				return
-			}
-			select {
-			case orders <- msg:
-			case <-stream.Context().Done():
-				return
-			}
+// receiveOrders reads the stream until it ends, and returns why it did.
+func receiveOrders(
+	stream controlpb.NodeControl_SessionClient, orders chan<- *controlpb.ControllerMessage,
+) error {
+	for {
+		msg, err := stream.Recv()
+		if err != nil {
+			return err
 		}
-	}()
-	return orders, ended
+		select {
+		case orders <- msg:
+		case <-stream.Context().Done():
+			return stream.Context().Err()
+		}
+	}
 }
 
 // collect returns the first order and those that wait already.
@@ -228,4 +230,3 @@ func roleAt(position, length int) controlpb.Role {
 	}
 	return controlpb.Role_ROLE_MIDDLE
 }
-

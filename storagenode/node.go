@@ -97,6 +97,9 @@ func (n *Node) open() (err error) {
 			return err
 		}
 	}
+	if n.cfg.wrap != nil && n.durable != nil {
+		n.durable = n.cfg.wrap(n.durable)
+	}
 	n.server, err = serverlib.New(serverlib.Config{
 		Node:        n.id,
 		Port:        n.cfg.Conn.LocalAddr().Port(),

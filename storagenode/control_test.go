@@ -1,0 +1,239 @@
+package storagenode
+
+import (
+	"context"
+	"net"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
+	"google.golang.org/grpc/test/bufconn"
+
+	"github.com/turbokv/turbokv/controller/controlpb"
+	"github.com/turbokv/turbokv/kv"
+	"github.com/turbokv/turbokv/transport"
+	"github.com/turbokv/turbokv/wire"
+)
+
+// session is one session as the fake controller sees it.
+type session struct {
+	hello *controlpb.Hello
+	send  chan *controlpb.ControllerMessage
+	got   chan *controlpb.NodeMessage
+	end   chan error // what the controller ends the session with
+}
+
+// fakeController accepts sessions and lets the test speak in them.
+type fakeController struct {
+	controlpb.UnimplementedNodeControlServer
+	cluster  string
+	sessions chan *session
+}
+
+// Session implements controlpb.NodeControlServer.
+func (f *fakeController) Session(stream controlpb.NodeControl_SessionServer) error {
+	first, err := stream.Recv()
+	if err != nil {
+		return err
+	}
+	s := &session{
+		hello: first.GetHello(), send: make(chan *controlpb.ControllerMessage),
+		got: make(chan *controlpb.NodeMessage, 1024), end: make(chan error),
+	}
+	f.sessions <- s
+	err = stream.Send(&controlpb.ControllerMessage{Body: &controlpb.ControllerMessage_Welcome{
+		Welcome: &controlpb.Welcome{ClusterId: f.cluster, ReportIntervalMs: 5},
+	}})
+	if err != nil {
+		return err
+	}
+	var reader sync.WaitGroup
+	reader.Go(func() {
+		for {
+			msg, err := stream.Recv()
+			if err != nil {
+				return
+			}
+			select {
+			case s.got <- msg:
+			default: // the test does not look at reports any more
+			}
+		}
+	})
+	for {
+		select {
+		case msg := <-s.send:
+			if err := stream.Send(msg); err != nil {
+				return err
+			}
+		case err := <-s.end:
+			return err
+		case <-stream.Context().Done():
+			reader.Wait()
+			return stream.Context().Err()
+		}
+	}
+}
+
+// startController serves a fake controller until the test ends, and returns how to reach it.
+func startController(t *testing.T, cluster string) (*fakeController, Control) {
+	t.Helper()
+	f := &fakeController{cluster: cluster, sessions: make(chan *session, 1)}
+	listener := bufconn.Listen(1 << 16)
+	server := grpc.NewServer()
+	controlpb.RegisterNodeControlServer(server, f)
+	var serving sync.WaitGroup
+	serving.Go(func() {
+		if err := server.Serve(listener); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(func() { server.Stop(); serving.Wait() })
+	return f, Control{
+		Target: "passthrough:controller",
+		DialOptions: []grpc.DialOption{
+			grpc.WithTransportCredentials(insecure.NewCredentials()),
+			grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
+				return listener.DialContext(ctx)
+			}),
+		},
+		MAC: wire.MAC{2, 0, 0, 0, 0, 1}, Switch: "s1", Port: 3,
+	}
+}
+
+// ack returns the next Ack of a session.
+func (s *session) ack(t *testing.T) *controlpb.Ack {
+	t.Helper()
+	for {
+		select {
+		case msg := <-s.got:
+			if a := msg.GetAck(); a != nil {
+				return a
+			}
+		case <-t.Context().Done():
+			t.Fatal("no Ack")
+		}
+	}
+}
+
+// report returns the next report that satisfies ok.
+func (s *session) report(t *testing.T, ok func(*controlpb.Report) bool) *controlpb.Report {
+	t.Helper()
+	for {
+		select {
+		case msg := <-s.got:
+			if r := msg.GetReport(); r != nil && ok(r) {
+				return r
+			}
+		case <-t.Context().Done():
+			t.Fatal("no such Report")
+		}
+	}
+}
+
+func assignMessage(a kv.Assignment) *controlpb.ControllerMessage {
+	return &controlpb.ControllerMessage{Body: &controlpb.ControllerMessage_Assign{
+		Assign: controlpb.FromAssignment(a),
+	}}
+}
+
+func revokeMessage(id kv.SubRangeID, e kv.Epoch) *controlpb.ControllerMessage {
+	return &controlpb.ControllerMessage{Body: &controlpb.ControllerMessage_Revoke{
+		Revoke: &controlpb.Revoke{SubRange: uint32(id), Epoch: uint32(e)},
+	}}
+}
+
+func TestSessionCarriesOutOrdersAndReports(t *testing.T) {
+	controller, control := startController(t, "c1")
+	network := transport.NewNetwork()
+	n := startNode(t, Config{
+		Conn: listen(t, network, nodeAddr(1)), DataDir: t.TempDir(), Control: control,
+	})
+	s := <-controller.sessions
+	if h := s.hello; kv.NodeID(h.Node) != n.ID() || h.SwitchPort != 3 || h.SwitchName != "s1" ||
+		!h.Persistent || h.Incarnation != n.Incarnation() || len(h.Mac) != 6 || len(h.Held) != 0 {
+		t.Errorf("hello: %v", h)
+	}
+
+	a := wholeLine(kv.DurabilitySync, nodeAddr(1))
+	s.send <- assignMessage(a)
+	if got := s.ack(t); got.SubRange != 7 || got.Epoch != 1 || got.Revoke || got.Error != "" {
+		t.Errorf("ack of assign: %v", got)
+	}
+	s.report(t, func(r *controlpb.Report) bool {
+		return len(r.SubRanges) == 1 && r.SubRanges[0].Epoch == 1 &&
+			r.SubRanges[0].Role == controlpb.Role_ROLE_SINGLE && !r.SubRanges[0].Recovering
+	})
+
+	foreign := a
+	foreign.SubRange, foreign.Chain = 8, kv.Chain{kv.NodeIDOf(nodeAddr(2).Addr())}
+	s.send <- assignMessage(foreign)
+	if got := s.ack(t); got.SubRange != 8 || got.Error == "" {
+		t.Errorf("ack of an assignment to another node: %v", got)
+	}
+
+	s.send <- revokeMessage(7, 1)
+	if got := s.ack(t); got.SubRange != 7 || !got.Revoke || got.Error != "" {
+		t.Errorf("ack of revoke: %v", got)
+	}
+	s.report(t, func(r *controlpb.Report) bool { return len(r.SubRanges) == 0 })
+}
+
+// TestNodeServesWithoutController is I2: the session ends, service does not, and the next session
+// begins with what the node holds.
+func TestNodeServesWithoutController(t *testing.T) {
+	controller, control := startController(t, "c1")
+	network := transport.NewNetwork()
+	n := startNode(t, Config{
+		Conn: listen(t, network, nodeAddr(1)), DataDir: t.TempDir(), Control: control,
+	})
+	s := <-controller.sessions
+	a := wholeLine(kv.DurabilitySync, nodeAddr(1))
+	s.send <- assignMessage(a)
+	s.ack(t)
+	s.end <- status.Error(codes.Unavailable, "going away")
+
+	c := newClient(t, listen(t, network, nodeAddr(9)), wire.Port, a)
+	got := c.do(t, request{wire.OpPut, "k", "v"})
+	if got[0].status != wire.StatusOK {
+		t.Errorf("put without controller: %v", got[0].status)
+	}
+	s = <-controller.sessions
+	if h := s.hello.Held; len(h) != 1 || h[0].SubRange != 7 || h[0].Applied == 0 {
+		t.Errorf("second hello holds %v, want sub-range 7 with its update", h)
+	}
+	if s.hello.ClusterId != "c1" {
+		t.Errorf("second hello names cluster %q, want c1", s.hello.ClusterId)
+	}
+	if got := n.Stats().Sessions; got < 1 {
+		t.Errorf("%d sessions counted", got)
+	}
+}
+
+func TestNodeRefusesAnotherClustersController(t *testing.T) {
+	dir := t.TempDir()
+	writeLine(t, filepath.Join(dir, clusterName), "mine")
+	controller, control := startController(t, "theirs")
+	refused := make(chan error, 16)
+	n := startNode(t, Config{
+		Conn: listen(t, transport.NewNetwork(), nodeAddr(1)), DataDir: dir, Control: control,
+		Events: Events{Disconnected: func(err error) {
+			select {
+			case refused <- err:
+			default:
+			}
+		}},
+	})
+	s := <-controller.sessions
+	if s.hello.ClusterId != "mine" {
+		t.Errorf("hello names cluster %q, want mine", s.hello.ClusterId)
+	}
+	t.Logf("refused: %v", <-refused)
+	if n.Stats().Sessions != 0 {
+		t.Error("session counted as begun")
+	}
+}

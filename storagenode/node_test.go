@@ -1,0 +1,148 @@
+package storagenode
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/turbokv/turbokv/kv"
+	"github.com/turbokv/turbokv/serverlib"
+	"github.com/turbokv/turbokv/transport"
+	"github.com/turbokv/turbokv/wire"
+)
+
+func TestChainServesBothDurabilities(t *testing.T) {
+	for _, d := range []kv.Durability{kv.DurabilityMemory, kv.DurabilitySync} {
+		t.Run(d.String(), func(t *testing.T) {
+			network := transport.NewNetwork()
+			nodes, a := startChain(t, network, d)
+			c := newClient(t, listen(t, network, nodeAddr(9)), wire.Port, a)
+			var puts, gets []request
+			for i := range 200 {
+				puts = append(puts, request{wire.OpPut, fmt.Sprint("k", i), fmt.Sprint("v", i)})
+				gets = append(gets, request{op: wire.OpGet, key: fmt.Sprint("k", i)})
+			}
+			for i, r := range c.do(t, puts...) {
+				if r.status != wire.StatusOK || r.version == 0 {
+					t.Errorf("put %d: %v, version %d", i, r.status, r.version)
+				}
+			}
+			for i, r := range c.do(t, gets...) {
+				if r.status != wire.StatusOK || r.value != puts[i].value {
+					t.Errorf("get %d: %v %q, want %q", i, r.status, r.value, puts[i].value)
+				}
+			}
+			if got := nodes[0].Stats(); got.Ordered != 200 || (got.Syncs > 0) != (d == kv.DurabilitySync) {
+				t.Errorf("head: %+v", got)
+			}
+		})
+	}
+}
+
+func TestRestartedNodeServesWithoutBeingConfigured(t *testing.T) {
+	network, dir := transport.NewNetwork(), t.TempDir()
+	a := wholeLine(kv.DurabilitySync, nodeAddr(1))
+	ctx := context.Background()
+	n, err := Start(ctx, Config{Conn: listen(t, network, nodeAddr(1)), DataDir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := n.Configure(a); err != nil {
+		t.Fatal(err)
+	}
+	c := newClient(t, listen(t, network, nodeAddr(9)), wire.Port, a)
+	c.do(t, request{wire.OpPut, "k", "v"})
+	if err := n.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again := startNode(t, Config{Conn: listen(t, network, nodeAddr(1)), DataDir: dir})
+	if again.Incarnation() <= n.Incarnation() {
+		t.Errorf("incarnation %d after %d", again.Incarnation(), n.Incarnation())
+	}
+	if got := c.do(t, request{op: wire.OpGet, key: "k"})[0]; got.value != "v" {
+		t.Errorf("after restart: %v %q", got.status, got.value)
+	}
+}
+
+// brokenDisk is a durable engine whose fsync can be made to fail.
+type brokenDisk struct {
+	serverlib.Engine
+	err chan error
+}
+
+func (b brokenDisk) Sync() error {
+	select {
+	case err := <-b.err:
+		return err
+	default:
+		return b.Engine.Sync()
+	}
+}
+
+func TestNodeWithABrokenDiskAcknowledgesNothing(t *testing.T) {
+	network := transport.NewNetwork()
+	failed := make(chan error, 1)
+	disk := brokenDisk{err: make(chan error, 1)}
+	n := startNode(t, Config{
+		Conn: listen(t, network, nodeAddr(1)), DataDir: t.TempDir(),
+		Events: Events{Failed: func(d kv.Durability, err error) { failed <- err }},
+		wrap: func(e serverlib.Engine) serverlib.Engine {
+			disk.Engine = e
+			return disk
+		},
+	})
+	a := wholeLine(kv.DurabilitySync, nodeAddr(1))
+	if err := n.Configure(a); err != nil {
+		t.Fatal(err)
+	}
+	c := newClient(t, listen(t, network, nodeAddr(9)), wire.Port, a)
+	c.do(t, request{wire.OpPut, "before", "v"})
+
+	broken := errors.New("disk is broken")
+	disk.err <- broken
+	p, to := c.packet(request{wire.OpPut, "after", "v"}, c.next, c.next)
+	if err := c.conn.WriteBatch([]transport.Message{{Addr: to, Payload: p}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-failed; !errors.Is(err, broken) {
+		t.Errorf("reported %v, want %v", err, broken)
+	}
+	select {
+	case r := <-c.replies:
+		if r.status == wire.StatusOK {
+			t.Error("acknowledged what the disk does not have")
+		}
+	default:
+	}
+	if got := n.Reports(); len(got) != 1 || got[0].State != serverlib.StateFailed {
+		t.Errorf("reports %+v, want one failed replica", got)
+	}
+}
+
+func TestNodeEndsWhenItsConnDoes(t *testing.T) {
+	conn := listen(t, transport.NewNetwork(), nodeAddr(1))
+	n, err := Start(context.Background(), Config{Conn: conn})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.Close(); err != nil {
+		t.Fatal(err)
+	}
+	<-n.Done()
+	if err := n.Close(); err == nil {
+		t.Error("no error says why the node ended")
+	}
+}
+
+func TestRunEndsWithItsContext(t *testing.T) {
+	network := transport.NewNetwork()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	conn := listen(t, network, nodeAddr(1))
+	go func() { done <- Run(ctx, Config{Conn: conn, DataDir: t.TempDir()}) }()
+	cancel()
+	if err := <-done; err != nil {
+		t.Errorf("Run: %v", err)
+	}
+}
