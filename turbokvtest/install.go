@@ -6,7 +6,7 @@ import (
 
 	"github.com/turbokv/turbokv/bmv2"
 	"github.com/turbokv/turbokv/bmv2/v1model"
-	"github.com/turbokv/turbokv/controller/tables"
+	"github.com/turbokv/turbokv/controller/reconcile/tables"
 )
 
 // install makes a switch hold exactly the entries and clone sessions that the controller desires,
