@@ -6,11 +6,11 @@ import (
 	"github.com/turbokv/turbokv/bmv2"
 )
 
-// action is a compiled action. Either ops runs from start to end, or, when the body has jumps,
+// action is a compiled action. Either body runs from start to end, or, when the body has jumps,
 // steps does.
 type action struct {
 	spec    *bmv2.Action
-	ops     []op
+	body    []instr
 	steps   []step
 	words   int   // of its parameters
 	offsets []int // of each parameter, in words
@@ -25,9 +25,7 @@ type step struct {
 }
 
 func (a *action) run(st *State) {
-	for _, o := range a.ops {
-		o(st)
-	}
+	execute(a.body, st)
 	if a.steps != nil {
 		runSteps(a.steps, st)
 	}
@@ -83,9 +81,16 @@ func (c *compiler) action(a *bmv2.Action) (*action, error) {
 		out.steps = steps
 		return out, nil
 	}
-	for _, s := range steps {
-		out.ops = append(out.ops, s.run)
+	for i, s := range steps {
+		in := instr{kind: instrCall, call: s.run}
+		if p := &a.Body[i]; p.Op == "assign" {
+			if m, ok := c.move(p.Args[0], p.Args[1]); ok {
+				in = m
+			}
+		}
+		out.body = append(out.body, in)
 	}
+	out.body = fuse(out.body, c.layout.isGap)
 	return out, nil
 }
 

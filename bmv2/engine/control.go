@@ -9,17 +9,32 @@ import (
 // end is the node number after the last step of a control.
 const end int32 = -1
 
-// Control is a compiled control: nodes that name their successor.
+// Control is a compiled control: a graph of nodes.
 type Control struct {
 	init  int32
-	nodes []func(*State) int32
+	nodes []node
+}
+
+// node is a step of a control. It either runs and names its successor, or, when run is nil, is a
+// test that picks one of two. Conditions of several tests become several nodes.
+type node struct {
+	run     func(*State) int32
+	test    test
+	yes, no int32
 }
 
 // Run executes the control on a packet. State.Tables must be set.
 func (k *Control) Run(st *State) {
 	st.exited = false
 	for n := k.init; n >= 0; {
-		n = k.nodes[n](st)
+		switch s := &k.nodes[n]; {
+		case s.run != nil:
+			n = s.run(st)
+		case s.test.holds(st.arena):
+			n = s.yes
+		default:
+			n = s.no
+		}
 	}
 }
 
@@ -59,30 +74,82 @@ func (c *compiler) control(p *bmv2.Pipeline) (*Control, error) {
 	for i, n := range order {
 		number[n] = int32(i)
 	}
-	k := &Control{init: number.of(p.Init), nodes: make([]func(*State) int32, len(number))}
+	k := &Control{init: number.of(p.Init), nodes: make([]node, len(number))}
 	for _, n := range order {
-		node, err := c.node(n, number)
+		var err error
+		if cond, ok := n.(*bmv2.Conditional); ok {
+			err = c.conditional(k, cond, number)
+		} else {
+			k.nodes[number[n]].run, err = c.step(n, number)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("node %q: %w", n.NodeName(), err)
 		}
-		k.nodes[number[n]] = node
 	}
 	return k, nil
 }
 
-func (c *compiler) node(n bmv2.Node, number numbering) (func(*State) int32, error) {
+// conditional compiles an if statement; its own node is the first one to be evaluated.
+func (c *compiler) conditional(k *Control, n *bmv2.Conditional, number numbering) error {
+	first, err := c.branch(k, n.Cond, number.of(n.True), number.of(n.False))
+	if err != nil {
+		return err
+	}
+	if first >= int32(len(number)) {
+		k.nodes[number[n]] = k.nodes[first]
+		return nil
+	}
+	k.nodes[number[n]].run = func(*State) int32 { return first } // a constant condition
+	return nil
+}
+
+// branch compiles a condition to nodes that go to yes or no, and returns the first one.
+func (c *compiler) branch(k *Control, e bmv2.Expr, yes, no int32) (int32, error) {
+	if o, ok := e.(*bmv2.OpExpr); ok {
+		switch o.Op {
+		case bmv2.OpNot:
+			return c.branch(k, o.Right, no, yes)
+		case bmv2.OpAnd, bmv2.OpOr:
+			right, err := c.branch(k, o.Right, yes, no)
+			if err != nil {
+				return end, err
+			}
+			if o.Op == bmv2.OpAnd {
+				return c.branch(k, o.Left, right, no)
+			}
+			return c.branch(k, o.Left, yes, right)
+		}
+	}
+	if b, ok := e.(*bmv2.BoolExpr); ok {
+		if b.Value {
+			return yes, nil
+		}
+		return no, nil
+	}
+	if t, negated, ok := c.testOf(e); ok {
+		if negated {
+			yes, no = no, yes
+		}
+		return k.add(node{test: t, yes: yes, no: no}), nil
+	}
+	cond, err := c.truth(e)
+	return k.add(node{run: func(st *State) int32 {
+		if cond(st) {
+			return yes
+		}
+		return no
+	}}), err
+}
+
+func (k *Control) add(n node) int32 {
+	k.nodes = append(k.nodes, n)
+	return int32(len(k.nodes) - 1)
+}
+
+func (c *compiler) step(n bmv2.Node, number numbering) (func(*State) int32, error) {
 	switch n := n.(type) {
 	case *bmv2.Table:
 		return c.table(n, number)
-	case *bmv2.Conditional:
-		cond, err := c.truth(n.Cond)
-		yes, no := number.of(n.True), number.of(n.False)
-		return func(st *State) int32 {
-			if cond(st) {
-				return yes
-			}
-			return no
-		}, err
 	case *bmv2.ActionCall:
 		a, next := c.actions[n.Action], number.of(n.Next)
 		return func(st *State) int32 {
@@ -144,10 +211,10 @@ func (c *compiler) fixedAction(s *tableSpec, d *bmv2.DefaultEntry) (func(*State)
 		return nil, err
 	}
 	a, next := e.act, e.next
-	if len(a.ops) == 1 && !a.mayExit && a.words == 0 {
-		only := a.ops[0]
+	if a.steps == nil && !a.mayExit {
 		return func(st *State) int32 {
-			only(st)
+			st.args = e.args
+			execute(a.body, st)
 			return next
 		}, nil
 	}

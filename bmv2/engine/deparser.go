@@ -23,11 +23,19 @@ func (d *Deparser) Run(st *State, dst []byte) []byte {
 	for _, o := range d.ops {
 		o(st)
 	}
+	from, to := 0, 0 // valid headers that are neighbours in the arena go out in one copy
 	for i := range d.order {
-		if e := &d.order[i]; st.arena[e.valid] != 0 {
-			dst = append(dst, st.arena[e.base:e.end]...)
+		e := &d.order[i]
+		if st.arena[e.valid] == 0 {
+			continue
 		}
+		if e.base != to {
+			dst = append(dst, st.arena[from:to]...)
+			from = e.base
+		}
+		to = e.end
 	}
+	dst = append(dst, st.arena[from:to]...)
 	return append(dst, st.packet[st.pos:]...)
 }
 

@@ -29,6 +29,11 @@ func csum16(b []byte) uint64 {
 	var tail [8]byte
 	copy(tail[:], b)
 	sum, carry = bits.Add64(sum, be.Uint64(tail[:]), carry)
+	return foldSum(sum, carry)
+}
+
+// foldSum adds the 16-bit words of a sum and returns the complement.
+func foldSum(sum, carry uint64) uint64 {
 	sum, carry = bits.Add64(sum, 0, carry)
 	sum += carry
 	for sum > 0xffff {

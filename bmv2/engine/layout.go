@@ -59,6 +59,7 @@ type layout struct {
 	stacks             map[*bmv2.HeaderStack]*stack
 	metaStart, metaEnd int
 	size               int
+	gaps               []bool // see isGap
 }
 
 func newLayout(p *bmv2.Program) *layout {

@@ -60,6 +60,9 @@ func (c *compiler) loadField(p place, signed bool) u64 {
 // operation compiles operators. Those that only need the low words of their operands come
 // first; the others need exact operands.
 func (c *compiler) operation(e *bmv2.OpExpr) (u64, error) {
+	if p, ok := c.part(e); ok {
+		return load(p.low()), nil
+	}
 	switch e.Op {
 	case bmv2.OpAdd, bmv2.OpSub, bmv2.OpMul, bmv2.OpBitAnd, bmv2.OpBitOr, bmv2.OpBitXor:
 		return c.modular(e)
@@ -139,9 +142,6 @@ func (c *compiler) modularConst(e *bmv2.OpExpr, k uint64) (u64, error) {
 	case bmv2.OpMul:
 		return func(st *State) uint64 { return l(st) * k }, nil
 	case bmv2.OpBitAnd:
-		if b := c.boundOf(e.Left); !b.signed && b.bits <= 64 && k&mask(b.bits) == mask(b.bits) {
-			return l, nil // a cast that cuts nothing
-		}
 		return func(st *State) uint64 { return l(st) & k }, nil
 	case bmv2.OpBitOr:
 		return func(st *State) uint64 { return l(st) | k }, nil
@@ -175,6 +175,10 @@ func (c *compiler) shiftLeft(e *bmv2.OpExpr) (u64, error) {
 	if err != nil {
 		return nil, err
 	}
+	if k, ok := e.Right.(*bmv2.ConstExpr); ok && k.Value.IsUint64() {
+		by := k.Value.Uint64()
+		return func(st *State) uint64 { return l(st) << by }, nil
+	}
 	by, err := c.amount(e.Right)
 	return func(st *State) uint64 { return l(st) << by(st) }, err
 }
@@ -187,6 +191,10 @@ func (c *compiler) shiftRight(e *bmv2.OpExpr) (u64, error) {
 	l, err := c.number(e.Left)
 	if err != nil {
 		return nil, err
+	}
+	if k, ok := e.Right.(*bmv2.ConstExpr); ok && !b.signed && k.Value.IsUint64() {
+		by := k.Value.Uint64()
+		return func(st *State) uint64 { return l(st) >> by }, nil
 	}
 	by, err := c.amount(e.Right)
 	if b.signed {

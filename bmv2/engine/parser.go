@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"math/big"
+	"slices"
 
 	"github.com/turbokv/turbokv/bmv2"
 )
@@ -57,15 +58,17 @@ type Parser struct {
 }
 
 type parseState struct {
-	ops  []op
-	key  u64 // nil: the first case applies
+	body  []instr
+	cases []parseCase // tried in order
+	other *parseState // when none applies
+	// key is the key of a select that is not made of tests; nil if it is.
+	key  u64
 	wide exactValue
-	// cases are tried in order; the last resort is other.
-	cases []parseCase
-	other *parseState
 }
 
+// parseCase is a case of a select: tests on the fields, or a comparison with the key.
 type parseCase struct {
+	tests       []test
 	value, mask uint64
 	values      []uint64 // of wide keys
 	masks       []uint64
@@ -105,23 +108,34 @@ func (p *Parser) stop(st *State) {
 
 // step executes one state and returns the next one, nil to accept.
 func (s *parseState) step(st *State) *parseState {
-	for _, o := range s.ops {
-		o(st)
-		if st.fail != 0 {
-			return nil
-		}
+	execute(s.body, st)
+	switch {
+	case st.fail != 0:
+		return nil
+	case s.key != nil:
+		return s.keyStep(st)
+	case s.wide.fn != nil:
+		return s.wideStep(st)
 	}
-	if s.key != nil {
-		k := s.key(st)
-		for i := range s.cases {
-			if c := &s.cases[i]; k&c.mask == c.value {
-				return c.next
+next:
+	for i := range s.cases {
+		c := &s.cases[i]
+		for j := range c.tests {
+			if !c.tests[j].holds(st.arena) {
+				continue next
 			}
 		}
-		return s.other
+		return c.next
 	}
-	if s.wide.fn != nil {
-		return s.wideStep(st)
+	return s.other
+}
+
+func (s *parseState) keyStep(st *State) *parseState {
+	k := s.key(st)
+	for i := range s.cases {
+		if c := &s.cases[i]; k&c.mask == c.value {
+			return c.next
+		}
 	}
 	return s.other
 }
@@ -168,12 +182,13 @@ func (c *compiler) compileParsers() error {
 func (c *compiler) parseState(out *parseState, s *bmv2.ParseState,
 	states map[*bmv2.ParseState]*parseState) error {
 	for i := range s.Ops {
-		o, err := c.parserOp(&s.Ops[i])
+		in, err := c.parserInstr(&s.Ops[i])
 		if err != nil {
 			return err
 		}
-		out.ops = append(out.ops, o)
+		out.body = append(out.body, in)
 	}
+	out.body = fuse(out.body, c.layout.isGap)
 	key, bits := joinKey(s.Key)
 	limbs := (bits + 63) / 64
 	for _, t := range s.Transitions {
@@ -187,7 +202,7 @@ func (c *compiler) parseState(out *parseState, s *bmv2.ParseState,
 		}
 		out.cases = append(out.cases, newCase(&t, bits, limbs, next))
 	}
-	if len(out.cases) == 0 {
+	if len(out.cases) == 0 || c.caseTests(out, s) {
 		return nil
 	}
 	var err error
@@ -197,6 +212,72 @@ func (c *compiler) parseState(out *parseState, s *bmv2.ParseState,
 		out.wide, err = c.exactIn(key, limbs)
 	}
 	return err
+}
+
+// caseTests turns a select on fields into tests, if it has few cases and each part of the key
+// lies within 8 bytes of the arena.
+func (c *compiler) caseTests(out *parseState, s *bmv2.ParseState) bool {
+	const few = 8 // beyond, evaluating the key once is cheaper
+	if len(out.cases) > few {
+		return false
+	}
+	for i := range out.cases {
+		tests, ok := c.keyTests(s.Key, &out.cases[i])
+		if !ok {
+			return false
+		}
+		out.cases[i].tests = mergeTests(tests)
+	}
+	return true
+}
+
+// keyTests compares each part of a key with its piece of the case.
+func (c *compiler) keyTests(key []bmv2.TransitionKey, k *parseCase) (tests []test, ok bool) {
+	at := 0 // bits to the right
+	for _, part := range slices.Backward(key) {
+		f, isField := part.Value.(*bmv2.FieldExpr)
+		if !isField {
+			return nil, false
+		}
+		p := c.layout.place(f.Ref)
+		off, shift, ok := p.window()
+		if !ok {
+			return nil, false
+		}
+		m, v := bitsAt(k.masks, at, p.width), bitsAt(k.values, at, p.width)
+		if m != 0 {
+			tests = append(tests, test{off: off, mask: m << shift, value: v << shift})
+		}
+		at += (p.width + 7) / 8 * 8
+	}
+	return tests, true
+}
+
+// bitsAt returns up to 64 bits of a number.
+func bitsAt(limbs []uint64, at, width int) uint64 {
+	v := limbs[at/64] >> (at % 64)
+	if at%64 > 0 && at/64+1 < len(limbs) {
+		v |= limbs[at/64+1] << (64 - at%64)
+	}
+	return v & mask(width)
+}
+
+// mergeTests joins tests of bytes that fit into one load.
+func mergeTests(tests []test) []test {
+	slices.SortFunc(tests, func(a, b test) int { return a.off - b.off })
+	var out []test
+	for _, t := range tests {
+		if n := len(out); n > 0 {
+			by := 8 * (t.off - out[n-1].off)
+			if by < 64 && t.mask>>by<<by == t.mask {
+				out[n-1].mask |= t.mask >> by
+				out[n-1].value |= t.value >> by
+				continue
+			}
+		}
+		out = append(out, t)
+	}
+	return out
 }
 
 func newCase(t *bmv2.Transition, bits, limbs int, next *parseState) parseCase {
@@ -236,6 +317,16 @@ func unsigned(k bmv2.TransitionKey) bmv2.Expr {
 	one := big.NewInt(1)
 	all := new(big.Int).Sub(new(big.Int).Lsh(one, uint(k.Width)), one)
 	return &bmv2.OpExpr{Op: bmv2.OpBitAnd, Left: f, Right: &bmv2.ConstExpr{Value: all}}
+}
+
+func (c *compiler) parserInstr(o *bmv2.ParserOp) (instr, error) {
+	call, err := c.parserOp(o)
+	if err == nil && o.Kind == bmv2.OpSet {
+		if m, ok := c.move(o.Dst, o.Value); ok {
+			return m, nil
+		}
+	}
+	return instr{kind: instrCall, call: call}, err
 }
 
 func (c *compiler) parserOp(o *bmv2.ParserOp) (op, error) {

@@ -1,0 +1,141 @@
+package engine
+
+import "github.com/turbokv/turbokv/bmv2"
+
+// part recognizes expressions that are a run of bits of a field: the field itself, a constant
+// shift to the right, or a mask of low bits, as p4c writes slices and casts. They are loaded
+// from their own place, without arithmetic.
+func (c *compiler) part(e bmv2.Expr) (place, bool) {
+	switch e := e.(type) {
+	case *bmv2.FieldExpr:
+		return c.layout.place(e.Ref), !e.Ref.Signed()
+	case *bmv2.OpExpr:
+		k, ok := e.Right.(*bmv2.ConstExpr)
+		if !ok || e.Left == nil || !k.Value.IsUint64() {
+			return place{}, false
+		}
+		switch e.Op {
+		case bmv2.OpShr:
+			return c.upperPart(e.Left, k.Value.Uint64())
+		case bmv2.OpBitAnd:
+			return c.lowerPart(e.Left, k.Value.Uint64())
+		}
+	}
+	return place{}, false
+}
+
+// upperPart is e >> by.
+func (c *compiler) upperPart(e bmv2.Expr, by uint64) (place, bool) {
+	p, ok := c.part(e)
+	if !ok || by >= uint64(p.width) {
+		return place{}, false
+	}
+	if by == 0 {
+		return p, true
+	}
+	return place{bit: p.bit, width: p.width - int(by)}, true
+}
+
+// lowerPart is e & m where m has all low bits up to some point.
+func (c *compiler) lowerPart(e bmv2.Expr, m uint64) (place, bool) {
+	p, ok := c.part(e)
+	if !ok {
+		return place{}, false
+	}
+	n := 0
+	for n < 64 && m>>n&1 == 1 {
+		n++
+	}
+	if p.width <= n {
+		return p, true // a cast that cuts nothing
+	}
+	if n == 0 || n < 64 && m>>n != 0 {
+		return place{}, false
+	}
+	return place{bit: p.bit + p.width - n, width: n}, true
+}
+
+// test is a comparison of a run of bits with a constant, done on the 8 bytes around the run:
+// word & mask == value, or word & mask < value.
+type test struct {
+	off         int
+	mask, value uint64
+	less        bool
+}
+
+func (t *test) holds(arena []byte) bool {
+	w := be.Uint64(arena[t.off:]) & t.mask
+	return w == t.value || t.less && w < t.value
+}
+
+// window returns the 8 bytes that hold a place, and the bits to the right of it.
+func (p place) window() (off, shift int, ok bool) {
+	off = p.bit / 8
+	shift = 64 - p.bit%8 - p.width
+	return off, shift, shift >= 0
+}
+
+// testOf recognizes conditions that are a test, or (negated) the opposite of one.
+func (c *compiler) testOf(e bmv2.Expr) (t test, negated, ok bool) {
+	o, isOp := e.(*bmv2.OpExpr)
+	if !isOp {
+		return t, false, false
+	}
+	if o.Op == bmv2.OpToBool {
+		t, ok = c.equalTest(o.Right, 0)
+		return t, true, ok
+	}
+	k, isConst := o.Right.(*bmv2.ConstExpr)
+	if !isConst || !k.Value.IsUint64() {
+		return t, false, false
+	}
+	v := k.Value.Uint64()
+	switch o.Op {
+	case bmv2.OpEq, bmv2.OpNe:
+		t, ok = c.equalTest(o.Left, v)
+		return t, o.Op == bmv2.OpNe, ok
+	case bmv2.OpLe, bmv2.OpGt: // w <= v, or its opposite
+		t, ok = c.atMostTest(o.Left, v)
+		return t, o.Op == bmv2.OpGt, ok
+	case bmv2.OpLt, bmv2.OpGe: // w <= v-1, or its opposite
+		if v == 0 {
+			return t, false, false
+		}
+		t, ok = c.atMostTest(o.Left, v-1)
+		return t, o.Op == bmv2.OpGe, ok
+	}
+	return t, false, false
+}
+
+// equalTest is e == v, where e may also be a field under any mask.
+func (c *compiler) equalTest(e bmv2.Expr, v uint64) (test, bool) {
+	m := ^uint64(0)
+	if o, ok := e.(*bmv2.OpExpr); ok && o.Op == bmv2.OpBitAnd && o.Left != nil {
+		if k, ok := o.Right.(*bmv2.ConstExpr); ok && k.Value.IsUint64() {
+			m, e = k.Value.Uint64(), o.Left
+		}
+	}
+	p, ok := c.part(e)
+	if !ok {
+		return test{}, false
+	}
+	off, shift, ok := p.window()
+	m &= mask(p.width)
+	if !ok || v&^m != 0 {
+		return test{}, false
+	}
+	return test{off: off, mask: m << shift, value: v << shift}, true
+}
+
+// atMostTest is e <= v.
+func (c *compiler) atMostTest(e bmv2.Expr, v uint64) (test, bool) {
+	p, ok := c.part(e)
+	if !ok {
+		return test{}, false
+	}
+	off, shift, ok := p.window()
+	if !ok || v > mask(p.width) {
+		return test{}, false
+	}
+	return test{off: off, mask: mask(p.width) << shift, value: v << shift, less: true}, true
+}
