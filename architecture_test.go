@@ -236,10 +236,34 @@ func TestSourcesAreFormatted(t *testing.T) {
 	}
 }
 
+// TestTestsDoNotSleepToBeRight lets a test sleep only between two looks at a condition, in the
+// third clause of a for statement.
 func TestTestsDoNotSleepToBeRight(t *testing.T) {
 	for _, f := range goFiles(t) {
-		if f.test && f.dir != "" && bytes.Contains(f.source, []byte("time.Sleep(")) {
-			t.Errorf("%s: wait for a condition or use virtual time instead of time.Sleep", f.path)
+		if !f.test {
+			continue
 		}
+		polling := map[ast.Node]bool{}
+		ast.Inspect(f.syntax, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.ForStmt:
+				polling[n.Post] = true
+			case *ast.ExprStmt:
+				call, ok := n.X.(*ast.CallExpr)
+				if ok && isSleep(call.Fun) && !polling[n] {
+					t.Errorf("%v: wait for a condition or use virtual time", f.set.Position(n.Pos()))
+				}
+			}
+			return true
+		})
 	}
+}
+
+func isSleep(e ast.Expr) bool {
+	s, ok := e.(*ast.SelectorExpr)
+	if !ok || s.Sel.Name != "Sleep" {
+		return false
+	}
+	x, ok := s.X.(*ast.Ident)
+	return ok && x.Name == "time"
 }
