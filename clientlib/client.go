@@ -17,8 +17,29 @@ type Client struct {
 }
 
 // Dial opens a session with the cluster and finds the keyspace. The error wraps ErrNoKeyspace if
-// there is none of that name, and ErrUnavailable if nobody answers before ctx ends.
+// there is none of that name, and ErrUnavailable if nobody answers before ctx ends. The socket is
+// closed whenever Dial fails.
 func Dial(ctx context.Context, cfg Config) (*Client, error) {
+	c, err := open(cfg)
+	if err != nil {
+		if cfg.Conn != nil {
+			err = errors.Join(err, cfg.Conn.Close())
+		}
+		return nil, fmt.Errorf("dial: %w", err)
+	}
+	if cfg.Descriptor != nil {
+		c.desc = *cfg.Descriptor
+		return c, nil
+	}
+	found, err := c.Keyspace(ctx, cfg.Keyspace)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("dial: %w", err), c.Close())
+	}
+	return found, nil
+}
+
+// open returns a Client of the system keyspace.
+func open(cfg Config) (*Client, error) {
 	cfg, err := cfg.complete()
 	if err != nil {
 		return nil, err
@@ -27,16 +48,7 @@ func Dial(ctx context.Context, cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{driver: d, desc: kv.SystemDescriptor, config: cfg}
-	if cfg.Descriptor != nil {
-		c.desc = *cfg.Descriptor
-		return c, nil
-	}
-	found, err := c.Keyspace(ctx, cfg.Keyspace)
-	if err != nil {
-		return nil, errors.Join(err, c.Close())
-	}
-	return found, nil
+	return &Client{driver: d, desc: kv.SystemDescriptor, config: cfg}, nil
 }
 
 // Keyspace returns a Client of another keyspace over the same session. The error wraps

@@ -50,12 +50,12 @@ func (c *Client) Scan(
 
 // scan is the progress of a Scan.
 type scan struct {
-	client     *Client
-	next, end  []byte
-	left       int  // records; MaxInt for no limit
-	budget     int  // as wanted
-	inSubRange bool // the last page ended inside a sub-range
-	done       bool
+	client    *Client
+	next, end []byte
+	left      int  // records; MaxInt for no limit
+	budget    int  // as wanted
+	narrow    bool // the next page is expected to end inside a sub-range
+	done      bool
 }
 
 func (c *Client) newScan(start, end []byte, opts *ScanOpts) (*scan, error) {
@@ -79,7 +79,8 @@ func (c *Client) newScan(start, end []byte, opts *ScanOpts) (*scan, error) {
 	}
 	return &scan{
 		client: c, next: bytes.Clone(start), end: bytes.Clone(end), left: limit, budget: budget,
-		done: len(end) > 0 && bytes.Compare(start, end) >= 0,
+		narrow: limit < math.MaxInt && !opts.Budget.IsSet(),
+		done:   len(end) > 0 && bytes.Compare(start, end) >= 0,
 	}, nil
 }
 
@@ -96,18 +97,18 @@ func (s *scan) nextPage(ctx context.Context) ([]Record, error) {
 		return nil, err
 	}
 	s.left -= len(p.records)
-	s.next, s.inSubRange = p.next, p.more
+	s.next, s.narrow = p.next, p.more
 	s.done = p.done || s.left <= 0 || len(s.end) > 0 && bytes.Compare(s.next, s.end) >= 0
 	return p.records, nil
 }
 
 // request asks for the next page. Inside a sub-range that has more records than fit a packet,
 // pieces of further ones would come too early to be of use; and a limit is usually reached in the
-// first sub-range, or else the next request may go wide.
+// first sub-range, or else the next request goes wide.
 func (s *scan) request() session.Request {
 	r := s.client.request(wire.OpScan, s.next, nil)
 	r.End = s.end
-	if !s.inSubRange {
+	if !s.narrow {
 		r.Budget = uint8(s.budget)
 	}
 	if s.left < math.MaxInt {
