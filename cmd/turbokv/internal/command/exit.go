@@ -8,6 +8,7 @@ import (
 	"github.com/turbokv/turbokv/clientlib"
 	"github.com/turbokv/turbokv/cmd/turbokv/internal/clusterfile"
 	"github.com/turbokv/turbokv/cmd/turbokv/internal/gateway"
+	"github.com/turbokv/turbokv/controller/admin"
 )
 
 // The exit codes.
@@ -58,6 +59,10 @@ var codes = []struct {
 	{clientlib.ErrUnavailable, exitUnavailable},
 	{clientlib.ErrBadRequest, exitUsage},
 	{clientlib.ErrTooLarge, exitUsage},
+	{admin.ErrInvalid, exitUsage},
+	{admin.ErrNotFound, exitNotFound},
+	{admin.ErrNotReady, exitUnavailable},
+	{admin.ErrUnavailable, exitUnavailable},
 	{clusterfile.ErrNone, exitUnavailable},
 	{gateway.ErrFull, exitUnavailable},
 	{context.DeadlineExceeded, exitUnavailable},

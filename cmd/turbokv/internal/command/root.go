@@ -97,7 +97,7 @@ func (a *app) commands() []*cobra.Command {
 	return []*cobra.Command{
 		a.getCommand(), a.putCommand(), a.delCommand(), a.casCommand(), a.incrCommand(),
 		a.scanCommand(), a.loadCommand(),
-		a.nodeCommand(),
+		a.keyspaceCommand(), a.nodeCommand(), a.statusCommand(), a.switchCommand(),
 	}
 }
 

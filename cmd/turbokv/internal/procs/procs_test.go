@@ -1,0 +1,109 @@
+package procs
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestMain lets the test binary be started again as a child: its first argument says what it does.
+func TestMain(m *testing.M) {
+	if os.Getenv(childVariable) == "" {
+		os.Exit(m.Run())
+	}
+	ctx, stop := Context(context.Background())
+	defer stop()
+	switch os.Args[1] {
+	case "serve":
+		fmt.Println("serving")
+		<-ctx.Done()
+		fmt.Fprintln(os.Stderr, "stopping")
+	case "hang":
+		fmt.Println("serving")
+		select {}
+	case "fail":
+		os.Exit(3)
+	}
+}
+
+const patience = 20 * time.Second
+
+// lines is an output that tells when it holds a text.
+type lines struct {
+	buf  bytes.Buffer
+	want string
+	seen chan struct{}
+}
+
+func newLines(want string) *lines { return &lines{want: want, seen: make(chan struct{})} }
+
+func (l *lines) Write(p []byte) (int, error) {
+	before := strings.Contains(l.buf.String(), l.want)
+	n, err := l.buf.Write(p)
+	if !before && strings.Contains(l.buf.String(), l.want) {
+		close(l.seen)
+	}
+	return n, err
+}
+
+func (l *lines) wait(t *testing.T) {
+	t.Helper()
+	select {
+	case <-l.seen:
+	case <-time.After(patience):
+		t.Fatalf("no %q in the output", l.want)
+	}
+}
+
+func TestChildrenServeAndStop(t *testing.T) {
+	out := newLines("[b] serving\n")
+	g := NewGroup(out)
+	for _, name := range []string{"a", "b"} {
+		if err := g.Start(name, "serve"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out.wait(t)
+	if err := g.Stop(patience); err != nil {
+		t.Error(err)
+	}
+	for _, want := range []string{"[a] serving\n", "[a] stopping\n", "[b] stopping\n"} {
+		if !strings.Contains(out.buf.String(), want) {
+			t.Errorf("no %q in %q", want, out.buf.String())
+		}
+	}
+}
+
+func TestAChildThatEndsIsReported(t *testing.T) {
+	g := NewGroup(newLines(""))
+	if err := g.Start("a", "fail"); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-g.Ended():
+		if err.Error() != "a ended: exit status 3" {
+			t.Errorf("got %v", err)
+		}
+	case <-time.After(patience):
+		t.Fatal("not reported")
+	}
+	if err := g.Stop(patience); err == nil || !strings.Contains(err.Error(), "a: exit status 3") {
+		t.Errorf("Stop: %v", err)
+	}
+}
+
+func TestAChildThatHangsIsKilled(t *testing.T) {
+	out := newLines("serving")
+	g := NewGroup(out)
+	if err := g.Start("a", "hang"); err != nil {
+		t.Fatal(err)
+	}
+	out.wait(t)
+	if err := g.Stop(50 * time.Millisecond); err == nil || !strings.Contains(err.Error(), "was killed") {
+		t.Errorf("Stop: %v", err)
+	}
+}
