@@ -12,6 +12,7 @@ import (
 
 	"github.com/turbokv/turbokv/serverlib"
 	"github.com/turbokv/turbokv/storagenode/engine/bbolt"
+	"github.com/turbokv/turbokv/storagenode/engine/cached"
 	"github.com/turbokv/turbokv/storagenode/engine/memory"
 	"github.com/turbokv/turbokv/storagenode/engine/pebble"
 )
@@ -53,8 +54,9 @@ func ParseKind(name string) (Kind, error) {
 // would start empty beside the data of another.
 const kindFile = "ENGINE"
 
-// Open opens the engine of this kind in a directory, making the directory if needed. Only Memory
-// needs none. An engine is open in one process at a time.
+// Open opens the engine of this kind in a directory, making the directory if needed, and puts a cache
+// of records in front of a durable one. Only Memory needs no directory. An engine is open in one
+// process at a time.
 func Open(kind Kind, dir string) (serverlib.Engine, error) {
 	if kind == Memory {
 		return memory.New(), nil
@@ -68,6 +70,17 @@ func Open(kind Kind, dir string) (serverlib.Engine, error) {
 	if err := claim(kind, dir); err != nil {
 		return nil, err
 	}
+	e, err := openDurable(kind, dir)
+	if err != nil {
+		return nil, err
+	}
+	return cached.New(e, cacheSize), nil
+}
+
+// cacheSize is the memory for records in use, in bytes: about 100,000 records of 200 bytes.
+const cacheSize = 32 << 20
+
+func openDurable(kind Kind, dir string) (serverlib.Engine, error) {
 	if kind == Bbolt {
 		return bbolt.Open(filepath.Join(dir, "records.bbolt"))
 	}

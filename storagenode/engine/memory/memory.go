@@ -14,7 +14,7 @@ type Engine struct {
 	hash   table
 	tree   *tree
 	seed   maphash.Seed
-	doomed []ref // reused by deleteRange
+	doomed []ref // reused by DeleteRange
 	failed error // why a batch was applied in part; no later one is accepted
 }
 
@@ -31,6 +31,12 @@ func (e *Engine) hashOf(key []byte) uint32 { return uint32(maphash.Bytes(e.seed,
 
 // Len returns the number of records.
 func (e *Engine) Len() int { return e.hash.used }
+
+// Bytes returns the memory taken for records, in bytes; freed blocks count, the indexes do not.
+func (e *Engine) Bytes() int64 { return e.slabs.bytes }
+
+// Has reports whether there is a record.
+func (e *Engine) Has(key []byte) bool { return e.hash.find(e.hashOf(key), key, &e.slabs) >= 0 }
 
 // Get implements serverlib.Engine.
 func (e *Engine) Get(key, dst []byte) (value []byte, ok bool, err error) {
@@ -69,16 +75,17 @@ func (e *Engine) Apply(b *serverlib.Batch) error {
 func (e *Engine) apply(op serverlib.Op) error {
 	switch op.Kind {
 	case serverlib.OpPut:
-		return e.put(op.Key, op.Value)
+		return e.Put(op.Key, op.Value)
 	case serverlib.OpDelete:
-		e.delete(op.Key)
+		e.Delete(op.Key)
 	case serverlib.OpDeleteRange:
-		e.deleteRange(op.Key, op.Value)
+		e.DeleteRange(op.Key, op.Value)
 	}
 	return nil
 }
 
-func (e *Engine) put(key, value []byte) error {
+// Put stores one record, outside any batch. Its only error is ErrFull.
+func (e *Engine) Put(key, value []byte) error {
 	hash := e.hashOf(key)
 	if at := e.hash.find(hash, key, &e.slabs); at >= 0 {
 		return e.replace(at, key, value)
@@ -112,7 +119,8 @@ func (e *Engine) replace(at int, key, value []byte) error {
 	return nil
 }
 
-func (e *Engine) delete(key []byte) {
+// Delete removes one record if it is there.
+func (e *Engine) Delete(key []byte) {
 	at := e.hash.find(e.hashOf(key), key, &e.slabs)
 	if at < 0 {
 		return
@@ -123,10 +131,11 @@ func (e *Engine) delete(key []byte) {
 	e.slabs.release(r, recordUnits(e.slabs.record(r)))
 }
 
-// deleteStep bounds the memory of deleteRange, in records.
+// deleteStep bounds the memory of DeleteRange, in records.
 const deleteStep = 1024
 
-func (e *Engine) deleteRange(start, end []byte) {
+// DeleteRange removes all records with start <= key < end.
+func (e *Engine) DeleteRange(start, end []byte) {
 	for {
 		e.doomed = e.doomed[:0]
 		e.tree.ascend(start, func(r ref) bool {
@@ -137,7 +146,7 @@ func (e *Engine) deleteRange(start, end []byte) {
 			return true
 		})
 		for _, r := range e.doomed {
-			e.delete(e.slabs.key(r))
+			e.Delete(e.slabs.key(r))
 		}
 		if len(e.doomed) < deleteStep {
 			return

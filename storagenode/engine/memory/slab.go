@@ -34,11 +34,12 @@ type slabs struct {
 	spare []ref        // numbers of freed slabs, as refs of their first unit
 	next  int          // first unused unit of current
 	last  int          // number of the slab that small blocks are cut from
+	bytes int64        // of all slabs together
 }
 
 func newSlabs() slabs {
 	// Unit 0 of slab 0 stays unused, because ref 0 means none.
-	return slabs{slab: [][]byte{make([]byte, slabSize)}, next: 1}
+	return slabs{slab: [][]byte{make([]byte, slabSize)}, next: 1, bytes: slabSize}
 }
 
 // units returns the number of units of a block for n bytes, rounded up to its size class.
@@ -84,6 +85,7 @@ func (s *slabs) addSlab(units int) (ref, error) {
 		r := s.spare[n-1]
 		s.spare = s.spare[:n-1]
 		s.slab[r>>16] = make([]byte, units*unitSize)
+		s.bytes += int64(units * unitSize)
 		return r, nil
 	}
 	// The last slab number is left to probe.
@@ -91,6 +93,7 @@ func (s *slabs) addSlab(units int) (ref, error) {
 		return 0, fmt.Errorf("%w: %d slabs of %d bytes", ErrFull, len(s.slab), slabSize)
 	}
 	s.slab = append(s.slab, make([]byte, units*unitSize))
+	s.bytes += int64(units * unitSize)
 	return ref((len(s.slab) - 1) << 16), nil
 }
 
@@ -98,6 +101,7 @@ func (s *slabs) addSlab(units int) (ref, error) {
 func (s *slabs) release(r ref, units int) {
 	if units > largeUnits {
 		s.slab[r>>16] = nil
+		s.bytes -= int64(units * unitSize)
 		s.spare = append(s.spare, r)
 		return
 	}

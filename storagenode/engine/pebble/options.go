@@ -9,17 +9,18 @@ import (
 )
 
 // Sizes of an engine, in bytes. They suit a handful of nodes in one process as well as one per
-// machine, where the page cache of the kernel helps the small block cache.
+// machine: the page cache of the kernel helps the small block cache, and package cached keeps the
+// records in use.
 const (
-	defaultCache    = 32 << 20
-	defaultMemTable = 32 << 20
+	defaultCache    = 16 << 20
+	defaultMemTable = 16 << 20
 )
 
 // Options configures an engine. The zero value is right for a directory of the real file system.
 type Options struct {
 	FS            vfs.FS // the file system; nil is the operating system's
-	CacheBytes    int64  // blocks of sorted tables kept in memory; 0 means 32 MiB
-	MemTableBytes uint64 // updates collected before a table is written; 0 means 32 MiB
+	CacheBytes    int64  // blocks of sorted tables kept in memory; 0 means 16 MiB
+	MemTableBytes uint64 // updates collected before a table is written; 0 means 16 MiB
 }
 
 func (e *Engine) options(o Options) *pebble.Options {
