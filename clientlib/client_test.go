@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/antihax/optional"
@@ -36,8 +37,11 @@ func TestOperations(t *testing.T) {
 	}
 	_, err = c.CompareAndSwap(ctx, key, v1, []byte("three"))
 	var mismatch *clientlib.VersionMismatchError
-	if !errors.Is(err, clientlib.ErrVersionMismatch) || !errors.As(err, &mismatch) || mismatch.Current != v2 {
-		t.Fatalf("compare and swap of an old version: %v, want current version %d", err, v2)
+	if !errors.Is(err, clientlib.ErrVersionMismatch) || !errors.As(err, &mismatch) {
+		t.Fatalf("compare and swap of an old version: %v", err)
+	}
+	if mismatch.Current != v2 || !strings.Contains(err.Error(), fmt.Sprintf("has version %d", v2)) {
+		t.Fatalf("%v, want current version %d", err, v2)
 	}
 	if err := c.Delete(ctx, key, nil); err != nil {
 		t.Fatal(err)
@@ -60,7 +64,8 @@ func TestOptionalFields(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Put(ctx, key, []byte("again"), absent); !errors.Is(err, clientlib.ErrVersionMismatch) {
+	_, err = c.Put(ctx, key, []byte("again"), absent)
+	if !errors.Is(err, clientlib.ErrVersionMismatch) {
 		t.Fatalf("put if absent of a present record: %v", err)
 	}
 	wrong := &clientlib.DeleteOpts{ExpectedVersion: optional.NewUint64(uint64(v) + 1)}
@@ -93,7 +98,8 @@ func TestErrorsSayWhatAndWhere(t *testing.T) {
 	}{
 		{get("nobody"), clientlib.ErrNotFound, `GET users/"nobody": not found`},
 		{get(""), clientlib.ErrBadRequest, `GET users/"": bad request: empty key`},
-		{incr("text"), clientlib.ErrNotANumber, `INCREMENT users/"text": record is not an 8-byte integer`},
+		{incr("text"), clientlib.ErrNotANumber,
+			`INCREMENT users/"text": record is not an 8-byte integer`},
 		{put(long, nil), clientlib.ErrTooLarge,
 			fmt.Sprintf(`PUT users/%q...: too large: key of 1025 bytes, at most 1024`, long[:64])},
 		{put([]byte("k"), make([]byte, wire.MaxRecordSize)), clientlib.ErrTooLarge,
@@ -227,6 +233,91 @@ func TestBatch(t *testing.T) {
 	}
 }
 
+func TestBatchOfAllKinds(t *testing.T) {
+	c, ctx := newServer(t).dial(t, nil), context.Background()
+	b := c.NewBatch()
+	if err := b.Do(ctx); err != nil {
+		t.Fatalf("empty batch: %v", err)
+	}
+	b.Put([]byte("a"), []byte("1"), nil)
+	b.Increment([]byte("n"), 3)
+	b.CompareAndSwap([]byte("c"), 0, []byte("new"))
+	gone := b.Delete([]byte("nothing"), nil)
+	if err := b.Do(ctx); !errors.Is(err, clientlib.ErrNotFound) || err != b.Result(gone).Err {
+		t.Fatalf("first error: %v", err)
+	}
+	if n := b.Result(1).Number; n != 3 {
+		t.Fatalf("increment: %d", n)
+	}
+	if r, err := c.Get(ctx, []byte("c")); err != nil || string(r.Value) != "new" {
+		t.Fatalf("%+v, %v", r, err)
+	}
+}
+
+func TestWhatNodesRefuse(t *testing.T) {
+	s := newServer(t)
+	c, ctx := s.dial(t, nil), context.Background()
+	get := func() error { _, err := c.Get(ctx, []byte("k")); return err }
+	put := func() error { _, err := c.Put(ctx, []byte("k"), nil, nil); return err }
+	for _, test := range []struct {
+		status wire.Status
+		op     func() error
+		want   []error
+	}{
+		{wire.StatusInternal, get, []error{clientlib.ErrInternal}},
+		{wire.StatusInternal, put, []error{clientlib.ErrOutcomeUnknown, clientlib.ErrInternal}},
+		{wire.StatusBadRequest, put, []error{clientlib.ErrBadRequest}},
+		{wire.StatusTooLarge, put, []error{clientlib.ErrTooLarge}},
+		{wire.StatusNoKeyspace, get, []error{clientlib.ErrNoKeyspace}},
+		{wire.StatusSessionExpired, put, []error{clientlib.ErrOutcomeUnknown}},
+		{wire.Status(99), get, []error{clientlib.ErrInternal}},
+	} {
+		s.with(func(store *teststore.Store) {
+			store.Refuse = func(wire.Packet) teststore.Refusal {
+				return teststore.Refusal{Status: test.status}
+			}
+		})
+		err := test.op()
+		for _, want := range test.want {
+			if !errors.Is(err, want) {
+				t.Errorf("%v: %v, want %v", test.status, err, want)
+			}
+		}
+		var op *clientlib.OpError
+		if !errors.As(err, &op) || string(op.Key) != "k" || op.Keyspace != users.Name {
+			t.Errorf("%v: %+v", test.status, op)
+		}
+	}
+}
+
+func TestScanArguments(t *testing.T) {
+	c := newServer(t).dial(t, nil)
+	long := make([]byte, wire.MaxKeySize+1)
+	for _, test := range []struct {
+		start, end    []byte
+		limit, budget int32
+		want          error
+	}{
+		{nil, nil, -1, 1, clientlib.ErrBadRequest},
+		{nil, nil, 1, -1, clientlib.ErrBadRequest},
+		{nil, nil, 1, 256, clientlib.ErrBadRequest},
+		{long, nil, 1, 1, clientlib.ErrTooLarge},
+		{nil, long, 1, 1, clientlib.ErrTooLarge},
+		{[]byte("b"), []byte("a"), 1, 1, nil}, // empty
+	} {
+		opts := &clientlib.ScanOpts{
+			Limit: optional.NewInt32(test.limit), Budget: optional.NewInt32(test.budget),
+		}
+		var got error
+		for _, err := range c.Scan(context.Background(), test.start, test.end, opts) {
+			got = err
+		}
+		if !errors.Is(got, test.want) {
+			t.Errorf("%+v: %v", test, got)
+		}
+	}
+}
+
 func TestFutures(t *testing.T) {
 	c, ctx := newServer(t).dial(t, nil), context.Background()
 	key := []byte("k")
@@ -234,8 +325,9 @@ func TestFutures(t *testing.T) {
 	if put.Err != nil || put.Latency <= 0 {
 		t.Fatalf("%+v", put)
 	}
-	if r := c.StartGet(ctx, key).Wait(ctx); r.Err != nil || string(r.Value) != "v" || r.Version != put.Version {
-		t.Fatalf("%+v", r)
+	get := c.StartGet(ctx, key).Wait(ctx)
+	if get.Err != nil || string(get.Value) != "v" || get.Version != put.Version {
+		t.Fatalf("%+v", get)
 	}
 	cas := c.StartCompareAndSwap(ctx, key, put.Version, wire.AppendNumber(nil, 40)).Wait(ctx)
 	if cas.Err != nil {

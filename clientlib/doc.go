@@ -9,7 +9,7 @@
 //		Keyspace: "users",
 //	})
 //
-// A Client is safe for concurrent use, and calls from many goroutines share packets batches and
+// A Client is safe for concurrent use, and calls from many goroutines share packet batches and
 // one congestion-aware window. One goroutine that wants many requests in flight uses a Batch or
 // the Start methods.
 //

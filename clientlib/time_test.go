@@ -31,6 +31,16 @@ func elapsed(t *testing.T, start time.Time, want time.Duration) {
 	}
 }
 
+// is fails the test unless err wraps all of want.
+func is(t *testing.T, err error, want ...error) {
+	t.Helper()
+	for _, w := range want {
+		if !errors.Is(err, w) {
+			t.Errorf("error %v, want %v", err, w)
+		}
+	}
+}
+
 func TestRequestsAreRepeatedUntilAnswered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
@@ -64,23 +74,17 @@ func TestDeadlines(t *testing.T) {
 		defer cancel()
 		start := time.Now()
 		_, err := c.Get(ctx, key)
-		if !errors.Is(err, clientlib.ErrUnavailable) || !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("get: %v", err)
-		}
+		is(t, err, clientlib.ErrUnavailable, context.DeadlineExceeded)
 		elapsed(t, start, 70*time.Millisecond)
 
 		start = time.Now()
 		_, err = c.Put(context.Background(), key, nil, nil)
-		if !errors.Is(err, clientlib.ErrOutcomeUnknown) || !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("put: %v", err)
-		}
+		is(t, err, clientlib.ErrOutcomeUnknown, context.DeadlineExceeded)
 		elapsed(t, start, time.Second) // the Client's timeout
 
 		start = time.Now()
 		for _, err := range c.Scan(context.Background(), nil, nil, nil) {
-			if !errors.Is(err, clientlib.ErrUnavailable) {
-				t.Errorf("scan: %v", err)
-			}
+			is(t, err, clientlib.ErrUnavailable)
 		}
 		elapsed(t, start, time.Second)
 	})
@@ -97,26 +101,18 @@ func TestCancellation(t *testing.T) {
 			start := time.Now()
 			err := op(ctx)
 			elapsed(t, start, 30*time.Millisecond)
-			if !errors.Is(err, context.Canceled) {
-				t.Errorf("the error does not wrap the context's: %v", err)
-			}
+			is(t, err, context.Canceled)
 			return err
 		}
 		err := run(func(ctx context.Context) error { _, err := c.Get(ctx, key); return err })
-		if !errors.Is(err, clientlib.ErrUnavailable) {
-			t.Errorf("get: %v", err)
-		}
+		is(t, err, clientlib.ErrUnavailable)
 		err = run(func(ctx context.Context) error { return c.StartIncrement(ctx, key, 1).Wait(ctx).Err })
-		if !errors.Is(err, clientlib.ErrOutcomeUnknown) {
-			t.Errorf("increment: %v", err)
-		}
+		is(t, err, clientlib.ErrOutcomeUnknown)
 		b := c.NewBatch()
 		b.Get(key)
 		b.Put(key, nil, nil)
-		err = run(b.Do)
-		if !errors.Is(err, clientlib.ErrUnavailable) || !errors.Is(b.Result(1).Err, clientlib.ErrOutcomeUnknown) {
-			t.Errorf("batch: %v, %v", err, b.Result(1).Err)
-		}
+		is(t, run(b.Do), clientlib.ErrUnavailable)
+		is(t, b.Result(1).Err, clientlib.ErrOutcomeUnknown)
 	})
 }
 
@@ -130,21 +126,14 @@ func TestClose(t *testing.T) {
 		if err := c.Close(); err != nil {
 			t.Fatal(err)
 		}
-		if err := get.Wait(ctx).Err; !errors.Is(err, clientlib.ErrUnavailable) || !errors.Is(err, clientlib.ErrClosed) {
-			t.Errorf("get: %v", err)
-		}
-		if err := put.Wait(ctx).Err; !errors.Is(err, clientlib.ErrOutcomeUnknown) || !errors.Is(err, clientlib.ErrClosed) {
-			t.Errorf("put: %v", err)
-		}
-		if _, err := c.Get(ctx, key); !errors.Is(err, clientlib.ErrClosed) {
-			t.Errorf("get after close: %v", err)
-		}
+		is(t, get.Wait(ctx).Err, clientlib.ErrUnavailable, clientlib.ErrClosed)
+		is(t, put.Wait(ctx).Err, clientlib.ErrOutcomeUnknown, clientlib.ErrClosed)
+		_, err := c.Get(ctx, key)
+		is(t, err, clientlib.ErrClosed)
 		b := c.NewBatch()
 		b.Get(key)
 		b.Get(key)
-		if err := b.Do(ctx); !errors.Is(err, clientlib.ErrClosed) {
-			t.Errorf("batch after close: %v", err)
-		}
+		is(t, b.Do(ctx), clientlib.ErrClosed)
 	})
 }
 
@@ -156,7 +145,8 @@ func TestFullQueueBlocksCallers(t *testing.T) {
 		var done sync.WaitGroup
 		for i := range 20 {
 			done.Go(func() {
-				if _, err := c.Put(context.Background(), fmt.Appendf(nil, "%d", i), nil, nil); err != nil {
+				_, err := c.Put(context.Background(), fmt.Appendf(nil, "%d", i), nil, nil)
+				if err != nil {
 					t.Error(err)
 				}
 			})
@@ -167,9 +157,8 @@ func TestFullQueueBlocksCallers(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
 		defer cancel()
-		if _, err := c.Put(ctx, key, nil, nil); !errors.Is(err, clientlib.ErrUnavailable) {
-			t.Errorf("a put that was never sent: %v", err)
-		}
+		_, err := c.Put(ctx, key, nil, nil) // never sent
+		is(t, err, clientlib.ErrUnavailable, context.DeadlineExceeded)
 		s.setMute(false)
 		done.Wait()
 		if n := len(s.executed()); n != 20 {
@@ -232,13 +221,15 @@ func TestDialWithoutAnswer(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
-		_, err = clientlib.Dial(ctx, clientlib.Config{Conn: conn, Service: serviceAddr, Keyspace: "users"})
-		if !errors.Is(err, clientlib.ErrUnavailable) || !strings.Contains(err.Error(), `keyspace "users"`) {
-			t.Fatal(err)
+		_, err = clientlib.Dial(ctx, clientlib.Config{
+			Conn: conn, Service: serviceAddr, Keyspace: "users",
+		})
+		is(t, err, clientlib.ErrUnavailable, context.DeadlineExceeded)
+		if !strings.HasPrefix(err.Error(), `dial: keyspace "users": GET system/"users": `) {
+			t.Errorf("the error does not say what was wanted: %v", err)
 		}
-		if _, err := conn.ReadBatch(make([]transport.Message, 1)); !errors.Is(err, net.ErrClosed) {
-			t.Errorf("the socket was left open: %v", err)
-		}
+		_, err = conn.ReadBatch(make([]transport.Message, 1))
+		is(t, err, net.ErrClosed)
 	})
 }
 
@@ -261,9 +252,7 @@ func TestBrokenSocket(t *testing.T) {
 		}
 		synctest.Wait()
 		_, err = c.Get(context.Background(), key)
-		if !errors.Is(err, clientlib.ErrClosed) || !errors.Is(err, errBroken) {
-			t.Errorf("get: %v", err)
-		}
+		is(t, err, clientlib.ErrClosed, errBroken)
 		if err := c.Close(); err != nil {
 			t.Error(err)
 		}
@@ -278,7 +267,7 @@ func TestConfigErrorsNameTheChoices(t *testing.T) {
 	}{
 		{func(c *clientlib.Config) { c.Service = netip.AddrPort{} }, "must be IPv4"},
 		{func(c *clientlib.Config) { c.Descriptor = nil }, "name or its descriptor must be set"},
-		{func(c *clientlib.Config) { c.Network = "tcp" }, `network "tcp": must be udp or tunnel:HOST:PORT`},
+		{func(c *clientlib.Config) { c.Network = "tcp" }, "must be udp or tunnel:HOST:PORT"},
 		{func(c *clientlib.Config) { c.Network = "tunnel:nowhere" }, `network "tunnel:nowhere"`},
 		{func(c *clientlib.Config) { c.Network = "tunnel:127.0.0.1:9" }, "must be IPv4 with a port"},
 		{func(c *clientlib.Config) { c.Timeout = -1 }, "must be positive"},
@@ -288,7 +277,8 @@ func TestConfigErrorsNameTheChoices(t *testing.T) {
 	} {
 		cfg := good
 		c.edit(&cfg)
-		if _, err := clientlib.Dial(context.Background(), cfg); err == nil || !strings.Contains(err.Error(), c.want) {
+		_, err := clientlib.Dial(context.Background(), cfg)
+		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%v, want ...%s...", err, c.want)
 		}
 	}

@@ -31,7 +31,8 @@ func dialUDPEcho(b testing.TB) *clientlib.Client {
 				return
 			}
 			for i, m := range msgs[:n] {
-				r := wire.Packet(append(wire.Packet(m.Payload).AppendReply(replies[i][:0], wire.StatusOK), "value"...))
+				r := wire.Packet(wire.Packet(m.Payload).AppendReply(replies[i][:0], wire.StatusOK))
+				r = append(r, "value"...)
 				r.Seal()
 				replies[i], msgs[i].Payload = r, r
 			}
@@ -54,6 +55,16 @@ func dialUDPEcho(b testing.TB) *clientlib.Client {
 		<-done
 	})
 	return c
+}
+
+func TestKernelSocket(t *testing.T) {
+	c := dialUDPEcho(t)
+	for range 100 {
+		r, err := c.Get(context.Background(), key)
+		if err != nil || string(r.Value) != "value" {
+			t.Fatalf("%q, %v", r.Value, err)
+		}
+	}
 }
 
 func BenchmarkUDPGetAlone(b *testing.B) {

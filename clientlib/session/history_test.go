@@ -263,7 +263,8 @@ func (w *world) judge() {
 			w.t.Errorf("write %s executed %d times", id, n)
 		}
 	}
-	if result := porcupine.CheckOperationsTimeout(model.ToModel(), w.history, 20*time.Second); result != porcupine.Ok {
+	result := porcupine.CheckOperationsTimeout(model.ToModel(), w.history, 20*time.Second)
+	if result != porcupine.Ok {
 		w.t.Errorf("history of %d operations: %v", len(w.history), result)
 	}
 }

@@ -60,7 +60,8 @@ func TestScansFindEverything(t *testing.T) {
 			}
 			got := s.scan(start, end, limit)
 			if want := expected(keys, start, end, limit); !slices.Equal(got, want) {
-				t.Fatalf("seed %d: scan [%q, %q) limit %d:\ngot  %q\nwant %q", seed, start, end, limit, got, want)
+				t.Fatalf("seed %d: scan [%q, %q) limit %d:\ngot  %q\nwant %q",
+					seed, start, end, limit, got, want)
 			}
 		}
 	}

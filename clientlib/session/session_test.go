@@ -1,7 +1,9 @@
 package session
 
 import (
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -45,7 +47,8 @@ func TestWritesAreNotRepeatedForever(t *testing.T) {
 		s.Tick(at, &out)
 	}
 	c := out.Completions[0]
-	if c.Tag != wire.OpPut || c.Outcome != Unknown || c.Elapsed != MaxRepeat || len(out.Completions) != 1 {
+	alone := len(out.Completions) == 1
+	if c.Tag != wire.OpPut || c.Outcome != Unknown || c.Elapsed != MaxRepeat || !alone {
 		t.Fatalf("%+v", c)
 	}
 }
@@ -62,8 +65,12 @@ func TestTimeoutFollowsRoundTrip(t *testing.T) {
 	for range 100 {
 		e.sample(100 * time.Microsecond)
 	}
-	if e.timeout(0) != DefaultMinRTO || e.timeout(2) != 4*DefaultMinRTO || e.timeout(60) != DefaultMaxRTO {
-		t.Errorf("short round trips: %v, %v, %v", e.timeout(0), e.timeout(2), e.timeout(60))
+	for n, want := range map[uint]time.Duration{
+		0: DefaultMinRTO, 2: 4 * DefaultMinRTO, 60: DefaultMaxRTO,
+	} {
+		if got := e.timeout(n); got != want {
+			t.Errorf("short round trips, time-out after %d: %v, want %v", n, got, want)
+		}
 	}
 	for range 100 {
 		e.sample(time.Second)
@@ -98,6 +105,33 @@ func TestTimeoutFindsALongerRoundTrip(t *testing.T) {
 		if repeated != 0 {
 			t.Errorf("round trip %v: still sent %d times too often", rtt, repeated)
 		}
+	}
+}
+
+// TestLedgerAgainstTwin holds the ring against a map.
+func TestLedgerAgainstTwin(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 7))
+	l, open := newLedger(300), map[kv.RequestSeq]uint64{}
+	for seq := kv.RequestSeq(1); seq < 5000; seq++ {
+		if !l.full() {
+			open[seq] = l.add(seq)
+		}
+		for _, n := range slices.Sorted(maps.Keys(open)) {
+			if r.IntN(400) < int(seq/100%8) { // faster and slower by turns
+				l.finish(open[n])
+				delete(open, n)
+			}
+		}
+		want := seq + 1
+		for n := range open {
+			want = min(want, n)
+		}
+		if got := l.lowest(seq + 1); got != want {
+			t.Fatalf("lowest outstanding %d, want %d", got, want)
+		}
+	}
+	if len(l.ring) != 512 {
+		t.Fatalf("a ring of %d for a span of 300", len(l.ring))
 	}
 }
 

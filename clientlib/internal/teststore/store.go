@@ -198,7 +198,9 @@ func (s *Store) execute(p wire.Packet, records map[string]Record) wire.Packet {
 	return Reply(p, wire.StatusUnsupported, 0, nil)
 }
 
-func (s *Store) increment(p wire.Packet, records map[string]Record, key string, delta []byte) wire.Packet {
+func (s *Store) increment(
+	p wire.Packet, records map[string]Record, key string, delta []byte,
+) wire.Packet {
 	d, ok := wire.Number(delta)
 	if !ok {
 		return Reply(p, wire.StatusBadRequest, 0, nil)
