@@ -33,9 +33,16 @@ func load(p place) u64 {
 			return func(st *State) uint64 { return be.Uint64(st.arena[off:]) }
 		}
 	}
-	off, lead := p.bit/8, p.bit%8
-	m := mask(p.width)
-	if shift := 64 - lead - p.width; shift >= 0 {
+	w, ok := p.window()
+	off, shift, m := w.off, w.shift, mask(p.width)
+	switch {
+	case ok && w.size == 1:
+		return func(st *State) uint64 { return uint64(st.arena[off]>>shift) & m }
+	case ok && w.size == 2:
+		return func(st *State) uint64 { return uint64(be.Uint16(st.arena[off:])>>shift) & m }
+	case ok && w.size == 4:
+		return func(st *State) uint64 { return uint64(be.Uint32(st.arena[off:])>>shift) & m }
+	case ok:
 		return func(st *State) uint64 { return be.Uint64(st.arena[off:]) >> shift & m }
 	}
 	return func(st *State) uint64 { return loadBits(st.arena, p.bit, p.width) }

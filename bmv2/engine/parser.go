@@ -240,13 +240,13 @@ func (c *compiler) keyTests(key []bmv2.TransitionKey, k *parseCase) (tests []tes
 			return nil, false
 		}
 		p := c.layout.place(f.Ref)
-		off, shift, ok := p.window()
+		w, ok := p.window()
 		if !ok {
 			return nil, false
 		}
 		m, v := bitsAt(k.masks, at, p.width), bitsAt(k.values, at, p.width)
 		if m != 0 {
-			tests = append(tests, test{off: off, mask: m << shift, value: v << shift})
+			tests = append(tests, w.test(m, v, false))
 		}
 		at += (p.width + 7) / 8 * 8
 	}
@@ -262,18 +262,15 @@ func bitsAt(limbs []uint64, at, width int) uint64 {
 	return v & mask(width)
 }
 
-// mergeTests joins tests of bytes that fit into one load.
+// mergeTests joins tests of the same bytes.
 func mergeTests(tests []test) []test {
 	slices.SortFunc(tests, func(a, b test) int { return a.off - b.off })
 	var out []test
 	for _, t := range tests {
-		if n := len(out); n > 0 {
-			by := 8 * (t.off - out[n-1].off)
-			if by < 64 && t.mask>>by<<by == t.mask {
-				out[n-1].mask |= t.mask >> by
-				out[n-1].value |= t.value >> by
-				continue
-			}
+		if n := len(out); n > 0 && out[n-1].off == t.off && out[n-1].size == t.size {
+			out[n-1].mask |= t.mask
+			out[n-1].value |= t.value
+			continue
 		}
 		out = append(out, t)
 	}

@@ -55,24 +55,51 @@ func (c *compiler) lowerPart(e bmv2.Expr, m uint64) (place, bool) {
 	return place{bit: p.bit + p.width - n, width: n}, true
 }
 
-// test is a comparison of a run of bits with a constant, done on the 8 bytes around the run:
-// word & mask == value, or word & mask < value.
+// test is a comparison of a run of bits with a constant, done on the bytes around the run:
+// word & mask == value, or word & mask <= value. The word is as short as possible: processors
+// stall when they load more bytes than were just stored.
 type test struct {
 	off         int
+	size        int // bytes: 1, 2, 4 or 8
 	mask, value uint64
 	less        bool
 }
 
 func (t *test) holds(arena []byte) bool {
-	w := be.Uint64(arena[t.off:]) & t.mask
+	var w uint64
+	switch t.size {
+	case 1:
+		w = uint64(arena[t.off])
+	case 2:
+		w = uint64(be.Uint16(arena[t.off:]))
+	case 4:
+		w = uint64(be.Uint32(arena[t.off:]))
+	default:
+		w = be.Uint64(arena[t.off:])
+	}
+	w &= t.mask
 	return w == t.value || t.less && w < t.value
 }
 
-// window returns the 8 bytes that hold a place, and the bits to the right of it.
-func (p place) window() (off, shift int, ok bool) {
-	off = p.bit / 8
-	shift = 64 - p.bit%8 - p.width
-	return off, shift, shift >= 0
+// window is the smallest word that holds a place: size bytes from off, shift bits to the right of
+// the place.
+type window struct{ off, size, shift int }
+
+func (p place) window() (w window, ok bool) {
+	lead := p.bit % 8
+	w.off = p.bit / 8
+	if w.size = boxSize(lead + p.width); w.size > 8 {
+		return w, false
+	}
+	if p.box > 0 { // boxes are written as a whole, so they are read as a whole
+		w.off, w.size, lead = (p.bit+p.width)/8-p.box, p.box, 8*p.box-p.width
+	}
+	w.shift = 8*w.size - lead - p.width
+	return w, true
+}
+
+func (w window) test(mask, value uint64, less bool) test {
+	return test{off: w.off, size: w.size, mask: mask << w.shift, value: value << w.shift, less: less}
 }
 
 // testOf recognizes conditions that are a test, or (negated) the opposite of one.
@@ -119,12 +146,12 @@ func (c *compiler) equalTest(e bmv2.Expr, v uint64) (test, bool) {
 	if !ok {
 		return test{}, false
 	}
-	off, shift, ok := p.window()
+	w, ok := p.window()
 	m &= mask(p.width)
 	if !ok || v&^m != 0 {
 		return test{}, false
 	}
-	return test{off: off, mask: m << shift, value: v << shift}, true
+	return w.test(m, v, false), true
 }
 
 // atMostTest is e <= v.
@@ -133,9 +160,9 @@ func (c *compiler) atMostTest(e bmv2.Expr, v uint64) (test, bool) {
 	if !ok {
 		return test{}, false
 	}
-	off, shift, ok := p.window()
+	w, ok := p.window()
 	if !ok || v > mask(p.width) {
 		return test{}, false
 	}
-	return test{off: off, mask: mask(p.width) << shift, value: v << shift, less: true}, true
+	return w.test(mask(p.width), v, true), true
 }
