@@ -77,9 +77,13 @@ type Keyspace struct {
 // CreateKeyspace returns when clients can find the keyspace, or when ctx ends: then the controller
 // goes on creating it.
 func (c *Client) CreateKeyspace(ctx context.Context, spec KeyspaceSpec) (Keyspace, error) {
+	if spec.Replication < 0 || spec.SubRanges < 0 {
+		return Keyspace{}, fmt.Errorf("keyspace %q: %w: replication %d, %d sub-ranges: must not be "+
+			"negative", spec.Name, ErrInvalid, spec.Replication, spec.SubRanges)
+	}
 	request := &adminpb.CreateKeyspaceRequest{
 		Name: spec.Name, Partitioner: uint32(spec.Partitioner), Durability: uint32(spec.Durability),
-		Replication: uint32(max(spec.Replication, 0)), SubRanges: uint32(max(spec.SubRanges, 0)),
+		Replication: uint32(spec.Replication), SubRanges: uint32(spec.SubRanges),
 	}
 	for _, cut := range spec.Cuts {
 		request.Cuts = append(request.Cuts, cut[:])

@@ -93,11 +93,12 @@ func (h *Hosts) Age(last, now time.Duration) (changed bool) {
 }
 
 // Adopt takes over the hosts that a switch already holds: those of an earlier run of the controller.
-// They count as seen now. What is known already stays as it is.
-func (h *Hosts) Adopt(now time.Duration, s tables.State) {
+// They count as seen now. What is known already stays as it is, and addresses that are not a host's
+// are skipped.
+func (h *Hosts) Adopt(now time.Duration, s tables.State, skip func(netip.Addr) bool) {
 	for _, e := range s.Entries {
 		r, ok := routeOf(e)
-		if !ok || h.hosts[r.Addr] != nil || len(h.hosts) >= h.max {
+		if !ok || h.hosts[r.Addr] != nil || len(h.hosts) >= h.max || skip(r.Addr) {
 			continue
 		}
 		h.hosts[r.Addr] = &host{Route: r, seen: now}

@@ -74,6 +74,10 @@ func New(cfg Config, s Snapshot) (*Directory, error) {
 	if s.Meta.ClusterID == "" {
 		return nil, fmt.Errorf("%w: snapshot without a cluster id", ErrInvalid)
 	}
+	if int64(s.Meta.NextSubRange) > int64(cfg.Limits.SubRanges) {
+		return nil, fmt.Errorf("%w: sub-range ids up to %d are in use, the switch has room for %d",
+			ErrCapacity, s.Meta.NextSubRange-1, cfg.Limits.SubRanges-1)
+	}
 	cfg.ExpectNodes = max(cfg.ExpectNodes, 1)
 	d := &Directory{
 		cfg:       cfg,

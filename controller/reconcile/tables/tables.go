@@ -276,3 +276,19 @@ func (u Update) String() string {
 	}
 	return "empty update"
 }
+
+// Over returns what a switch that held old holds after it was brought to s: clone sessions and
+// digests of others stay.
+func (s State) Over(old State) State {
+	for _, c := range old.CloneSessions {
+		if !slices.ContainsFunc(s.CloneSessions, func(x CloneSession) bool { return x.ID == c.ID }) {
+			s.CloneSessions = append(s.CloneSessions, c)
+		}
+	}
+	for _, d := range old.Digests {
+		if !slices.ContainsFunc(s.Digests, func(x Digest) bool { return x.Name == d.Name }) {
+			s.Digests = append(s.Digests, d)
+		}
+	}
+	return s
+}

@@ -1,0 +1,102 @@
+package controller
+
+import (
+	"cmp"
+	"fmt"
+	"net"
+	"net/netip"
+	"time"
+
+	"github.com/turbokv/turbokv/controller/p4rt"
+	"github.com/turbokv/turbokv/p4src"
+	"google.golang.org/grpc"
+)
+
+// Config is what a controller must know. Service, Store, Switches and one of Listen and Listener are
+// required.
+type Config struct {
+	// Store is the path of the file that keeps the directory.
+	Store string
+	// Listen is the address of the gRPC server for nodes and operators, host:port.
+	Listen string
+	// Listener is used instead of Listen if it is set. The controller closes it.
+	Listener net.Listener
+	// ServerOptions configure the gRPC server, for example its credentials.
+	ServerOptions []grpc.ServerOption
+
+	// Switches that serve requests. One is supported by the data path as it is.
+	Switches []Switch
+	// Pipeline is the program of the switches; the zero value stands for the embedded one.
+	Pipeline p4rt.Pipeline
+
+	// Service is the IPv4 address to which clients send.
+	Service netip.Addr
+	// Address is the controller's own IPv4 address in the data network, and the UDP port of its
+	// client. Keyspaces are published from it; without one they are not, and clients must be given
+	// descriptors.
+	Address netip.AddrPort
+
+	// ExpectNodes is how many nodes must have connected before anything is placed; 0 stands for 1.
+	ExpectNodes int
+	// ReportInterval is how often nodes report; 0 stands for 1 s.
+	ReportInterval time.Duration
+	// PollInterval is how often the counters of switches are read; 0 stands for 1 s.
+	PollInterval time.Duration
+	// MaxHosts and HostAge bound what is learned about hosts; 0 stands for the defaults of
+	// package dataplane.
+	MaxHosts int
+	HostAge  time.Duration
+
+	Events Events
+}
+
+// Switch is how to reach one switch.
+type Switch struct {
+	Name     string // 0 to 64 characters; nodes name it in their hello
+	Target   string // gRPC address of its P4Runtime server, host:port
+	DeviceID uint64 // 0 stands for 1
+	// DialOptions must at least choose the transport credentials.
+	DialOptions []grpc.DialOption
+}
+
+// The default intervals: often enough for a person who watches, rare enough to cost nothing.
+const (
+	defaultReportInterval = time.Second
+	defaultPollInterval   = time.Second
+)
+
+// complete fills in the defaults and refuses what cannot work.
+func (c Config) complete() (Config, error) {
+	c.ReportInterval = cmp.Or(c.ReportInterval, defaultReportInterval)
+	c.PollInterval = cmp.Or(c.PollInterval, defaultPollInterval)
+	switch {
+	case c.Store == "":
+		return c, fmt.Errorf("controller: no path of a store")
+	case c.Listen == "" && c.Listener == nil:
+		return c, fmt.Errorf("controller: no address to listen on")
+	case !c.Service.Unmap().Is4():
+		return c, fmt.Errorf("controller: service address %v: must be IPv4", c.Service)
+	case c.Address.IsValid() && (!c.Address.Addr().Unmap().Is4() || c.Address.Port() == 0):
+		return c, fmt.Errorf("controller: own address %v: must be IPv4 with a port", c.Address)
+	case len(c.Switches) == 0:
+		return c, fmt.Errorf("controller: no switch")
+	}
+	names := make(map[string]bool)
+	for i := range c.Switches {
+		s := &c.Switches[i]
+		s.DeviceID = cmp.Or(s.DeviceID, 1)
+		if names[s.Name] || s.Target == "" {
+			return c, fmt.Errorf("controller: switch %q at %q: names must differ, targets must be set",
+				s.Name, s.Target)
+		}
+		names[s.Name] = true
+	}
+	if c.Pipeline.P4Info == nil {
+		info, err := p4src.P4Info()
+		if err != nil {
+			return c, fmt.Errorf("controller: %w", err)
+		}
+		c.Pipeline = p4rt.Pipeline{P4Info: info, DeviceConfig: p4src.DeviceConfig()}
+	}
+	return c, nil
+}
