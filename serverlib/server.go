@@ -1,9 +1,12 @@
 package serverlib
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/turbokv/turbokv/kv"
@@ -137,54 +140,220 @@ type Counters struct {
 	Repeated  uint64 // repeated writes: answered again, or ignored as still in progress
 	Ordered   uint64 // writes that this node ordered as head
 	Read      uint64 // reads that this node answered as tail
-	Resent    uint64 // chain updates sent again
 }
+
+// expireAtOnce bounds the sessions that one sweep ends per sub-range, so that a sweep is short.
+const expireAtOnce = 64
+
+// sweepEvery is the part of SessionIdle after which idle sessions are looked for.
+const sweepEvery = 32
 
 // Server hosts the replicas of one node. It is not safe for concurrent use.
 type Server struct {
-	cfg Config
+	cfg               Config
+	volatile, durable *store // nil without an engine
+	replicas          map[kv.SubRangeID]*replica
+	touched           []*replica // have something to flush
+	busy              []*replica // have timers running
+	nextSweep         time.Duration
+	counters          Counters
+
+	out     Output
+	taken   bool     // out was returned by Flush
+	buffers [][]byte // buffer i is in use if i < len(out.Sends)
+
+	// Scratch memory, each used within one call of the replica.
+	key, value, entry, operand []byte
 }
 
 // New returns a server that has recovered from cfg.Durable every replica that the node had.
 // Replicas of kv.DurabilityMemory that it had are lost, and reported so.
 func New(cfg Config) (*Server, error) {
-	return &Server{cfg: cfg}, nil
+	cfg.fillDefaults()
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	s := &Server{cfg: cfg, replicas: map[kv.SubRangeID]*replica{}}
+	s.volatile = newStore(cfg.Volatile, kv.DurabilityMemory, cfg.Events)
+	s.durable = newStore(cfg.Durable, kv.DurabilitySync, cfg.Events)
+	if s.durable != nil {
+		if err := s.recoverAll(); err != nil {
+			return nil, fmt.Errorf("recover node %v: %w", cfg.Node, err)
+		}
+	}
+	return s, nil
 }
 
-// Deliver takes one datagram. from is its UDP source. The packet is used during the call only.
-// now is monotonic time since any fixed moment.
-func (s *Server) Deliver(now time.Duration, from netip.AddrPort, packet []byte) {}
+func (c *Config) fillDefaults() {
+	l, d := &c.Limits, DefaultLimits
+	if c.Port == 0 {
+		c.Port = wire.Port
+	}
+	l.Window = cmp.Or(l.Window, d.Window)
+	l.Sessions = cmp.Or(l.Sessions, d.Sessions)
+	l.SessionResults = cmp.Or(l.SessionResults, d.SessionResults)
+	l.SessionIdle = cmp.Or(l.SessionIdle, d.SessionIdle)
+}
+
+func (c *Config) validate() error {
+	l := c.Limits
+	switch {
+	case c.Node == 0 || c.Incarnation == 0:
+		return fmt.Errorf("%w: node %v, incarnation %d: both must be set", ErrConfig, c.Node, c.Incarnation)
+	case c.Durable != nil && !c.Durable.Persistent():
+		return fmt.Errorf("%w: the durable engine is not persistent", ErrConfig)
+	case l.Window < 1 || l.Sessions < 1 || l.SessionResults < 1 || l.SessionIdle <= 0:
+		return fmt.Errorf("%w: limits %+v: none may be negative", ErrConfig, l)
+	}
+	return nil
+}
+
+func newStore(e Engine, d kv.Durability, events Events) *store {
+	if e == nil {
+		return nil
+	}
+	return &store{engine: e, durability: d, onFailure: events.EngineFailed}
+}
+
+func (s *Server) storeOf(d kv.Durability) *store {
+	if d == kv.DurabilitySync {
+		return s.durable
+	}
+	return s.volatile
+}
 
 // Tick lets time pass; to be called about every millisecond while Busy, else every 100 ms.
-func (s *Server) Tick(now time.Duration) {}
+func (s *Server) Tick(now time.Duration) {
+	s.start()
+	for _, r := range s.busy {
+		r.busy = false // Flush looks again
+		if r.chain != nil {
+			r.now = now
+			r.chain.Tick(now)
+			s.touch(r)
+		}
+	}
+	s.busy = s.busy[:0]
+	if now >= s.nextSweep {
+		s.nextSweep = now + s.cfg.Limits.SessionIdle/sweepEvery
+		s.sweep(now)
+	}
+}
+
+func (s *Server) sweep(now time.Duration) {
+	for _, id := range s.ids() {
+		s.replicas[id].expireIdle(now)
+	}
+}
 
 // Busy reports whether a timer is running that a tick of 1 ms should serve.
-func (s *Server) Busy() bool { return false }
+func (s *Server) Busy() bool { return len(s.busy) > 0 }
 
 // Synced reports that the Sync asked for under token has ended. An error makes the server give up
 // the durable engine for good: what a failed fsync left behind is unknown.
-func (s *Server) Synced(now time.Duration, token uint64, err error) {}
+func (s *Server) Synced(now time.Duration, token uint64, err error) {
+	s.start()
+	if s.durable == nil {
+		return
+	}
+	for _, r := range s.durable.endSync(token, err) {
+		if r.chain != nil {
+			r.now = now
+			r.chain.Synced(r.syncTo)
+			s.touch(r)
+		}
+	}
+}
 
 // Flush ends a batch of inputs and returns what to do. The output is valid until the next call
 // of any method. Drivers call it once per batch of packets, because updates that arrived in one
 // batch leave in one packet.
-func (s *Server) Flush(now time.Duration) *Output { return nil }
+func (s *Server) Flush(now time.Duration) *Output {
+	s.start()
+	for _, r := range s.touched {
+		r.touched = false
+		s.flushReplica(now, r)
+	}
+	s.touched = s.touched[:0]
+	for _, st := range []*store{s.volatile, s.durable} {
+		if st != nil && !st.flush() && !st.told {
+			// Nothing may be told that rests on a batch which was not applied. To peers this
+			// is a lossy network.
+			st.told = true
+			s.out.Sends = s.out.Sends[:0]
+		}
+	}
+	if s.durable != nil {
+		s.out.SyncToken, s.out.NeedSync = s.durable.beginSync()
+	}
+	s.taken = true
+	return &s.out
+}
 
-// Configure puts an assignment into force. It is idempotent. When it has returned nil, the
-// assignment is in the durable engine but not synced: the driver syncs before it tells the
-// controller. Errors: ErrStaleEpoch, ErrNotMember, ErrContradicts, ErrNoEngine, ErrEngineFailed,
-// and those of kv.Assignment.Validate.
-func (s *Server) Configure(now time.Duration, a kv.Assignment) error { return nil }
+func (s *Server) flushReplica(now time.Duration, r *replica) {
+	if r.chain != nil && r.store.failed == nil {
+		r.now = now
+		r.chain.Flush(now)
+		if !r.busy && r.chain.Busy() {
+			r.busy = true
+			s.busy = append(s.busy, r)
+		}
+	}
+	r.noteState()
+}
 
-// Revoke removes the replica of a sub-range and its data; epoch is the one that no longer lists
-// this node and must be greater than the one in force, else ErrStaleEpoch. Revoking a sub-range
-// that the node does not have is no error. The driver syncs before it tells the controller.
-func (s *Server) Revoke(now time.Duration, id kv.SubRangeID, epoch kv.Epoch) error { return nil }
+// touch makes Flush look at a replica.
+func (s *Server) touch(r *replica) {
+	if !r.touched {
+		r.touched = true
+		s.touched = append(s.touched, r)
+	}
+}
+
+// start begins a new output after Flush has handed out the last one.
+func (s *Server) start() {
+	if s.taken {
+		s.taken = false
+		s.out.Sends, s.out.NeedSync = s.out.Sends[:0], false
+	}
+}
+
+// buffer returns the empty buffer that the next send will use.
+func (s *Server) buffer() []byte {
+	if n := len(s.out.Sends); n == len(s.buffers) {
+		s.buffers = append(s.buffers, make([]byte, 0, wire.MaxPacketSize))
+	}
+	return s.buffers[len(s.out.Sends)]
+}
+
+// send adds a packet made in the buffer to the output.
+func (s *Server) send(to netip.AddrPort, packet []byte) {
+	s.out.Sends = append(s.out.Sends, Send{To: to, Payload: packet})
+}
+
+func (s *Server) nodeAddr(n kv.NodeID) netip.AddrPort {
+	return netip.AddrPortFrom(n.Addr(), s.cfg.Port)
+}
+
+func (s *Server) ids() []kv.SubRangeID { return slices.Sorted(maps.Keys(s.replicas)) }
 
 // Report describes all replicas in ascending order of sub-range.
-func (s *Server) Report() []Report { return nil }
+func (s *Server) Report() []Report {
+	out := make([]Report, 0, len(s.replicas))
+	for _, id := range s.ids() {
+		r := s.replicas[id]
+		report := Report{
+			SubRange: id, Epoch: r.assignment.Epoch, Length: len(r.assignment.Chain),
+			Position: r.assignment.Chain.Position(s.cfg.Node), State: r.currentState(),
+			Sessions: len(r.sessions),
+		}
+		if r.chain != nil {
+			report.Applied, report.Durable, report.Stable = r.chain.Applied(), r.chain.Durable(), r.chain.Stable()
+		}
+		out = append(out, report)
+	}
+	return out
+}
 
 // Counters returns the counts so far.
-func (s *Server) Counters() Counters { return Counters{} }
-
-var _ = wire.Port
+func (s *Server) Counters() Counters { return s.counters }

@@ -1,0 +1,132 @@
+package serverlib
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/turbokv/turbokv/kv"
+	"github.com/turbokv/turbokv/wire"
+)
+
+// ErrCorrupt says that the durable engine holds rows that this package did not write so.
+var ErrCorrupt = errors.New("stored rows are corrupt")
+
+// recoverAll finds the assignments that the node had and restores their replicas (I2): it serves
+// again without asking the controller.
+func (s *Server) recoverAll() error {
+	var found []kv.Assignment
+	var bad error
+	err := s.durable.engine.Scan([]byte{rowAssignment}, []byte{rowAssignment + 1}, func(key, row []byte) bool {
+		var a kv.Assignment
+		if bad = json.Unmarshal(row, &a); bad == nil {
+			bad = a.Validate()
+		}
+		found = append(found, a)
+		return bad == nil
+	})
+	if bad != nil {
+		return fmt.Errorf("%w: assignment: %w", ErrCorrupt, bad)
+	}
+	if err != nil {
+		return fmt.Errorf("read assignments: %w", err)
+	}
+	for _, a := range found {
+		if err := s.restore(a); err != nil {
+			return fmt.Errorf("%v: %w", a.SubRange, err)
+		}
+	}
+	return nil
+}
+
+// restore brings one replica back. What was only in memory is lost: only the controller may
+// decide to go on without it.
+func (s *Server) restore(a kv.Assignment) error {
+	st := s.storeOf(a.Durability)
+	if st == nil {
+		return fmt.Errorf("%w: %v", ErrNoEngine, a.Durability)
+	}
+	r := newReplica(s, st, a)
+	if r.durable {
+		if err := r.load(); err != nil {
+			return err
+		}
+	}
+	s.replicas[a.SubRange] = r
+	r.enter(0, a)
+	r.configured = unknownTime
+	return nil
+}
+
+// load reads log, sessions and results; without a meta row there is nothing to load.
+func (r *replica) load() error {
+	id, engine := r.assignment.SubRange, r.store.engine
+	row, ok, err := engine.Get(appendSubRangeKey(nil, rowMeta, id), nil)
+	if err != nil || !ok {
+		return err
+	}
+	if len(row) != 8 {
+		return fmt.Errorf("%w: meta of %d bytes", ErrCorrupt, len(row))
+	}
+	r.begin(kv.Seq(binary.BigEndian.Uint64(row)))
+	for _, part := range []struct {
+		row  byte
+		load func(key, row []byte) error // key without row type and sub-range
+	}{
+		{rowSession, r.loadSession}, {rowResult, r.loadResult}, {rowLog, r.loadEntry},
+	} {
+		if err := r.loadRows(part.row, part.load); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *replica) loadRows(kind byte, load func(key, row []byte) error) error {
+	start, end := subRangeRows(kind, r.assignment.SubRange)
+	var bad error
+	err := r.store.engine.Scan(start, end, func(key, row []byte) bool {
+		bad = load(key[len(start):], row)
+		return bad == nil
+	})
+	return errors.Join(bad, err)
+}
+
+func (r *replica) loadSession(key, row []byte) error {
+	if len(key) != 8 || len(row) != 8 {
+		return fmt.Errorf("%w: session", ErrCorrupt)
+	}
+	known := r.sessions.open(kv.ClientID(binary.BigEndian.Uint64(key)))
+	known.lowest = kv.RequestSeq(binary.BigEndian.Uint64(row))
+	known.stored, known.storedLowest = true, known.lowest
+	return nil
+}
+
+func (r *replica) loadResult(key, row []byte) error {
+	if len(key) != 16 {
+		return fmt.Errorf("%w: key of a result", ErrCorrupt)
+	}
+	res, ok := decodeResult(kv.RequestSeq(binary.BigEndian.Uint64(key[8:])), row)
+	if !ok {
+		return fmt.Errorf("%w: result", ErrCorrupt)
+	}
+	r.resultOwner = kv.ClientID(binary.BigEndian.Uint64(key))
+	r.sessions.open(r.resultOwner).record(res, 0, r.forget)
+	return nil
+}
+
+// loadEntry replays an entry of the log on the sessions; records have it already.
+func (r *replica) loadEntry(key, row []byte) error {
+	if len(key) != 8 || len(row) < 8 {
+		return fmt.Errorf("%w: log", ErrCorrupt)
+	}
+	seq := kv.Seq(binary.BigEndian.Uint64(key))
+	e, rest, ok := wire.CutChainEntry(row[8:])
+	if !ok || len(rest) != 0 || seq != r.chain.Applied()+1 {
+		return fmt.Errorf("%w: log entry %d after %d", ErrCorrupt, seq, r.chain.Applied())
+	}
+	r.chain.Load(e, kv.Seq(binary.BigEndian.Uint64(row)))
+	r.remember(seq, e)
+	return nil
+}

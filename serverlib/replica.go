@@ -1,0 +1,277 @@
+package serverlib
+
+import (
+	"encoding/binary"
+	"time"
+
+	"github.com/turbokv/turbokv/kv"
+	"github.com/turbokv/turbokv/serverlib/chain"
+	"github.com/turbokv/turbokv/wire"
+)
+
+// truncateEvery is how many stable entries a durable log keeps before it is cut: a range deletion
+// costs as much as several updates. By then most clients no longer wait for the results in them,
+// so these never need rows of their own.
+const truncateEvery = 256
+
+// replica is one sub-range on this node. It is the chain.Host of its chain.Replica: here an entry
+// becomes rows of the engine, a remembered result, and a reply.
+type replica struct {
+	server     *Server
+	store      *store
+	assignment kv.Assignment
+	chain      *chain.Replica // nil if the data is lost
+	sessions   sessions
+	view       view // at the tail
+	durable    bool
+	state      State // what was last reported through Events
+
+	now         time.Duration // of the current step
+	configured  time.Duration // when the epoch began on this node
+	wantsSync   bool          // in store.unsynced
+	syncTo      kv.Seq        // what the running sync covers
+	touched     bool          // in server.touched
+	busy        bool          // in server.busy
+	resultOwner kv.ClientID   // whose results deleteResult removes
+	forget      func(kv.RequestSeq)
+}
+
+// unknownTime stands for the start of an epoch that began in an earlier life of the node.
+const unknownTime time.Duration = -1
+
+func newReplica(s *Server, st *store, a kv.Assignment) *replica {
+	r := &replica{
+		server: s, store: st, assignment: a, sessions: sessions{},
+		durable: a.Durability == kv.DurabilitySync,
+	}
+	r.forget = r.deleteResult
+	return r
+}
+
+// begin gives the replica a log that starts after base.
+func (r *replica) begin(base kv.Seq) {
+	r.chain = chain.New(chain.Config{
+		Self: r.server.cfg.Node, Incarnation: r.server.cfg.Incarnation, SubRange: r.assignment.SubRange,
+		Volatile: !r.durable, Window: r.server.cfg.Limits.Window, Timing: chain.DefaultTiming,
+	}, r, base)
+}
+
+// enter puts the assignment into force.
+func (r *replica) enter(now time.Duration, a kv.Assignment) {
+	r.assignment, r.now, r.configured = a, now, now
+	r.server.touch(r)
+	if r.chain == nil {
+		return
+	}
+	r.view.reset()
+	if a.Chain.Tail() == r.server.cfg.Node {
+		r.shadowUnknown()
+	}
+	r.chain.Configure(now, a.Epoch, a.Chain)
+	if r.durable && r.chain.Durable() < r.chain.Applied() {
+		r.store.wantSync(r)
+	}
+}
+
+// shadowUnknown hides from readers the records with updates that are not known to be committed:
+// what they held before is in no log.
+func (r *replica) shadowUnknown() {
+	for seq := r.chain.Stable() + 1; seq <= r.chain.Applied(); seq++ {
+		r.view.add(seq, r.chain.Entry(seq).Key())
+	}
+}
+
+// currentState tells what the replica can do.
+func (r *replica) currentState() State {
+	switch {
+	case r.store.failed != nil:
+		return StateFailed
+	case r.chain == nil:
+		return StateLost
+	case !r.chain.Ready():
+		return StateRecovering
+	}
+	return StateServing
+}
+
+// noteState reports a change.
+func (r *replica) noteState() {
+	if state := r.currentState(); state != r.state {
+		r.state = state
+		if f := r.server.cfg.Events.StateChanged; f != nil {
+			f(r.assignment.SubRange, state)
+		}
+	}
+}
+
+// recordKey returns the engine key of a record, valid until the next call.
+func (r *replica) recordKey(key []byte) []byte {
+	var ik kv.IndexKey
+	if r.assignment.Partitioner == kv.HashPartitioned {
+		ik = r.assignment.Partitioner.IndexKey(key)
+	}
+	r.server.key = appendRecordKey(r.server.key[:0], &r.assignment, ik, key)
+	return r.server.key
+}
+
+// Apply implements chain.Host: record, result and log entry become one batch (I5).
+func (r *replica) Apply(seq kv.Seq, e wire.ChainEntry, committed bool) {
+	if !committed && r.chain.Tail() {
+		r.shadow(seq, e)
+	}
+	b := &r.store.batch
+	switch e.Effect() {
+	case wire.EffectPut:
+		r.server.value = appendRecord(r.server.value[:0], kv.Version(seq), e.Value())
+		b.Put(r.recordKey(e.Key()), r.server.value)
+	case wire.EffectDelete:
+		b.Delete(r.recordKey(e.Key()))
+	}
+	r.remember(seq, e)
+	if r.durable {
+		r.logEntry(seq, e)
+	}
+	r.store.flushLarge()
+}
+
+// shadow keeps what the record of an entry was before, for readers. What is collected in the
+// store's batch is not committed, so the engine without it is the state before.
+func (r *replica) shadow(seq kv.Seq, e wire.ChainEntry) {
+	s := r.view.add(seq, e.Key())
+	if s == nil {
+		return
+	}
+	if !r.durable {
+		r.store.flush()
+	}
+	s.before, s.had = r.store.getApplied(r.recordKey(e.Key()), s.before)
+	s.known = true
+}
+
+// remember makes the result of an entry part of the replicated state.
+func (r *replica) remember(seq kv.Seq, e wire.ChainEntry) {
+	if e.Effect() == wire.EffectExpire {
+		r.expire(e.Client())
+		return
+	}
+	r.resultOwner = e.Client()
+	known := r.sessions[e.Client()]
+	if known == nil {
+		known = r.sessions.open(e.Client())
+		known.lastSeen = r.now
+	}
+	known.record(resultOf(seq, e), e.Lowest(), r.forget)
+}
+
+// deleteResult removes the row of a result that resultOwner no longer waits for.
+func (r *replica) deleteResult(n kv.RequestSeq) {
+	r.server.key = appendResultKey(r.server.key[:0], r.assignment.SubRange, r.resultOwner, n)
+	r.store.batch.Delete(r.server.key)
+}
+
+// expire forgets a session and its rows.
+func (r *replica) expire(c kv.ClientID) {
+	known := r.sessions[c]
+	delete(r.sessions, c)
+	if !r.durable || known == nil {
+		return
+	}
+	id := r.assignment.SubRange
+	r.store.batch.Delete(appendSessionKey(nil, id, c))
+	start := appendResultKey(nil, id, c, 0)
+	end := append(appendResultKey(nil, id, c, ^kv.RequestSeq(0)), 0)
+	r.store.batch.DeleteRange(start, end)
+}
+
+// logEntry stores the entry for retransmission after a restart, with the stable mark of the moment,
+// which a restarted tail may trust.
+func (r *replica) logEntry(seq kv.Seq, e wire.ChainEntry) {
+	r.server.key = appendLogKey(r.server.key[:0], r.assignment.SubRange, seq)
+	r.server.value = binary.BigEndian.AppendUint64(r.server.value[:0], uint64(r.chain.Stable()))
+	r.server.value = append(r.server.value, e...)
+	r.store.batch.Put(r.server.key, r.server.value)
+	r.store.wantSync(r)
+}
+
+// Commit implements chain.Host: the tail answers the client.
+func (r *replica) Commit(seq kv.Seq, e wire.ChainEntry) {
+	r.view.commit(seq, e)
+	if to := e.ClientAddr(); to.Port() != 0 {
+		r.server.replyResult(to, r.assignment, e.Op(), e.Client(), resultOf(seq, e))
+	}
+}
+
+// Stabilized implements chain.Host: entries that every member has are no longer needed.
+func (r *replica) Stabilized(stable kv.Seq) {
+	switch {
+	case !r.durable:
+		r.chain.Truncate(stable)
+	case stable-r.chain.Base() >= truncateEvery:
+		r.truncate(stable)
+	}
+}
+
+// truncate cuts the stored log. Sessions and results that stood only in it get rows of their own.
+func (r *replica) truncate(stable kv.Seq) {
+	base := r.chain.Base()
+	for seq := base + 1; seq <= stable; seq++ {
+		r.storeResult(r.chain.Entry(seq))
+	}
+	id, b := r.assignment.SubRange, &r.store.batch
+	b.DeleteRange(appendLogKey(nil, id, base+1), appendLogKey(nil, id, stable+1))
+	r.storeBase(stable)
+	r.chain.Truncate(stable)
+}
+
+func (r *replica) storeBase(base kv.Seq) {
+	key := appendSubRangeKey(nil, rowMeta, r.assignment.SubRange)
+	r.store.batch.Put(key, binary.BigEndian.AppendUint64(nil, uint64(base)))
+}
+
+// storeResult gives rows to the session of an entry, and to its result if it is still remembered.
+func (r *replica) storeResult(e wire.ChainEntry) {
+	known := r.sessions[e.Client()]
+	if known == nil {
+		return // expired since, or it is about no client
+	}
+	id, s := r.assignment.SubRange, r.server
+	if !known.stored || known.storedLowest != known.lowest {
+		known.stored, known.storedLowest = true, known.lowest
+		s.key = appendSessionKey(s.key[:0], id, e.Client())
+		s.value = binary.BigEndian.AppendUint64(s.value[:0], uint64(known.lowest))
+		r.store.batch.Put(s.key, s.value)
+	}
+	if res := known.find(e.Sequence()); res != nil && !res.stored {
+		res.stored = true
+		s.key = appendResultKey(s.key[:0], id, e.Client(), e.Sequence())
+		s.value = appendResult(s.value[:0], *res)
+		r.store.batch.Put(s.key, s.value)
+	}
+}
+
+// Buffer implements chain.Host.
+func (r *replica) Buffer() []byte { return r.server.buffer() }
+
+// Send implements chain.Host.
+func (r *replica) Send(to kv.NodeID, packet []byte) {
+	r.server.send(r.server.nodeAddr(to), packet)
+}
+
+// expireIdle orders the end of sessions that have been idle for long, at the head.
+func (r *replica) expireIdle(now time.Duration) {
+	idle := r.server.cfg.Limits.SessionIdle
+	if r.configured == unknownTime {
+		r.configured = now
+	}
+	if r.currentState() != StateServing || !r.chain.Head() || now-r.configured < idle {
+		return
+	}
+	r.now = now
+	for _, c := range r.sessions.idle(nil, now-idle, expireAtOnce) {
+		if !r.chain.HasRoom() {
+			return
+		}
+		r.server.touch(r)
+		r.order(wire.ChainEntryFields{Effect: wire.EffectExpire, Client: c})
+	}
+}
