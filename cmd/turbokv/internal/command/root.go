@@ -97,7 +97,8 @@ func (a *app) commands() []*cobra.Command {
 	return []*cobra.Command{
 		a.getCommand(), a.putCommand(), a.delCommand(), a.casCommand(), a.incrCommand(),
 		a.scanCommand(), a.loadCommand(),
-		a.keyspaceCommand(), a.nodeCommand(), a.statusCommand(), a.switchCommand(),
+		a.controllerCommand(), a.keyspaceCommand(), a.nodeCommand(), a.statusCommand(), a.switchCommand(),
+		a.upCommand(),
 	}
 }
 

@@ -1,0 +1,75 @@
+package command
+
+import (
+	"context"
+	"net/netip"
+
+	"github.com/spf13/cobra"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+
+	"github.com/turbokv/turbokv/controller"
+)
+
+// controllerFlags are the options of the controller.
+type controllerFlags struct {
+	listen      string
+	p4runtime   string
+	device      uint64
+	store       string
+	service     string
+	addr        string
+	expectNodes int
+}
+
+func (a *app) controllerCommand() *cobra.Command {
+	var f controllerFlags
+	c := &cobra.Command{
+		Use:     "controller",
+		GroupID: groupCluster,
+		Short:   "Run the controller",
+		Long: `Run the controller until it is interrupted. It loads the P4 program into the switch over P4Runtime,
+places sub-ranges on storage nodes, keeps the tables of the switch right, and serves the commands
+keyspace and status. The switch may be turbokv's own or a simple_switch_grpc, started with
+--cpu-port 510. No request of a client passes through the controller: the store serves without it.`,
+		Example: `  turbokv controller --p4runtime 127.0.0.1:9559 --listen 10.9.0.1:21590 --expect-nodes 5 \
+      --store /var/lib/turbokv/controller.db --service 10.0.255.1 --addr 10.0.254.1:21580`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.runController(cmd.Context(), f) },
+	}
+	flags := c.Flags()
+	flags.StringVar(&f.listen, "listen", "127.0.0.1:21590", "`address` of the gRPC service for nodes and operators")
+	flags.StringVar(&f.p4runtime, "p4runtime", "127.0.0.1:9559", "`address` of the switch's P4Runtime service")
+	flags.Uint64Var(&f.device, "device-id", 1, "P4Runtime device id of the switch")
+	flags.StringVar(&f.store, "store", "controller.db", "`file` that keeps the directory")
+	flags.StringVar(&f.service, "service", "", "IPv4 `address` to which clients send (required)")
+	flags.StringVar(&f.addr, "addr", "",
+		"own IPv4 `address` and port in the data network, from which keyspaces are published (required)")
+	flags.IntVar(&f.expectNodes, "expect-nodes", 1, "place nothing before that many nodes have connected")
+	required(c, "service")
+	required(c, "addr")
+	return c
+}
+
+func (a *app) runController(ctx context.Context, f controllerFlags) error {
+	service, err := netip.ParseAddr(f.service)
+	if err != nil || !service.Is4() {
+		return usagef("--service %q: must be an IPv4 address", f.service)
+	}
+	addr, err := parseAddr("addr", f.addr)
+	if err != nil {
+		return err
+	}
+	log := a.logger("controller")
+	log.Info("starting", "listen", f.listen, "p4runtime", f.p4runtime)
+	err = controller.Run(ctx, controller.Config{
+		Store: f.store, Listen: f.listen, Service: service, Address: addr, ExpectNodes: f.expectNodes,
+		Switches: []controller.Switch{{
+			Target: f.p4runtime, DeviceID: f.device,
+			DialOptions: []grpc.DialOption{grpc.WithTransportCredentials(insecure.NewCredentials())},
+		}},
+		Events: controller.Events{Notify: func(e controller.Event) { log.Info(e.String()) }},
+	})
+	log.Info("stopped")
+	return err
+}

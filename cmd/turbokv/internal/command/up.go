@@ -1,0 +1,180 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/turbokv/turbokv/cmd/turbokv/internal/clusterfile"
+	"github.com/turbokv/turbokv/cmd/turbokv/internal/layout"
+	"github.com/turbokv/turbokv/cmd/turbokv/internal/procs"
+	"github.com/turbokv/turbokv/controller/admin"
+	"github.com/turbokv/turbokv/kv"
+)
+
+// upFlags are the options of a cluster on this machine.
+type upFlags struct {
+	processes  bool
+	nodes      int
+	dataDir    string
+	base       int
+	durability string
+}
+
+// Bounds on the start and stop of a cluster.
+const (
+	readyTimeout = 30 * time.Second
+	readyPoll    = 50 * time.Millisecond
+	stopTimeout  = 10 * time.Second // of one process, before it is killed
+)
+
+func (a *app) upCommand() *cobra.Command {
+	var f upFlags
+	c := &cobra.Command{
+		Use:     "up",
+		GroupID: groupCluster,
+		Short:   "Run a cluster on this machine until ctrl-C",
+		Long: `Run a cluster on this machine, without root: the built-in switch, the controller that programs it over
+P4Runtime, and storage nodes. It serves until ctrl-C and keeps its data in --data-dir. There is a
+range-partitioned keyspace "default" at once.
+
+Everything runs in this process or, with --processes, the switch, the controller and every node in a
+process of its own, which may be killed and is then missed until the next start.
+
+Clients on this machine find the cluster by the file cluster.json in the data directory.`,
+		Example: `  turbokv up
+  turbokv up --processes --nodes 7 --data-dir /tmp/cluster
+  turbokv put greeting hello              # in another terminal, in the same directory`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.up(cmd.Context(), f) },
+	}
+	flags := c.Flags()
+	flags.BoolVar(&f.processes, "processes", false, "run every part in a process of its own")
+	flags.IntVar(&f.nodes, "nodes", defaultNodes, fmt.Sprintf("storage nodes, 1 to %d", layout.MaxNodes))
+	flags.StringVar(&f.dataDir, "data-dir", clusterfile.DefaultDataDir, "`directory` of all that is kept")
+	flags.IntVar(&f.base, "base-port", layout.DefaultBase,
+		"lowest `port` number on 127.0.0.1; some hundred above it are used as well")
+	flags.StringVar(&f.durability, "durability", kv.DurabilitySync.String(),
+		`of the keyspace "default": sync or memory`)
+	return c
+}
+
+func (a *app) up(ctx context.Context, f upFlags) error {
+	durability, err := kv.ParseDurability(f.durability)
+	if err != nil {
+		return usagef("--durability: %w", err)
+	}
+	plan := layout.Plan{Nodes: f.nodes, Base: f.base, DataDir: f.dataDir}
+	if err := plan.Validate(); err != nil {
+		return usagef("%w", err)
+	}
+	if err := os.MkdirAll(f.dataDir, 0o755); err != nil {
+		return err
+	}
+	if f.processes {
+		return a.upProcesses(ctx, plan, durability)
+	}
+	return a.upHere(ctx, plan, durability)
+}
+
+// upProcesses runs every part as a child.
+func (a *app) upProcesses(ctx context.Context, plan layout.Plan, d kv.Durability) (err error) {
+	group := procs.NewGroup(a.Err)
+	defer func() { err = errors.Join(err, group.Stop(stopTimeout), withdraw(plan)) }()
+	for _, p := range plan.Processes() {
+		if a.verbose {
+			p.Args = append(p.Args, "--verbose")
+		}
+		if err := group.Start(p.Name, p.Args...); err != nil {
+			return err
+		}
+	}
+	ready := make(chan error, 1)
+	readyCtx, cancel := context.WithTimeout(ctx, readyTimeout)
+	defer cancel()
+	go func() { ready <- prepare(readyCtx, plan.Controller(), d) }()
+	for {
+		select {
+		case err := <-group.Ended():
+			return err
+		case err := <-ready:
+			if ctx.Err() != nil {
+				return nil
+			}
+			if err == nil {
+				err = a.announce(plan)
+			}
+			if err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// prepare waits until the cluster takes orders and has the default keyspace.
+func prepare(ctx context.Context, controller string, d kv.Durability) error {
+	client, err := dialAdmin(controller)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	tick := time.NewTicker(readyPoll)
+	defer tick.Stop()
+	for {
+		_, err := client.CreateKeyspace(ctx, admin.KeyspaceSpec{
+			Name: defaultKeyspace, Partitioner: kv.RangePartitioned, Durability: d,
+		})
+		switch {
+		case err == nil || errors.Is(err, admin.ErrExists):
+			return nil
+		case !errors.Is(err, admin.ErrNotReady) && !errors.Is(err, admin.ErrUnavailable):
+			return fmt.Errorf("cluster: %w", err)
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("cluster: not ready after %v: %w", readyTimeout, err)
+		}
+	}
+}
+
+// announce writes the cluster file and tells how to talk to the cluster.
+func (a *app) announce(plan layout.Plan) error {
+	path := clusterfile.Path(plan.DataDir)
+	if err := plan.ClusterFile().Write(path); err != nil {
+		return err
+	}
+	option := ""
+	if plan.DataDir != clusterfile.DefaultDataDir {
+		if absolute, err := filepath.Abs(path); err == nil {
+			path = absolute
+		}
+		option = " --cluster " + path
+	}
+	_, err := fmt.Fprintf(a.Out, `TurboKV is ready: %d nodes, data in %s. Try in another terminal:
+
+  turbokv put greeting hello%[3]s
+  turbokv get greeting%[3]s
+  turbokv status%[3]s
+
+ctrl-C stops it.
+`, plan.Nodes, plan.DataDir, option)
+	return err
+}
+
+// withdraw removes the cluster file, if it was written.
+func withdraw(plan layout.Plan) error {
+	err := os.Remove(clusterfile.Path(plan.DataDir))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,13 @@
+package command
+
+import (
+	"context"
+	"errors"
+
+	"github.com/turbokv/turbokv/cmd/turbokv/internal/layout"
+	"github.com/turbokv/turbokv/kv"
+)
+
+func (a *app) upHere(ctx context.Context, plan layout.Plan, d kv.Durability) error {
+	return errors.New("soon")
+}

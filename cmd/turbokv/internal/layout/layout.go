@@ -1,0 +1,140 @@
+// Package layout is the address plan of a cluster on one machine: which part listens where, which
+// switch port leads to whom, and the command line of every part when each is a process.
+package layout
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"path/filepath"
+	"strconv"
+
+	"github.com/turbokv/turbokv/cmd/turbokv/internal/clusterfile"
+	"github.com/turbokv/turbokv/wire"
+)
+
+// Bounds of a cluster on one machine.
+const (
+	MaxNodes     = 64
+	GatewaySlots = 32
+)
+
+// DefaultBase is the lowest port number that a cluster uses; it uses those up to DefaultBase+maxOffset.
+const DefaultBase = 21590
+
+// Offsets of port numbers from the base.
+const (
+	offController    = 0
+	offP4Runtime     = 1
+	offGatewaySwitch = 10
+	offGatewayClient = offGatewaySwitch + 100
+	offNodeSwitch    = offGatewayClient + 100
+	offNodeHost      = offNodeSwitch + 100
+	maxOffset        = offNodeHost + 100
+)
+
+// Numbers of switch ports.
+const (
+	firstNodePort    = 1
+	firstGatewayPort = 100
+)
+
+// The data network, which exists only inside of the switch and its tunnels.
+var (
+	service     = netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 255, 1}), wire.Port)
+	controlHost = netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 254, 1}), clientPort)
+	gatewayHost = netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 200, 1}), clientPort)
+)
+
+// clientPort is the UDP port of clients in the data network; any would do.
+const clientPort = wire.Port + 1
+
+var loopback = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+
+// Plan is the plan of one cluster.
+type Plan struct {
+	Nodes   int
+	Base    int    // lowest port number
+	DataDir string // folder of all that survives a restart
+}
+
+// Validate tells what is wrong with a plan.
+func (p Plan) Validate() error {
+	switch {
+	case p.Nodes < 1 || p.Nodes > MaxNodes:
+		return fmt.Errorf("%d nodes: must be 1 to %d", p.Nodes, MaxNodes)
+	case p.Base < 1024 || p.Base+maxOffset > 1<<16:
+		return fmt.Errorf("base port %d: must be 1024 to %d", p.Base, 1<<16-maxOffset)
+	case p.DataDir == "":
+		return errors.New("no data directory")
+	}
+	return nil
+}
+
+func (p Plan) local(offset int) netip.AddrPort {
+	return netip.AddrPortFrom(loopback, uint16(p.Base+offset))
+}
+
+// Controller is where nodes and operators reach the controller.
+func (p Plan) Controller() string { return p.local(offController).String() }
+
+// P4Runtime is where the controller reaches the switch.
+func (p Plan) P4Runtime() string { return p.local(offP4Runtime).String() }
+
+// ClusterFile is what clients must know.
+func (p Plan) ClusterFile() clusterfile.File {
+	return clusterfile.File{
+		Service: service, Admin: p.Controller(),
+		Gateway: clusterfile.Gateway{
+			Switch: p.local(offGatewaySwitch), Client: p.local(offGatewayClient),
+			Host: gatewayHost, Slots: GatewaySlots,
+		},
+	}
+}
+
+// Process is the command line of one part.
+type Process struct {
+	Name string
+	Args []string
+}
+
+// Processes are the parts in the order in which to start them.
+func (p Plan) Processes() []Process {
+	out := []Process{p.switchProcess(), p.controllerProcess()}
+	for i := range p.Nodes {
+		out = append(out, p.nodeProcess(i))
+	}
+	return out
+}
+
+func (p Plan) switchProcess() Process {
+	args := []string{"switch", "--grpc-addr", p.P4Runtime()}
+	add := func(number, switchEnd, hostEnd int) {
+		args = append(args, "-i", fmt.Sprintf("%d@udp:%v,%v", number, p.local(switchEnd), p.local(hostEnd)))
+	}
+	for i := range p.Nodes {
+		add(firstNodePort+i, offNodeSwitch+i, offNodeHost+i)
+	}
+	for i := range GatewaySlots {
+		add(firstGatewayPort+i, offGatewaySwitch+i, offGatewayClient+i)
+	}
+	return Process{"switch", args}
+}
+
+func (p Plan) controllerProcess() Process {
+	return Process{"controller", []string{
+		"controller", "--listen", p.Controller(), "--p4runtime", p.P4Runtime(),
+		"--store", filepath.Join(p.DataDir, "controller.db"), "--expect-nodes", strconv.Itoa(p.Nodes),
+		"--service", service.Addr().String(), "--addr", controlHost.String(),
+	}}
+}
+
+func (p Plan) nodeProcess(i int) Process {
+	name := fmt.Sprintf("node%d", i+1)
+	addr := netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(i + 1)}), wire.Port)
+	return Process{name, []string{
+		"node", "--addr", addr.String(), "--port", strconv.Itoa(firstNodePort + i),
+		"--network", fmt.Sprintf("tunnel:%v,%v", p.local(offNodeHost+i), p.local(offNodeSwitch+i)),
+		"--controller", p.Controller(), "--data-dir", filepath.Join(p.DataDir, name),
+	}}
+}
