@@ -3,6 +3,7 @@ package clientlib
 import (
 	"context"
 	"sync/atomic"
+	"time"
 
 	"github.com/turbokv/turbokv/clientlib/session"
 	"github.com/turbokv/turbokv/kv"
@@ -71,8 +72,9 @@ func (b *Batch) Do(ctx context.Context) error {
 	}
 	calls := b.calls[:b.used]
 	b.left.Store(int64(b.used) + 1) // one for Do itself, which still looks at the calls
-	b.prepare(ctx, calls)
-	b.client.driver.submitAll(ctx, calls)
+	now := b.client.driver.now()
+	b.prepare(calls, b.client.deadline(ctx, now))
+	b.client.driver.submitAll(ctx, now, calls)
 	if b.left.Add(-1) > 0 {
 		select {
 		case <-b.done:
@@ -90,8 +92,7 @@ func (b *Batch) Do(ctx context.Context) error {
 }
 
 // prepare completes the requests and fails those that cannot be sent.
-func (b *Batch) prepare(ctx context.Context, calls []*call) {
-	deadline := b.client.deadline(ctx)
+func (b *Batch) prepare(calls []*call, deadline time.Duration) {
 	for _, k := range calls {
 		k.handle, k.request.Deadline = 0, deadline
 		if err := check(&k.request); err != nil {

@@ -50,8 +50,9 @@ func (c *Client) submit(ctx context.Context, k *call) {
 		k.signal()
 		return
 	}
-	k.request.Deadline = c.deadline(ctx)
-	c.driver.submit(ctx, k)
+	now := c.driver.now()
+	k.request.Deadline = c.deadline(ctx, now)
+	c.driver.submit(ctx, now, k)
 }
 
 // await returns the result of a submitted call and frees it.

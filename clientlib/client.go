@@ -83,10 +83,10 @@ func (c *Client) Descriptor() kv.Descriptor { return c.desc }
 // flight end with ErrUnavailable or ErrOutcomeUnknown, both wrapping ErrClosed.
 func (c *Client) Close() error { return c.driver.close() }
 
-// deadline returns when an operation under ctx must end, on the session's clock.
-func (c *Client) deadline(ctx context.Context) time.Duration {
+// deadline returns when an operation that begins at now under ctx must end, on the session's clock.
+func (c *Client) deadline(ctx context.Context, now time.Duration) time.Duration {
 	if t, ok := ctx.Deadline(); ok {
 		return c.driver.at(t)
 	}
-	return c.driver.now() + c.config.Timeout
+	return now + c.config.Timeout
 }

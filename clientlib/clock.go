@@ -46,7 +46,7 @@ func (d *driver) keepTime() {
 // there are requests. If there are none and sleep is set, the next request sounds the alarm.
 func (d *driver) tick(sleep bool) (pause time.Duration, active bool) {
 	d.mu.Lock()
-	now := d.now()
+	now := d.advance(d.now())
 	d.session.Tick(now, d.out)
 	ended := d.settle(nil)
 	at, active := d.session.Wake()

@@ -26,6 +26,7 @@ type driver struct {
 
 	mu       sync.Mutex // guards what follows
 	session  *session.Session
+	told     time.Duration   // the latest time that the session knows
 	out      *session.Output // filled by the session
 	spare    *session.Output // being sent, if flushing
 	flushing bool            // a goroutine sends, and will send what is added to out meanwhile
@@ -58,7 +59,16 @@ func newDriver(cfg Config) (*driver, error) {
 	return d, nil
 }
 
+// now reads the session's clock. It is read once per operation or batch of packets: on many
+// machines that costs as much as the rest of the client's work.
 func (d *driver) now() time.Duration { return time.Since(d.start) }
+
+// advance returns now, or a later time that the session was told by a goroutine that read the
+// clock later and had the lock earlier.
+func (d *driver) advance(now time.Duration) time.Duration {
+	d.told = max(d.told, now)
+	return d.told
+}
 
 // at converts a moment to the session's clock.
 func (d *driver) at(t time.Time) time.Duration { return t.Sub(d.start) }
@@ -127,7 +137,7 @@ func (d *driver) receive() {
 			return
 		}
 		d.mu.Lock()
-		now := d.now()
+		now := d.advance(d.now())
 		for _, m := range msgs[:n] {
 			d.session.Deliver(now, m.Payload, d.out)
 			ended = d.settle(ended)
@@ -152,7 +162,7 @@ func (d *driver) shut(err error) {
 	if !errors.Is(err, net.ErrClosed) {
 		d.err = err
 	}
-	d.session.Close(d.now(), d.out)
+	d.session.Close(d.advance(d.now()), d.out)
 	ended := d.settle(nil)
 	if d.waiting {
 		d.waiting = false

@@ -88,8 +88,9 @@ func (c *Client) newScan(start, end []byte, opts *ScanOpts) (*scan, error) {
 func (s *scan) nextPage(ctx context.Context) ([]Record, error) {
 	c := s.client
 	k := c.newCall(s.request())
-	k.request.Deadline = c.deadline(ctx)
-	c.driver.submit(ctx, k)
+	now := c.driver.now()
+	k.request.Deadline = c.deadline(ctx, now)
+	c.driver.submit(ctx, now, k)
 	c.driver.wait(ctx, k)
 	p, err := k.page, k.result.Err
 	c.driver.free(k)

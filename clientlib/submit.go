@@ -10,20 +10,20 @@ import (
 	"github.com/turbokv/turbokv/transport"
 )
 
-// submit hands a call to the session. It blocks while the queue is full.
-func (d *driver) submit(ctx context.Context, k *call) {
+// submit hands a call that began at now to the session. It blocks while the queue is full.
+func (d *driver) submit(ctx context.Context, now time.Duration, k *call) {
 	d.mu.Lock()
-	d.submitLocked(ctx, k)
+	d.submitLocked(ctx, now, k)
 	d.flush()
 	d.mu.Unlock()
 }
 
 // submitAll is submit for many calls, under one lock as long as the queue has room.
-func (d *driver) submitAll(ctx context.Context, calls []*call) {
+func (d *driver) submitAll(ctx context.Context, now time.Duration, calls []*call) {
 	d.mu.Lock()
 	for _, k := range calls {
 		if k.result.Err == nil {
-			d.submitLocked(ctx, k)
+			d.submitLocked(ctx, now, k)
 		}
 		if len(d.out.Packets) >= transport.BatchSize {
 			d.flush()
@@ -34,9 +34,12 @@ func (d *driver) submitAll(ctx context.Context, calls []*call) {
 }
 
 // submitLocked releases the lock while it waits for room in the queue.
-func (d *driver) submitLocked(ctx context.Context, k *call) {
-	for !d.trySubmit(k) {
+func (d *driver) submitLocked(ctx context.Context, now time.Duration, k *call) {
+	for !d.trySubmit(now, k) {
 		d.flush()
+		if d.session.Room() { // it has released the lock
+			continue
+		}
 		d.waiting = true
 		full := d.full
 		d.mu.Unlock()
@@ -51,13 +54,13 @@ func (d *driver) submitLocked(ctx context.Context, k *call) {
 }
 
 // trySubmit returns false if the queue is full. A call that cannot be done any more ends at once.
-func (d *driver) trySubmit(k *call) bool {
+func (d *driver) trySubmit(now time.Duration, k *call) bool {
 	if d.closed {
 		k.fail(d.closedError())
 		k.signal()
 		return true
 	}
-	h, ok := d.session.Submit(d.now(), &k.request, d.out)
+	h, ok := d.session.Submit(d.advance(now), &k.request, d.out)
 	if !ok {
 		return false
 	}
@@ -93,7 +96,7 @@ func (d *driver) awaitRoom(ctx context.Context, full chan struct{}, deadline tim
 // cancel ends those calls that have not ended yet.
 func (d *driver) cancel(why session.Cause, calls ...*call) {
 	d.mu.Lock()
-	now := d.now()
+	now := d.advance(d.now())
 	for _, k := range calls {
 		d.session.Cancel(now, k.handle, why, d.out)
 	}

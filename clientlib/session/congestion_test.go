@@ -109,7 +109,7 @@ func (b *bottleneck) send() {
 
 func TestClientsShareABottleneck(t *testing.T) {
 	const (
-		duration = time.Second
+		duration = 400 * time.Millisecond
 		short    = 50 * time.Microsecond
 		long     = 2 * time.Millisecond
 	)
