@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -89,7 +88,7 @@ func (a *app) throughGateway(cfg *clientlib.Config) error {
 		return err
 	}
 	cfg.Service = file.Service
-	cfg.Conn, err = gateway.Dial(file.Gateway, os.Getpid())
+	cfg.Conn, err = gateway.Dial(file.Gateway)
 	return err
 }
 

@@ -11,3 +11,7 @@ import (
 func (a *app) upHere(ctx context.Context, plan layout.Plan, d kv.Durability) error {
 	return errors.New("soon")
 }
+
+func (a *app) embeddedSite(ctx context.Context, nodes int) (site, error) {
+	return nil, errors.New("soon")
+}

@@ -15,11 +15,11 @@ import (
 // ErrFull says that every slot is taken.
 var ErrFull = errors.New("all gateway slots are taken")
 
-// Dial takes the first free slot from number first on, cyclically. Callers that start at different
-// numbers avoid each other's late replies.
-func Dial(g clusterfile.Gateway, first int) (transport.Conn, error) {
+// Dial takes the first free slot: most likely one that was used before, whose route the controller
+// has learned. Late replies to its last user do no harm, since sessions have random numbers.
+func Dial(g clusterfile.Gateway) (transport.Conn, error) {
 	for i := range g.Slots {
-		conn, err := dialSlot(g, (first+i)%g.Slots)
+		conn, err := dialSlot(g, i)
 		if !errors.Is(err, syscall.EADDRINUSE) {
 			return conn, err
 		}

@@ -47,7 +47,7 @@ func TestClientsTakeDistinctSlots(t *testing.T) {
 	seen := map[netip.AddrPort]bool{}
 	var last transport.Conn
 	for range g.Slots {
-		c, err := Dial(g, 2)
+		c, err := Dial(g)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -58,14 +58,14 @@ func TestClientsTakeDistinctSlots(t *testing.T) {
 	if len(seen) != g.Slots {
 		t.Errorf("addresses %v", seen)
 	}
-	if _, err := Dial(g, 0); !errors.Is(err, ErrFull) {
+	if _, err := Dial(g); !errors.Is(err, ErrFull) {
 		t.Errorf("a fourth client: %v", err)
 	}
 	want := last.LocalAddr()
 	if err := last.Close(); err != nil {
 		t.Fatal(err)
 	}
-	again, err := Dial(g, 0)
+	again, err := Dial(g)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +85,7 @@ func TestFramesReachTheSlotOfTheSwitch(t *testing.T) {
 	c, err := Dial(clusterfile.Gateway{
 		Switch: sw.LocalAddr(), Client: base,
 		Host: netip.MustParseAddrPort("10.0.200.1:21580"), Slots: 1,
-	}, 0)
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -70,7 +70,10 @@ func (s *Suite) Reports() []runner.Report { return s.reports }
 
 // run runs one phase.
 func (s *Suite) run(ctx context.Context, c runner.Config, total uint64) error {
-	c.Clients, c.Records, c.Ledger = s.cfg.Clients, s.cfg.Records, s.ledger
+	c.Records, c.Ledger = s.cfg.Records, s.ledger
+	if c.Clients == 0 {
+		c.Clients = s.cfg.Clients
+	}
 	c.Progress = s.cfg.Meter.Update
 	s.cfg.Meter.Begin(c.Name, total, c.Duration)
 	report, err := runner.Run(ctx, s.target, c)
@@ -82,11 +85,15 @@ func (s *Suite) run(ctx context.Context, c runner.Config, total uint64) error {
 	return nil
 }
 
+// bulkClients is the least number of requests in flight while loading and verifying, so that a
+// measurement with one client does not wait long for its records.
+const bulkClients = 128
+
 // Load stores the population.
 func (s *Suite) Load(ctx context.Context) error {
-	n, clients := s.cfg.Population, uint64(s.cfg.Clients)
+	n, clients := s.cfg.Population, uint64(max(s.cfg.Clients, bulkClients))
 	err := s.run(ctx, runner.Config{
-		Name: "load",
+		Name: "load", Clients: int(clients),
 		Source: func(client int) (workload.Source, error) {
 			i := uint64(client)
 			return workload.NewLoad(s.cfg.Records, n*i/clients, n*(i+1)/clients)
@@ -126,7 +133,7 @@ func (s *Suite) verify(
 	ctx context.Context, name string, key func([]byte, workload.Record) []byte,
 ) (runner.Verification, error) {
 	s.cfg.Meter.Begin(name, uint64(s.ledger.Len()), 0)
-	v, err := runner.Verify(ctx, s.target, s.ledger, s.cfg.Clients, key, s.cfg.Meter.Update)
+	v, err := runner.Verify(ctx, s.target, s.ledger, max(s.cfg.Clients, bulkClients), key, s.cfg.Meter.Update)
 	s.cfg.Meter.End()
 	if err == nil {
 		v.Report.Name = name

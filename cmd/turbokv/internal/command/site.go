@@ -1,0 +1,66 @@
+package command
+
+import (
+	"context"
+
+	"github.com/turbokv/turbokv/clientlib"
+	"github.com/turbokv/turbokv/cmd/turbokv/internal/clusterfile"
+	"github.com/turbokv/turbokv/cmd/turbokv/internal/gateway"
+	"github.com/turbokv/turbokv/controller/admin"
+)
+
+// site is a cluster that a measurement runs on: one that serves already, or an embedded one.
+type site interface {
+	CreateKeyspace(ctx context.Context, spec admin.KeyspaceSpec) error
+	DropKeyspace(ctx context.Context, name string) error
+	// Dial opens a client session of its own.
+	Dial(ctx context.Context, keyspace string) (*clientlib.Client, error)
+	Close() error
+}
+
+// remoteSite is a cluster that a cluster file describes.
+type remoteSite struct {
+	app  *app
+	file clusterfile.File
+	*admin.Client
+}
+
+func (a *app) openRemote() (*remoteSite, error) {
+	file, err := clusterfile.Read(a.clusterPath)
+	if err != nil {
+		return nil, err
+	}
+	client, err := dialAdmin(file.Admin)
+	if err != nil {
+		return nil, err
+	}
+	return &remoteSite{a, file, client}, nil
+}
+
+// CreateKeyspace implements site.
+func (s *remoteSite) CreateKeyspace(ctx context.Context, spec admin.KeyspaceSpec) error {
+	ctx, cancel := context.WithTimeout(ctx, s.app.timeout)
+	defer cancel()
+	_, err := s.Client.CreateKeyspace(ctx, spec)
+	return err
+}
+
+// DropKeyspace implements site.
+func (s *remoteSite) DropKeyspace(ctx context.Context, name string) error {
+	ctx, cancel := context.WithTimeout(ctx, s.app.timeout)
+	defer cancel()
+	return s.Client.DropKeyspace(ctx, name)
+}
+
+// Dial implements site.
+func (s *remoteSite) Dial(ctx context.Context, keyspace string) (*clientlib.Client, error) {
+	conn, err := gateway.Dial(s.file.Gateway)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.app.timeout)
+	defer cancel()
+	return clientlib.Dial(ctx, clientlib.Config{
+		Keyspace: keyspace, Service: s.file.Service, Conn: conn, Timeout: s.app.timeout,
+	})
+}
