@@ -246,6 +246,9 @@ func (d *Daemon) Run(ctx context.Context) error {
 	<-ctx.Done()
 	g.Stop()
 	group.Wait()
+	if errors.Is(served, grpc.ErrServerStopped) { // the context ended before the server began
+		served = nil
+	}
 	if served != nil {
 		served = fmt.Errorf("switch: p4runtime: %w", served)
 	}

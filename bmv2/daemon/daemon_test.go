@@ -138,6 +138,18 @@ func frame(dst byte, size int) []byte {
 	return f
 }
 
+// send writes frames to a cable until all are taken.
+func (r *rig) send(number uint16, frames [][]byte) {
+	r.t.Helper()
+	for len(frames) > 0 {
+		n, err := r.cables[number].WriteBatch(frames)
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		frames = frames[n:]
+	}
+}
+
 // receive reads n frames from a cable.
 func (r *rig) receive(number uint16, n int) [][]byte {
 	r.t.Helper()
@@ -193,15 +205,9 @@ func TestFullPortLosesFramesAndNobodyWaits(t *testing.T) {
 		flood[i] = frame(2, 60)
 	}
 	for range 40 { // 2560 frames for a cable that holds 1024 and is not read
-		for sent := 0; sent < len(flood); {
-			n, err := r.cables[1].WriteBatch(flood[sent:])
-			if err != nil {
-				t.Fatal(err)
-			}
-			sent += n
-		}
+		r.send(1, flood)
 	}
-	r.cables[1].WriteBatch([][]byte{frame(3, 60)})
+	r.send(1, [][]byte{frame(3, 60)})
 	r.receive(3, 1)
 	if got := r.daemon.Ports()[1]; got.TxFrames != 1024 || got.TxDrops != 2560-1024 {
 		t.Errorf("port 2 took %d and lost %d frames", got.TxFrames, got.TxDrops)
