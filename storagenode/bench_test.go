@@ -54,6 +54,14 @@ func (p *pipe) Close() error {
 	return nil
 }
 
+// checkServed fails a benchmark that measures something else than served requests.
+func (b *benchNode) checkServed(t testing.TB) {
+	t.Helper()
+	if s := b.Stats(); s.Refused > 0 || s.Malformed > 0 || s.Repeated > 0 || s.Received != s.Ordered+s.Read {
+		t.Errorf("not all requests were served: %+v", s)
+	}
+}
+
 // benchNode is a chain of one node with records, and a client that makes packets for it.
 type benchNode struct {
 	*Node
@@ -135,6 +143,8 @@ func BenchmarkGet(b *testing.B) {
 			for i := 0; i < b.N; i += transport.BatchSize {
 				n.deliver(batches[i/transport.BatchSize%len(batches)])
 			}
+			b.StopTimer()
+			n.checkServed(b)
 		})
 	}
 }
@@ -154,6 +164,8 @@ func BenchmarkPut(b *testing.B) {
 				n.deliver(msgs)
 				n.catchUp(backlog)
 			}
+			b.StopTimer()
+			n.checkServed(b)
 		})
 	}
 }
@@ -173,4 +185,5 @@ func TestServingReadsAllocatesNothing(t *testing.T) {
 	if got, want := n.Stats().Read-before, uint64(201*transport.BatchSize); got != want {
 		t.Errorf("%d reads answered, want %d", got, want)
 	}
+	n.checkServed(t)
 }

@@ -9,8 +9,6 @@
 package cached
 
 import (
-	"fmt"
-
 	"github.com/turbokv/turbokv/serverlib"
 	"github.com/turbokv/turbokv/storagenode/engine/memory"
 )
@@ -19,7 +17,8 @@ import (
 type Engine struct {
 	serverlib.Engine
 	young, old *memory.Engine
-	limit      int64 // bytes of one generation
+	limit      int64  // bytes of one generation
+	value      []byte // reused by follow
 	stats      Stats
 }
 
@@ -37,34 +36,55 @@ func New(inner serverlib.Engine, bytes int64) *Engine {
 // Stats returns the counts so far.
 func (e *Engine) Stats() Stats { return e.stats }
 
+// What the cache knows of a record is its value and one of these bytes behind it. That a record is
+// absent is worth knowing too: a replica looks for a record before it is first written.
+const (
+	absent  = 0
+	present = 1
+)
+
 // Get implements serverlib.Engine.
-func (e *Engine) Get(key, dst []byte) ([]byte, bool, error) {
-	if value, ok, _ := e.young.Get(key, dst); ok {
+func (e *Engine) Get(key, dst []byte) (value []byte, ok bool, err error) {
+	value, known, _ := e.young.Get(key, dst)
+	if known {
 		e.stats.Hits++
-		return value, true, nil
+		return unmark(value, dst)
 	}
-	value, ok, _ := e.old.Get(key, dst)
-	if ok {
+	if value, known, _ = e.old.Get(key, dst); known {
 		e.stats.Hits++
 	} else {
 		e.stats.Misses++
-		var err error
-		if value, ok, err = e.Engine.Get(key, dst); !ok || err != nil {
-			return value, ok, err
+		if value, ok, err = e.Engine.Get(key, dst); err != nil {
+			return value, false, err
 		}
+		value = mark(value, ok)
 	}
-	return value, true, e.keep(key, value[len(dst):])
+	e.keep(key, value[len(dst):])
+	return unmark(value, dst)
 }
 
-// keep makes a record young.
-func (e *Engine) keep(key, value []byte) error {
+func mark(value []byte, ok bool) []byte {
+	if ok {
+		return append(value, present)
+	}
+	return append(value, absent)
+}
+
+func unmark(value, dst []byte) ([]byte, bool, error) {
+	last := len(value) - 1
+	return value[:last], value[last] == present, nil
+}
+
+// keep makes what is known of a record young.
+func (e *Engine) keep(key, marked []byte) {
 	if e.young.Bytes() > e.limit {
 		e.old, e.young = e.young, memory.New()
 	}
-	if err := e.young.Put(key, value); err != nil {
-		return fmt.Errorf("cache: %w", err)
+	if e.young.Put(key, marked) != nil {
+		// No room: knowing nothing is right, knowing what was true before is not.
+		e.young.Delete(key)
+		e.old.Delete(key)
 	}
-	return nil
 }
 
 // Apply implements serverlib.Engine. Records enter the cache by being read only: most of what a
@@ -74,19 +94,18 @@ func (e *Engine) Apply(b *serverlib.Batch) error {
 		return err
 	}
 	for i := range b.Len() {
-		if err := e.follow(b.Op(i)); err != nil {
-			return err
-		}
+		e.follow(b.Op(i))
 	}
 	return nil
 }
 
 // follow makes the cache agree with an operation of the engine.
-func (e *Engine) follow(op serverlib.Op) error {
+func (e *Engine) follow(op serverlib.Op) {
 	switch op.Kind {
 	case serverlib.OpPut:
 		if e.young.Has(op.Key) || e.old.Has(op.Key) {
-			return e.keep(op.Key, op.Value)
+			e.value = append(append(e.value[:0], op.Value...), present)
+			e.keep(op.Key, e.value)
 		}
 	case serverlib.OpDelete:
 		e.young.Delete(op.Key)
@@ -95,5 +114,4 @@ func (e *Engine) follow(op serverlib.Op) error {
 		e.young.DeleteRange(op.Key, op.Value)
 		e.old.DeleteRange(op.Key, op.Value)
 	}
-	return nil
 }

@@ -31,8 +31,9 @@ func (e *Engine) options(o Options) *pebble.Options {
 		o.MemTableBytes = defaultMemTable
 	}
 	opts := &pebble.Options{
-		FS:           o.FS,
-		CacheSize:    o.CacheBytes,
+		FS: o.FS,
+		// Pebble takes the tables in memory, of which there are mostly two, out of the cache.
+		CacheSize:    o.CacheBytes + 2*int64(o.MemTableBytes),
 		MemTableSize: o.MemTableBytes,
 		// Up to four tables in memory may wait to be written out before Apply has to wait.
 		MemTableStopWritesThreshold: 4,
