@@ -1,8 +1,11 @@
 package turbokvtest
 
 import (
+	"cmp"
 	"fmt"
 	"math"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/anishathalye/porcupine"
@@ -177,6 +180,18 @@ func (r record) plus(delta int64) (string, bool) {
 	return string(wire.AppendNumber(nil, n+delta)), ok
 }
 
+// listing prints a history in the order in which its operations began.
+func listing(ops []porcupine.Operation) string {
+	ops = slices.Clone(ops)
+	slices.SortFunc(ops, func(a, b porcupine.Operation) int { return cmp.Compare(a.Call, b.Call) })
+	var s strings.Builder
+	for _, o := range ops {
+		fmt.Fprintf(&s, "client %d, %v to %v: %s\n", o.ClientId, time.Duration(o.Call),
+			time.Duration(o.Return), model.DescribeOperation(o.Input, o.Output))
+	}
+	return s.String()
+}
+
 // judgeTime bounds the search of one key's history for an order; a history that takes longer is
 // reported as undecided.
 const judgeTime = 20 * time.Second
@@ -186,7 +201,7 @@ func (h *history) check() error {
 	for key, ops := range h.ops {
 		switch porcupine.CheckOperationsTimeout(model, ops, judgeTime) {
 		case porcupine.Illegal:
-			return fmt.Errorf("key %q: no order explains its %d operations", key, len(ops))
+			return fmt.Errorf("key %q: no order explains its operations:\n%s", key, listing(ops))
 		case porcupine.Unknown:
 			return fmt.Errorf("key %q: undecided after %v: %d operations", key, judgeTime, len(ops))
 		}

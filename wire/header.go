@@ -127,12 +127,22 @@ func (p Packet) checkShape() error {
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// crc computes the CRC-32C over part A and the payload as the sender saw them: a reply that a
-// switch made still carries the CRC of the request.
+// crc computes the CRC-32C over what no switch changes. Of a request that is part A and the
+// payload. What a node sends is not rewritten by any switch, so part B is covered as well. A reply
+// that a switch made still carries the CRC of the request.
 func (p Packet) crc() uint32 {
-	if p.Flags()&FlagFromSwitch == 0 {
-		return crc32.Update(crc32.Checksum(p[:crcCovered], castagnoli), castagnoli, p[HeaderSize:])
+	flags := p.Flags()
+	switch {
+	case flags&FlagFromSwitch != 0:
+		return p.crcOfRequest()
+	case flags&FlagReply != 0 || p.Op().Class() == ClassChain:
+		return crc32.Update(crc32.Checksum(p[:crcCovered], castagnoli), castagnoli, p[offClientIP:])
 	}
+	return crc32.Update(crc32.Checksum(p[:crcCovered], castagnoli), castagnoli, p[HeaderSize:])
+}
+
+// crcOfRequest computes the CRC of the request that a switch turned round.
+func (p Packet) crcOfRequest() uint32 {
 	var head [crcCovered]byte
 	copy(head[:], p)
 	flags := p.Flags() &^ (FlagReply | FlagFromSwitch)
@@ -141,7 +151,8 @@ func (p Packet) crc() uint32 {
 	return crc32.Update(crc32.Checksum(head[:], castagnoli), castagnoli, p[HeaderSize:])
 }
 
-// Seal sets payload length and CRC. It is the sender's last act; part B may still change after it.
+// Seal sets payload length and CRC. It is the sender's last act; only switches may change part B of
+// a request after it.
 func (p Packet) Seal() {
 	binary.BigEndian.PutUint16(p[offPayloadLength:], uint16(len(p)-HeaderSize))
 	binary.BigEndian.PutUint32(p[offCRC:], p.crc())

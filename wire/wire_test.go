@@ -97,6 +97,22 @@ func TestSwitchOwnedPartIsOutsideTheCRC(t *testing.T) {
 	}
 }
 
+func TestWhatNodesSendIsCoveredWhole(t *testing.T) {
+	reply := request(OpGet, AppendKeyed(nil, []byte("k"), nil))
+	reply.SetFlags(FlagReply)
+	reply.Seal()
+	for _, p := range []Packet{reply, request(OpChainUpdate, []byte("entries"))} {
+		for bit := range 8 * len(p) {
+			q := bytes.Clone(p)
+			q[bit/8] ^= 1 << (bit % 8)
+
+			if _, err := Parse(q); err == nil {
+				t.Fatalf("%v: bit %d of byte %d flipped unnoticed", p.Op(), bit%8, bit/8)
+			}
+		}
+	}
+}
+
 func TestReplyKeepsTheRequestsIdentity(t *testing.T) {
 	p := request(OpGet, AppendKeyed(nil, []byte("k"), nil))
 	r := Packet(append(p.AppendReply(nil, StatusOK), "value"...))
