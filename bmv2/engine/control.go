@@ -27,15 +27,19 @@ type node struct {
 func (k *Control) Run(st *State) {
 	st.exited = false
 	for n := k.init; n >= 0; {
-		switch s := &k.nodes[n]; {
-		case s.run != nil:
-			n = s.run(st)
-		case s.test.holds(st.arena):
-			n = s.yes
-		default:
-			n = s.no
-		}
+		n = k.nodes[n].next(st)
 	}
+}
+
+// next executes a node and returns the number of its successor.
+func (n *node) next(st *State) int32 {
+	if n.run != nil {
+		return n.run(st)
+	}
+	if n.test.holds(st.arena) {
+		return n.yes
+	}
+	return n.no
 }
 
 // numbering assigns node numbers within one control.

@@ -1,0 +1,197 @@
+package engine
+
+import (
+	"bytes"
+	"encoding/binary"
+	"math/rand/v2"
+	"testing"
+)
+
+// prefix is an entry of the slow twin of the trie: a list that is searched from end to end.
+type prefix struct {
+	key  []byte
+	bits int
+	e    *Entry
+}
+
+func (p prefix) covers(key []byte) bool {
+	for i := range p.bits {
+		if (p.key[i/8]^key[i/8])>>(7-i%8)&1 == 1 {
+			return false
+		}
+	}
+	return true
+}
+
+func longest(list []prefix, key []byte) (best *Entry) {
+	bits := -1
+	for _, p := range list {
+		if p.bits > bits && p.covers(key) {
+			best, bits = p.e, p.bits
+		}
+	}
+	return best
+}
+
+// randomKey draws from few byte values, so that prefixes nest and share beginnings.
+func randomKey(r *rand.Rand, n int) []byte {
+	key := make([]byte, n)
+	for i := range key {
+		key[i] = []byte{0, 0, 0, 1, 0x80, 0xff, byte(r.Uint32())}[r.IntN(7)]
+	}
+	return key
+}
+
+func cut(key []byte, bits int) []byte {
+	out := bytes.Clone(key)
+	for i := bits; i < 8*len(out); i++ {
+		out[i/8] &^= 0x80 >> (i % 8)
+	}
+	return out
+}
+
+func TestTrieAgreesWithList(t *testing.T) {
+	for seed := range uint64(60) {
+		r := rand.New(rand.NewPCG(seed, 2))
+		size := []int{1, 2, 4, 18}[r.IntN(4)]
+		var root *lpmNode
+		var list []prefix
+		for step := range 200 {
+			if len(list) > 0 && r.IntN(3) == 0 {
+				i := r.IntN(len(list))
+				root = root.without(list[i].key, list[i].bits)
+				list = append(list[:i:i], list[i+1:]...)
+			} else {
+				bits := r.IntN(8*size + 1)
+				p := prefix{cut(randomKey(r, size), bits), bits, &Entry{}}
+				root = root.with(p.key, p.bits, p.e)
+				list = append(without(list, p), p)
+			}
+			for range 10 {
+				key := randomKey(r, size)
+				if len(list) > 0 && r.IntN(2) == 0 { // near a known prefix
+					copy(key, list[r.IntN(len(list))].key[:1+r.IntN(size)])
+				}
+				if got, want := root.find(key), longest(list, key); got != want {
+					t.Fatalf("seed %d, step %d, key %x: got %p, want %p", seed, step, key, got, want)
+				}
+			}
+		}
+		for _, p := range list {
+			root = root.without(p.key, p.bits)
+		}
+		if root != nil {
+			t.Fatalf("seed %d: the trie of no prefixes is not empty", seed)
+		}
+	}
+}
+
+func without(list []prefix, p prefix) (out []prefix) {
+	for _, o := range list {
+		if o.bits != p.bits || !bytes.Equal(o.key, p.key) {
+			out = append(out, o)
+		}
+	}
+	return out
+}
+
+func TestOldTrieIsUntouchedByUpdates(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 1))
+	var root *lpmNode
+	first := &Entry{}
+	root = root.with([]byte{10, 0, 0, 0}, 8, first)
+	old := root
+	for range 1000 {
+		bits := 1 + r.IntN(32)
+		root = root.with(cut(randomKey(r, 4), bits), bits, &Entry{})
+	}
+	if old.find([]byte{10, 1, 2, 3}) != first || old.find([]byte{11, 0, 0, 0}) != nil {
+		t.Error("the first version of the trie has changed")
+	}
+}
+
+func TestHashTableAgreesWithMap(t *testing.T) {
+	for seed := range uint64(20) {
+		r := rand.New(rand.NewPCG(seed, 3))
+		packed := seed%2 == 0
+		x := newExactIndex(1)
+		want := map[uint64]*Entry{}
+		for step := range 3000 {
+			k := uint64(r.IntN(600))
+			word, key := k, []byte(nil)
+			if !packed {
+				key = binary.BigEndian.AppendUint64(nil, k)
+				word = k % 7 // collisions of the hash
+			}
+			if r.IntN(3) == 0 {
+				x = x.without(word, key)
+				delete(want, k)
+			} else {
+				e := &Entry{key: key}
+				x = x.with(word, e)
+				want[k] = e
+			}
+			if got := x.find(word, key); got != want[k] {
+				t.Fatalf("seed %d, step %d, key %d: got %p, want %p", seed, step, k, got, want[k])
+			}
+			if x.live != len(want) {
+				t.Fatalf("seed %d, step %d: %d live entries, want %d", seed, step, x.live, len(want))
+			}
+		}
+		for k, e := range want {
+			word, key := k, []byte(nil)
+			if !packed {
+				word, key = k%7, binary.BigEndian.AppendUint64(nil, k)
+			}
+			if x.find(word, key) != e {
+				t.Fatalf("seed %d: key %d is lost", seed, k)
+			}
+		}
+	}
+}
+
+func TestBitsAtAnyPosition(t *testing.T) {
+	r := rand.New(rand.NewPCG(4, 4))
+	for range 20000 {
+		b := make([]byte, 40)
+		for i := range b {
+			b[i] = byte(r.Uint32())
+		}
+		before := bytes.Clone(b)
+		bit, width := r.IntN(150), 1+r.IntN(64)
+		v := r.Uint64()
+		storeBits(b, bit, width, v)
+		if got := loadBits(b, bit, width); got != v&mask(width) {
+			t.Fatalf("%d bits at %d: stored %x, loaded %x", width, bit, v&mask(width), got)
+		}
+		for i := range 8 * len(b) {
+			inside := i >= bit && i < bit+width
+			if !inside && (b[i/8]^before[i/8])>>(7-i%8)&1 == 1 {
+				t.Fatalf("%d bits at %d: bit %d has changed", width, bit, i)
+			}
+		}
+	}
+}
+
+func TestHashesKnownValues(t *testing.T) {
+	check := []byte("123456789") // the customary check string of CRC catalogues
+	for _, c := range []struct {
+		algo  string
+		input []byte
+		want  uint64
+	}{
+		{"crc16", check, 0xbb3d},
+		{"crcCCITT", check, 0x29b1},
+		{"crc32", check, 0xcbf43926},
+		{"csum16", []byte{0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7}, 0x220d}, // RFC 1071
+		{"csum16", []byte{0x12}, 0xedff},
+		{"csum16", nil, 0xffff},
+		{"identity", []byte{1, 2, 3}, 0x010203},
+		{"xor16", []byte{0x12, 0x34, 0xff}, 0xed34},
+		{"xor32", []byte{0x12, 0x34, 0x56, 0x78, 0xff}, 0xed345678},
+	} {
+		if got := hashes[c.algo](c.input); got != c.want {
+			t.Errorf("%s(%x) = %#x, want %#x", c.algo, c.input, got, c.want)
+		}
+	}
+}
