@@ -94,6 +94,8 @@ func BenchmarkUDPGetParallel64(b *testing.B) {
 	report(b, 1)
 	s := c.Stats()
 	b.ReportMetric(float64(s.Retransmitted), "retransmitted")
+	b.ReportMetric(float64(s.Window), "window")
+	b.ReportMetric(float64(s.Spurious), "spurious")
 }
 
 func BenchmarkUDPBatchGet256(b *testing.B) {
@@ -111,4 +113,6 @@ func BenchmarkUDPBatchGet256(b *testing.B) {
 	report(b, 256)
 	s := c.Stats()
 	b.ReportMetric(float64(s.Retransmitted), "retransmitted")
+	b.ReportMetric(float64(s.Window), "window")
+	b.ReportMetric(float64(s.Spurious), "spurious")
 }

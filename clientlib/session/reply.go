@@ -16,7 +16,7 @@ func (s *Session) Deliver(now time.Duration, packet []byte, out *Output) {
 	}
 	i, slot := s.bySequence(p.Sequence())
 	if slot == nil || slot.packet.Client() != p.Client() {
-		s.stats.Late++
+		s.late(now, p)
 		return
 	}
 	if p.Op() != slot.op() || p.Keyspace() != slot.packet.Keyspace() {

@@ -20,11 +20,19 @@ func (s *Session) Wake() (at time.Duration, ok bool) {
 	return s.wake, len(s.active) > 0
 }
 
+// lateTick is by how much Tick must be late to be taken for a sign that the whole process could
+// not run: a few times the resolution of a driver's clock.
+const lateTick = 4 * time.Millisecond
+
 // Tick sends again what has waited too long and ends what has passed its deadline. It may be
-// called at any time, and does nothing before Wake.
+// called at any time, and does nothing before Wake. When it comes very late, replies probably wait
+// to be delivered, too, so requests are given once more the shortest time-out.
 func (s *Session) Tick(now time.Duration, out *Output) {
 	if now < s.wake {
 		return
+	}
+	if now-s.wake >= lateTick {
+		s.excuse(now)
 	}
 	s.wake = never
 	for at := 0; at < len(s.active); {
@@ -36,6 +44,15 @@ func (s *Session) Tick(now time.Duration, out *Output) {
 		}
 	}
 	s.fill(now, out)
+}
+
+// excuse postpones the time-outs that have passed, once for each send.
+func (s *Session) excuse(now time.Duration) {
+	for _, i := range s.active {
+		if slot := s.all[i]; slot.state == flying && slot.due <= now && !slot.excused {
+			slot.due, slot.excused = now+s.cfg.MinRTO, true
+		}
+	}
 }
 
 // tickOne reports whether the request has ended.

@@ -13,15 +13,20 @@ type estimator struct {
 	// were sent once give a sample (Karn).
 	shift  uint
 	raised time.Duration // when shift was last raised
+	// floor is the shortest time-out at the moment. It rises above min when time-outs prove to
+	// have been too short, which round trips alone do not tell: the long ones are rare.
+	floor   time.Duration
+	floored time.Duration // when floor was last raised
 }
 
 func newEstimator(c Config) estimator {
-	return estimator{min: c.MinRTO, first: c.FirstRTO, max: c.MaxRTO}
+	return estimator{min: c.MinRTO, first: c.FirstRTO, max: c.MaxRTO, floor: c.MinRTO}
 }
 
 // sample takes in one measured round trip.
 func (e *estimator) sample(rtt time.Duration) {
 	e.shift = 0
+	e.floor -= (e.floor - e.min) / floorDecay
 	if e.smoothed == 0 {
 		e.smoothed, e.variance = max(rtt, 1), rtt/2
 		return
@@ -39,7 +44,21 @@ func (e *estimator) base() time.Duration {
 	if e.smoothed == 0 {
 		return e.first
 	}
-	return max(e.min, e.smoothed+4*e.variance)
+	return max(e.floor, e.smoothed+4*e.variance)
+}
+
+// floorDecay is in how many samples the floor comes down again: some hundred milliseconds of a busy
+// client.
+const floorDecay = 1 << 14
+
+// maxFloor bounds the floor in shortest time-outs.
+const maxFloor = 8
+
+// tooShort notes that a time-out was too short. The floor rises once per round.
+func (e *estimator) tooShort(now time.Duration) {
+	if now-e.floored >= e.floor {
+		e.floor, e.floored = min(2*e.floor, maxFloor*e.min), now
+	}
 }
 
 // timeout returns the time-out of a request that has timed out n times already. Backoff ends at

@@ -20,16 +20,17 @@ type Session struct {
 	stats Stats
 
 	slots
-	queue   queue
-	bySeq   []int32 // slot number + 1 by sequence number modulo the length, a power of two
-	sent    int     // slots flying or paused
-	flying  int
-	window  window
-	writes  ledger
-	rtt     [numTimings]estimator
-	wake    time.Duration // no slot wakes earlier
-	scans   []*scan       // unused
-	retired *scan         // of the last Completion, so that its Page stays valid
+	queue    queue
+	bySeq    []int32 // slot number + 1 by sequence number modulo the length, a power of two
+	sent     int     // slots flying or paused
+	flying   int
+	window   window
+	writes   ledger
+	rtt      [numTimings]estimator
+	wake     time.Duration // no slot wakes earlier
+	spurious spurious
+	scans    []*scan // unused
+	retired  *scan   // of the last Completion, so that its Page stays valid
 }
 
 // timing is a group of operations that take about the same time.
@@ -158,7 +159,7 @@ func (s *Session) send(now time.Duration, slot *slot, out *Output) {
 	} else {
 		timeout = s.jitter(timeout, timeout/4)
 	}
-	slot.state, slot.sent, slot.due = flying, now, now+timeout
+	slot.state, slot.excused, slot.sent, slot.due = flying, false, now, now+timeout
 	slot.sends++
 	s.flying++
 	s.stats.Sent++
@@ -204,6 +205,9 @@ func (s *Session) leave(i int32, slot *slot) {
 	s.land(slot)
 	s.sent--
 	s.bySeq[slot.seq&kv.RequestSeq(len(s.bySeq)-1)] = 0
+	if slot.timeouts > 0 {
+		s.spurious.note(slot.seq)
+	}
 	if slot.isWrite() {
 		s.writes.finish(slot.write)
 	}

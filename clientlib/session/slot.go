@@ -24,6 +24,7 @@ type slot struct {
 	scan       *scan       // of a SCAN
 	generation uint32      // tells the requests that have used the slot from each other
 	state      state
+	excused    bool  // the time-out of the last send was postponed
 	refusals   uint8 // in a row
 	timeouts   uint8
 	place      int32 // in Session.active

@@ -7,6 +7,7 @@ type Stats struct {
 	Requests      uint64 // submitted
 	Sent          uint64 // packets sent, repeated ones included
 	Retransmitted uint64 // packets sent again because no reply came in time
+	Spurious      uint64 // of them, those that a second reply proved needless
 	Refused       uint64 // answers WRONG_EPOCH and TRY_AGAIN, after which requests are sent again
 	Corrupt       uint64 // received packets that are no valid replies
 	Late          uint64 // replies to requests that had ended: duplicates for the most part

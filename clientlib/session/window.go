@@ -9,7 +9,8 @@ type window struct {
 	size      float64
 	threshold float64 // slow start ends here
 	max       float64
-	cut       time.Duration // when the window was last cut
+	cut       time.Duration // when the window was last cut,
+	uncut     float64       // and its size before
 }
 
 const (
@@ -46,7 +47,15 @@ func (w *window) congested(now, sent time.Duration) {
 	if sent < w.cut {
 		return
 	}
-	w.cut = now
+	w.cut, w.uncut = now, w.size
 	w.size = max(w.size*cutFactor, min(minWindow, w.max))
 	w.threshold = w.size
+}
+
+// restore takes back the last cut, because what was thought lost was only late.
+func (w *window) restore() {
+	if w.uncut > w.size {
+		w.size, w.threshold = w.uncut, w.uncut
+	}
+	w.uncut = 0
 }
