@@ -18,6 +18,7 @@ var (
 	ErrConfig    = errors.New("invalid node configuration")
 	ErrDirInUse  = errors.New("data directory is in use by another node")
 	ErrDirBroken = errors.New("data directory is damaged")
+	ErrOtherNode = errors.New("data directory belongs to another node")
 )
 
 // Config is what a Node is made of.
@@ -48,7 +49,8 @@ type Control struct {
 	Target string
 	// DialOptions configure the connection and must at least name transport credentials.
 	DialOptions []grpc.DialOption
-	// MAC is the Ethernet address that owns the node's IPv4 address.
+	// MAC is the Ethernet address that owns the node's IPv4 address; zero stands for the one that
+	// transport.NewHost derives from it.
 	MAC wire.MAC
 	// Switch names the switch that the node hangs on; empty stands for the only one.
 	Switch string
@@ -111,6 +113,9 @@ func (c *Config) validate() error {
 		return fmt.Errorf("%w: %w", ErrConfig, err)
 	}
 	c.Engine = kind
+	if c.Control.MAC == (wire.MAC{}) {
+		c.Control.MAC = transport.MACOf(c.Conn.LocalAddr().Addr())
+	}
 	if c.DataDir != "" && kind == engine.Memory {
 		return fmt.Errorf("%w: data directory %s with engine %s: leave out the directory, "+
 			"or choose %s or %s", ErrConfig, c.DataDir, kind, engine.Pebble, engine.Bbolt)

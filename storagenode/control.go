@@ -2,12 +2,15 @@ package storagenode
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"sync"
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
 
 	"github.com/turbokv/turbokv/controller/controlpb"
 	"github.com/turbokv/turbokv/serverlib"
@@ -28,7 +31,11 @@ const orderBatch = 256
 
 // control keeps a session with the controller until ctx is done.
 func (n *Node) control(ctx context.Context) {
-	conn, err := grpc.NewClient(n.cfg.Control.Target, n.cfg.Control.DialOptions...)
+	// gRPC's own pause grows to two minutes, far longer than a controller needs to restart.
+	options := []grpc.DialOption{grpc.WithConnectParams(grpc.ConnectParams{Backoff: backoff.Config{
+		BaseDelay: retryFirst, Multiplier: 2, Jitter: 0.5, MaxDelay: retryLongest,
+	}})}
+	conn, err := grpc.NewClient(n.cfg.Control.Target, append(options, n.cfg.Control.DialOptions...)...)
 	if err != nil {
 		n.fail(fmt.Errorf("controller %q: %w", n.cfg.Control.Target, err))
 		return
@@ -159,6 +166,21 @@ func (n *Node) serve(
 			return err
 		}
 		if err != nil {
+			return reason(err, orders, ended)
+		}
+	}
+}
+
+// reason returns why a stream ended on which a call has failed: Send says only io.EOF then, Recv
+// knows more.
+func reason(err error, orders <-chan *controlpb.ControllerMessage, ended <-chan error) error {
+	if !errors.Is(err, io.EOF) {
+		return err
+	}
+	for {
+		select {
+		case <-orders: // the reader must not wait for room
+		case err := <-ended:
 			return err
 		}
 	}

@@ -2,9 +2,11 @@ package storagenode
 
 import (
 	"context"
+	"errors"
 	"net"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"google.golang.org/grpc"
@@ -32,6 +34,7 @@ type fakeController struct {
 	controlpb.UnimplementedNodeControlServer
 	cluster  string
 	sessions chan *session
+	dial     func(context.Context) (net.Conn, error)
 }
 
 // Session implements controlpb.NodeControlServer.
@@ -84,6 +87,7 @@ func startController(t *testing.T, cluster string) (*fakeController, Control) {
 	t.Helper()
 	f := &fakeController{cluster: cluster, sessions: make(chan *session, 1)}
 	listener := bufconn.Listen(1 << 16)
+	f.dial = listener.DialContext
 	server := grpc.NewServer()
 	controlpb.RegisterNodeControlServer(server, f)
 	var serving sync.WaitGroup
@@ -98,7 +102,7 @@ func startController(t *testing.T, cluster string) (*fakeController, Control) {
 		DialOptions: []grpc.DialOption{
 			grpc.WithTransportCredentials(insecure.NewCredentials()),
 			grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
-				return listener.DialContext(ctx)
+				return f.dial(ctx)
 			}),
 		},
 		MAC: wire.MAC{2, 0, 0, 0, 0, 1}, Switch: "s1", Port: 3,
@@ -211,6 +215,29 @@ func TestNodeServesWithoutController(t *testing.T) {
 	}
 	if got := n.Stats().Sessions; got < 1 {
 		t.Errorf("%d sessions counted", got)
+	}
+}
+
+func TestNodeReachesAControllerThatComesLater(t *testing.T) {
+	controller, control := startController(t, "c1")
+	var attempts atomic.Int32
+	control.DialOptions = append(control.DialOptions, grpc.WithContextDialer(
+		func(ctx context.Context, _ string) (net.Conn, error) {
+			if attempts.Add(1) <= 3 {
+				return nil, errors.New("nobody there")
+			}
+			return controller.dial(ctx)
+		}))
+	var failures atomic.Int32
+	startNode(t, Config{
+		Conn: listen(t, transport.NewNetwork(), nodeAddr(1)), Control: control,
+		Events: Events{Disconnected: func(error) { failures.Add(1) }},
+	})
+	if s := <-controller.sessions; s.hello.Persistent || s.hello.Incarnation == 0 {
+		t.Errorf("hello of a node without data directory: %v", s.hello)
+	}
+	if failures.Load() == 0 {
+		t.Error("the failures before were not reported")
 	}
 }
 

@@ -10,12 +10,15 @@ import (
 	"strings"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/turbokv/turbokv/kv"
 )
 
 // Names in a data directory.
 const (
 	lockName        = "LOCK"        // held by the running node
 	incarnationName = "incarnation" // of the last start, decimal
+	nodeName        = "node"        // address of the node whose data this is
 	clusterName     = "cluster"     // id of the cluster whose data this is
 	engineName      = "engine"      // the engine's own directory
 )
@@ -47,6 +50,21 @@ func (d *dataDir) close() error {
 }
 
 func (d *dataDir) engine() string { return filepath.Join(d.path, engineName) }
+
+// claim records whose data this is, or compares: chains name their members by address, so under
+// another one the data would be of no use, and the node would look like one that lost everything.
+func (d *dataDir) claim(id kv.NodeID) error {
+	owner, err := d.read(nodeName)
+	switch {
+	case err != nil:
+		return err
+	case owner == "":
+		return d.write(nodeName, id.String())
+	case owner != id.String():
+		return fmt.Errorf("%w: %s is of %s, this is %v", ErrOtherNode, d.path, owner, id)
+	}
+	return nil
+}
 
 // nextIncarnation returns a number greater than any it returned before, and makes sure that no
 // later call, even after a power loss, returns it again.

@@ -63,6 +63,21 @@ func writeLine(t *testing.T, path, line string) {
 	}
 }
 
+func TestDataDirIsForOneAddress(t *testing.T) {
+	net, path := transport.NewNetwork(), t.TempDir()
+	first, err := Start(context.Background(), Config{Conn: listen(t, net, nodeAddr(1)), DataDir: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_, err = Start(context.Background(), Config{Conn: listen(t, net, nodeAddr(2)), DataDir: path})
+	if !errors.Is(err, ErrOtherNode) {
+		t.Errorf("got %v, want %v", err, ErrOtherNode)
+	}
+}
+
 func TestConfigIsChecked(t *testing.T) {
 	conn := listen(t, transport.NewNetwork(), nodeAddr(1))
 	for name, cfg := range map[string]Config{

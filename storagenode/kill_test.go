@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/turbokv/turbokv/kv"
+	"github.com/turbokv/turbokv/storagenode/engine"
 	"github.com/turbokv/turbokv/transport"
 	"github.com/turbokv/turbokv/wire"
 )
@@ -24,6 +25,7 @@ const childVariable = "TURBOKV_NODE_CHILD"
 // childConfig tells a node process who it is.
 type childConfig struct {
 	Addr   netip.AddrPort
+	Engine engine.Kind
 	Dir    string
 	Assign *kv.Assignment // at the first start; later ones find it in Dir
 }
@@ -46,7 +48,7 @@ func runChild(text string) error {
 	if err != nil {
 		return err
 	}
-	n, err := Start(context.Background(), Config{Conn: conn, DataDir: cfg.Dir})
+	n, err := Start(context.Background(), Config{Conn: conn, DataDir: cfg.Dir, Engine: cfg.Engine})
 	if err != nil {
 		return err
 	}
@@ -100,7 +102,7 @@ func (p *process) kill(t *testing.T) {
 
 // startProcesses starts a chain of node processes on loopback addresses, and returns a client
 // beside it.
-func startProcesses(t *testing.T) ([]*process, *client) {
+func startProcesses(t *testing.T, kind engine.Kind) ([]*process, *client) {
 	t.Helper()
 	conn, err := transport.ListenUDP(netip.MustParseAddrPort("127.0.0.1:0"))
 	if err != nil {
@@ -114,7 +116,7 @@ func startProcesses(t *testing.T) ([]*process, *client) {
 	a := wholeLine(kv.DurabilitySync, addrs...)
 	var out []*process
 	for _, addr := range addrs {
-		p := &process{cfg: childConfig{Addr: addr, Dir: t.TempDir(), Assign: &a}}
+		p := &process{cfg: childConfig{Addr: addr, Engine: kind, Dir: t.TempDir(), Assign: &a}}
 		p.start(t)
 		t.Cleanup(func() { p.kill(t) })
 		out = append(out, p)
@@ -125,7 +127,13 @@ func startProcesses(t *testing.T) ([]*process, *client) {
 // TestKilledNodesLoseNothingAcknowledged kills nodes of a chain under load, one after another and
 // then all at once, and reads back every write that was acknowledged.
 func TestKilledNodesLoseNothingAcknowledged(t *testing.T) {
-	nodes, c := startProcesses(t)
+	for _, kind := range []engine.Kind{engine.Pebble, engine.Bbolt} {
+		t.Run(string(kind), func(t *testing.T) { killNodes(t, kind) })
+	}
+}
+
+func killNodes(t *testing.T, kind engine.Kind) {
+	nodes, c := startProcesses(t, kind)
 	var acked sync.Map // key -> value
 	var count atomic.Int64
 	var stop atomic.Bool

@@ -90,6 +90,9 @@ func (n *Node) open() (err error) {
 		if n.dir, err = openDataDir(n.cfg.DataDir); err != nil {
 			return err
 		}
+		if err = n.dir.claim(n.id); err != nil {
+			return err
+		}
 		if n.incarnation, err = n.dir.nextIncarnation(); err != nil {
 			return err
 		}
