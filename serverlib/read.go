@@ -3,6 +3,7 @@ package serverlib
 import (
 	"bytes"
 
+	"github.com/turbokv/turbokv/kv"
 	"github.com/turbokv/turbokv/wire"
 )
 
@@ -18,10 +19,13 @@ func (r *replica) get(p wire.Packet, key []byte) {
 		return
 	}
 	r.server.counters.Read++
-	version, value, ok2 := cutRecord(row)
-	status := wire.StatusOK
-	if !ok || !ok2 {
-		status, value = wire.StatusNotFound, nil
+	status := wire.StatusNotFound
+	var version kv.Version
+	var value []byte
+	if ok {
+		if version, value, ok = cutRecord(row); ok {
+			status = wire.StatusOK
+		}
 	}
 	reply := wire.Packet(append(p.AppendReply(r.server.buffer(), status), value...))
 	reply.SetRecordVersion(version)

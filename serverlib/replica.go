@@ -9,10 +9,10 @@ import (
 	"github.com/turbokv/turbokv/wire"
 )
 
-// truncateEvery is how many stable entries a durable log keeps before it is cut: a range deletion
-// costs as much as several updates. By then most clients no longer wait for the results in them,
-// so these never need rows of their own.
-const truncateEvery = 256
+// truncatePart is the part of the window that a durable log keeps of stable entries before it is
+// cut: 256 of them by default. A range deletion costs as much as several updates. By then most
+// clients no longer wait for the results in them, so these never need rows of their own.
+const truncatePart = 16
 
 // replica is one sub-range on this node. It is the chain.Host of its chain.Replica: here an entry
 // becomes rows of the engine, a remembered result, and a reply.
@@ -206,7 +206,7 @@ func (r *replica) Stabilized(stable kv.Seq) {
 	switch {
 	case !r.durable:
 		r.chain.Truncate(stable)
-	case stable-r.chain.Base() >= truncateEvery:
+	case stable-r.chain.Base() >= kv.Seq(r.server.cfg.Limits.Window/truncatePart):
 		r.truncate(stable)
 	}
 }

@@ -104,7 +104,9 @@ func (v *view) commit(seq kv.Seq, e wire.ChainEntry) {
 			return // two records of one hash: the second stays unknown until it is committed
 		}
 		next.known, next.had = true, e.Effect() == wire.EffectPut
-		next.before = appendRecord(next.before[:0], kv.Version(seq), e.Value())
+		if next.had {
+			next.before = appendRecord(next.before[:0], kv.Version(seq), e.Value())
+		}
 	}
 }
 

@@ -52,6 +52,7 @@ type node struct {
 	id          kv.NodeID
 	server      *serverlib.Server
 	disk        *enginetest.Mem
+	memory      *enginetest.Mem
 	incarnation uint64
 	syncing     bool
 	token       uint64
@@ -71,9 +72,10 @@ func (n *node) boot() error {
 	n.incarnation++
 	n.syncing = false
 	n.states = nil
+	n.memory = enginetest.NewMem()
 	var err error
 	n.server, err = serverlib.New(serverlib.Config{
-		Node: n.id, Incarnation: n.incarnation, Volatile: enginetest.NewMem(), Durable: n.disk,
+		Node: n.id, Incarnation: n.incarnation, Volatile: n.memory, Durable: n.disk,
 		Limits: limits,
 		Events: serverlib.Events{StateChanged: func(_ kv.SubRangeID, s serverlib.State) {
 			n.states = append(n.states, s)
@@ -120,6 +122,18 @@ func (n *node) report() serverlib.Report {
 		}
 	}
 	return serverlib.Report{}
+}
+
+// records lists all records of the node, of both engines.
+func (n *node) records() string {
+	var out []byte
+	for _, m := range []*enginetest.Mem{n.memory, n.disk} {
+		_ = m.Scan([]byte("d"), []byte("e"), func(k, v []byte) bool { // Mem does not fail
+			out = fmt.Appendf(out, "%q=%q ", k, v)
+			return true
+		})
+	}
+	return string(out)
 }
 
 // request describes a client's request.

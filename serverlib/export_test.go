@@ -1,0 +1,14 @@
+package serverlib
+
+import (
+	"github.com/turbokv/turbokv/kv"
+	"github.com/turbokv/turbokv/serverlib/chain"
+)
+
+// ChainOf shows tests the replica of a sub-range, nil if there is none or its data is lost.
+func (s *Server) ChainOf(id kv.SubRangeID) *chain.Replica {
+	if r := s.replicas[id]; r != nil {
+		return r.chain
+	}
+	return nil
+}
