@@ -26,8 +26,9 @@ var rewrite = flag.Bool("rewrite", false, "write the observed output into the in
 //	reply NAME STATUS [value=V] [version=N] [switch] [copies=N] [corrupt]
 //	piece NAME FIRST LAST [more] [KEY=VALUE]...
 //	refuse NAME FIRST STATUS
-//	cancel NAME | close | at D | stats
+//	cancel NAME | close | at D | sleep D | stats
 //
+// "at" lets time pass with a tick whenever one is due, "sleep" with one tick at the end.
 // A reply answers the packet that was last sent for the request. FIRST and LAST are the ends of a
 // piece, both of them inside; "c+" is the index key behind that of c, "c-" the one before.
 func TestInteraction(t *testing.T) {
@@ -107,6 +108,9 @@ func (p *player) run(command string, args []string) {
 		p.session.Close(p.now, &p.out)
 	case "at":
 		p.advance(args[0])
+	case "sleep":
+		p.now = p.duration(args[0])
+		p.session.Tick(p.now, &p.out)
 	case "stats":
 		fmt.Fprintf(p.w, "%+v\n", p.session.Stats())
 	default:

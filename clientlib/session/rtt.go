@@ -51,6 +51,9 @@ func (e *estimator) base() time.Duration {
 // client.
 const floorDecay = 1 << 14
 
+// minShift is how many rounds of time-outs must follow each other before the backoff counts as ended.
+const minShift = 3
+
 // maxFloor bounds the floor in shortest time-outs.
 const maxFloor = 8
 
@@ -83,5 +86,5 @@ func (e *estimator) expired(now, sent time.Duration) {
 // saturated reports whether backoff has come to its end. Then even the age of a request that was
 // sent several times is a better estimate than what the estimator knows.
 func (e *estimator) saturated() bool {
-	return e.base()<<e.shift >= e.max
+	return e.shift >= minShift && e.base()<<e.shift >= e.max
 }

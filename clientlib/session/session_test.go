@@ -80,6 +80,31 @@ func TestTimeoutFollowsRoundTrip(t *testing.T) {
 	}
 }
 
+func TestNeedlessTimeoutsRaiseTheFloor(t *testing.T) {
+	e := newEstimator(Config{MinRTO: DefaultMinRTO, FirstRTO: DefaultFirstRTO, MaxRTO: DefaultMaxRTO})
+	e.sample(time.Microsecond)
+	now := time.Second
+	for range 10 { // of one round
+		e.tooShort(now)
+	}
+	if e.timeout(0) != 2*DefaultMinRTO {
+		t.Errorf("after a needless time-out: %v", e.timeout(0))
+	}
+	for range 10 {
+		now += time.Second
+		e.tooShort(now)
+	}
+	if e.timeout(0) != maxFloor*DefaultMinRTO {
+		t.Errorf("after many: %v", e.timeout(0))
+	}
+	for range 10 * floorDecay {
+		e.sample(time.Microsecond)
+	}
+	if e.timeout(0) > DefaultMinRTO+time.Millisecond {
+		t.Errorf("a quiet while later: %v", e.timeout(0))
+	}
+}
+
 // TestTimeoutFindsALongerRoundTrip is the case for which requests share their backoff: the round
 // trip becomes longer than the time-out, and every request is sent more than once.
 func TestTimeoutFindsALongerRoundTrip(t *testing.T) {
