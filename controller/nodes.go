@@ -40,12 +40,13 @@ func (n *nodeService) Session(stream controlpb.NodeControl_SessionServer) error 
 	}
 	s := newSession(hello.ID)
 	if err := n.join(stream.Context(), s, hello); err != nil {
+		n.leave(stream.Context(), s, err) // it may be in, and only the answer have come too late
 		return err
 	}
 	received := make(chan error, 1)
 	go func() { received <- n.receiveAll(stream, s) }() // ends with the stream
 	err = n.sendAll(stream, s, received)
-	n.leave(s, err)
+	n.leave(stream.Context(), s, err)
 	return err
 }
 
@@ -102,10 +103,10 @@ func (n *nodeService) join(ctx context.Context, s *session, h directory.Hello) e
 }
 
 // leave takes the session out, unless a newer one has replaced it.
-func (n *nodeService) leave(s *session, why error) {
+func (n *nodeService) leave(ctx context.Context, s *session, why error) {
 	l := n.loop
 	// The stream is over, but the news of it must arrive: only the end of the loop stops it.
-	_ = l.post(context.Background(), func() {
+	_ = l.post(context.WithoutCancel(ctx), func() {
 		if l.sessions[s.node] != s {
 			return
 		}

@@ -202,14 +202,17 @@ func (s *Switch) Write(_ context.Context, r *p4v1.WriteRequest) (*p4v1.WriteResp
 	if best == nil || compare(best.id, r.GetElectionId()) != 0 {
 		return nil, grpcstatus.Error(codes.PermissionDenied, "not primary")
 	}
-	failed := false
+	failed, silent := false, false
 	failure := grpcstatus.New(codes.Unknown, "some updates failed")
 	for _, u := range r.GetUpdates() {
 		code := s.execute(u)
-		failed = failed || code != codes.OK
+		failed, silent = failed || code != codes.OK, silent || code == codes.ResourceExhausted
 		failure, _ = failure.WithDetails(&p4v1.Error{CanonicalCode: int32(code), Message: "refused"})
 	}
 	s.broadcast()
+	if silent { // what a client sees when the details outgrow the metadata of a response
+		return nil, grpcstatus.Error(codes.ResourceExhausted, "initial metadata exceeds limit")
+	}
 	if failed {
 		return nil, failure.Err()
 	}

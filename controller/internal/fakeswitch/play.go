@@ -7,7 +7,8 @@ import (
 	"google.golang.org/grpc/codes"
 )
 
-// Refuse makes updates fail with the code that f returns, unless that is OK.
+// Refuse makes updates fail with the code that f returns, unless that is OK. RESOURCE_EXHAUSTED of one
+// update hides which of the batch have failed.
 func (s *Switch) Refuse(f func(*p4v1.Update) codes.Code) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
