@@ -1,0 +1,247 @@
+package p4rt
+
+import (
+	"bytes"
+	"testing"
+
+	p4v1 "github.com/p4lang/p4runtime/go/p4/v1"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+)
+
+const (
+	verify    = p4v1.SetForwardingPipelineConfigRequest_VERIFY
+	save      = p4v1.SetForwardingPipelineConfigRequest_VERIFY_AND_SAVE
+	commit    = p4v1.SetForwardingPipelineConfigRequest_COMMIT
+	both      = p4v1.SetForwardingPipelineConfigRequest_VERIFY_AND_COMMIT
+	reconcile = p4v1.SetForwardingPipelineConfigRequest_RECONCILE_AND_COMMIT
+)
+
+func (r *rig) setPipeline(
+	action p4v1.SetForwardingPipelineConfigRequest_Action, config *p4v1.ForwardingPipelineConfig,
+) codes.Code {
+	_, err := r.client.SetForwardingPipelineConfig(r.context(),
+		&p4v1.SetForwardingPipelineConfigRequest{DeviceId: device, Action: action, Config: config})
+	return status.Code(err)
+}
+
+func (r *rig) getPipeline(
+	kind p4v1.GetForwardingPipelineConfigRequest_ResponseType,
+) (*p4v1.ForwardingPipelineConfig, error) {
+	m, err := r.client.GetForwardingPipelineConfig(r.context(),
+		&p4v1.GetForwardingPipelineConfigRequest{DeviceId: device, ResponseType: kind})
+	return m.GetConfig(), err
+}
+
+func TestNothingWorksWithoutPipeline(t *testing.T) {
+	r := newRig(t)
+	if got := r.write(&p4v1.Update{})[0]; got != codes.FailedPrecondition {
+		t.Errorf("Write: %v", got)
+	}
+	if _, err := r.read(tableEntity(&p4v1.TableEntry{})); status.Code(err) != codes.FailedPrecondition {
+		t.Errorf("Read: %v", err)
+	}
+	if _, err := r.getPipeline(0); status.Code(err) != codes.FailedPrecondition {
+		t.Errorf("GetForwardingPipelineConfig: %v", err)
+	}
+	if got := r.setPipeline(verify, basicConfig(t)); got != codes.OK {
+		t.Errorf("VERIFY: %v", got)
+	}
+	if _, err := r.getPipeline(0); status.Code(err) != codes.FailedPrecondition {
+		t.Errorf("VERIFY left something behind: %v", err)
+	}
+}
+
+func TestGetPipelineParts(t *testing.T) {
+	r := newRig(t)
+	config := basicConfig(t)
+	if got := r.setPipeline(both, config); got != codes.OK {
+		t.Fatal(got)
+	}
+	for kind, want := range map[p4v1.GetForwardingPipelineConfigRequest_ResponseType]*p4v1.ForwardingPipelineConfig{
+		p4v1.GetForwardingPipelineConfigRequest_ALL:         config,
+		p4v1.GetForwardingPipelineConfigRequest_COOKIE_ONLY: {Cookie: config.Cookie},
+		p4v1.GetForwardingPipelineConfigRequest_P4INFO_AND_COOKIE: {
+			Cookie: config.Cookie, P4Info: config.P4Info},
+		p4v1.GetForwardingPipelineConfigRequest_DEVICE_CONFIG_AND_COOKIE: {
+			Cookie: config.Cookie, P4DeviceConfig: config.P4DeviceConfig},
+	} {
+		if got, err := r.getPipeline(kind); err != nil || !proto.Equal(got, want) {
+			t.Errorf("%v: %v", kind, err)
+		}
+	}
+	if _, err := r.getPipeline(9); status.Code(err) != codes.InvalidArgument {
+		t.Errorf("unknown response type: %v", err)
+	}
+}
+
+func TestRefusedPipelines(t *testing.T) {
+	r := newRig(t)
+	change := func(f func(*p4v1.ForwardingPipelineConfig)) *p4v1.ForwardingPipelineConfig {
+		c := basicConfig(t)
+		f(c)
+		return c
+	}
+	for name, c := range map[string]struct {
+		action p4v1.SetForwardingPipelineConfigRequest_Action
+		config *p4v1.ForwardingPipelineConfig
+		want   codes.Code
+	}{
+		"unspecified": {0, basicConfig(t), codes.InvalidArgument},
+		"no config":   {both, nil, codes.InvalidArgument},
+		"no p4info":   {both, change(func(c *p4v1.ForwardingPipelineConfig) { c.P4Info = nil }), codes.InvalidArgument},
+		"no device config": {both, change(func(c *p4v1.ForwardingPipelineConfig) {
+			c.P4DeviceConfig = nil
+		}), codes.InvalidArgument},
+		"broken json": {verify, change(func(c *p4v1.ForwardingPipelineConfig) {
+			c.P4DeviceConfig = []byte("{")
+		}), codes.InvalidArgument},
+		"another program's table": {both, change(func(c *p4v1.ForwardingPipelineConfig) {
+			c.P4Info.Tables[0].Preamble.Name = "ingress.other"
+		}), codes.InvalidArgument},
+		"another key": {both, change(func(c *p4v1.ForwardingPipelineConfig) {
+			c.P4Info.Tables[0].MatchFields = nil
+		}), codes.InvalidArgument},
+		"narrower field": {both, change(func(c *p4v1.ForwardingPipelineConfig) {
+			c.P4Info.Tables[0].MatchFields[0].Bitwidth = 32
+		}), codes.InvalidArgument},
+		"another parameter count": {both, change(func(c *p4v1.ForwardingPipelineConfig) {
+			for _, a := range c.P4Info.Actions {
+				a.Params = nil
+			}
+		}), codes.InvalidArgument},
+		"another digest": {both, change(func(c *p4v1.ForwardingPipelineConfig) {
+			c.P4Info.Digests[0].Preamble.Name = "other"
+		}), codes.InvalidArgument},
+		"commit without save": {commit, nil, codes.NotFound},
+		"commit with config":  {commit, basicConfig(t), codes.InvalidArgument},
+	} {
+		if got := r.setPipeline(c.action, c.config); got != c.want {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
+	if _, err := r.getPipeline(0); status.Code(err) != codes.FailedPrecondition {
+		t.Errorf("a refused pipeline is in service: %v", err)
+	}
+}
+
+// Between SAVE and COMMIT controllers write to the new pipeline while packets meet the old one.
+func TestSaveThenCommit(t *testing.T) {
+	r := newRig(t).withPipeline()
+	r.mustWrite(insert(tableEntity(r.entry(forwardTable, key(exact(1, "\x05")), "ingress.forward", "\x01"))))
+	if got := r.setPipeline(save, basicConfig(t)); got != codes.OK {
+		t.Fatal(got)
+	}
+	next := tableEntity(r.entry(forwardTable, key(exact(1, "\x05")), "ingress.forward", "\x02"))
+	r.mustWrite(insert(next))
+	if out := r.receive(9, ethernet(5)); len(out) != 1 || out[0].port != 1 {
+		t.Errorf("before COMMIT: %v, want port 1", out)
+	}
+	if got := r.setPipeline(commit, nil); got != codes.OK {
+		t.Fatal(got)
+	}
+	if out := r.receive(9, ethernet(5)); len(out) != 1 || out[0].port != 2 {
+		t.Errorf("after COMMIT: %v, want port 2", out)
+	}
+	r.mustRead(tableEntity(&p4v1.TableEntry{TableId: r.tableID(forwardTable)}), next)
+	if got := r.setPipeline(commit, nil); got != codes.NotFound {
+		t.Errorf("second COMMIT: %v", got)
+	}
+}
+
+func TestCommitForgetsAndReconcileKeeps(t *testing.T) {
+	r := newRig(t).withPipeline()
+	standard := r.entry(forwardTable, nil, "ingress.forward", "\x06")
+	standard.IsDefaultAction = true
+	entry := r.entry(forwardTable, key(exact(1, "\x05")), "ingress.forward", "\x01")
+	entry.Metadata = []byte("mine")
+	state := []*p4v1.Entity{
+		tableEntity(entry),
+		tableEntity(ranked(r.entry(rankedTable, key(interval(2, "\x01", "\x03")), "ingress.learn"), 4)),
+		session(5, 0, replica(3, 1)),
+		group(2, replica(1, 0)),
+		digestEntity(r.digestID(), &p4v1.DigestEntry_Config{MaxListSize: 2}),
+	}
+	for _, e := range state {
+		r.mustWrite(insert(e))
+	}
+	r.mustWrite(modify(tableEntity(standard)))
+	r.receive(9, ethernet(5))
+	if got := r.setPipeline(reconcile, basicConfig(t)); got != codes.OK {
+		t.Fatal(got)
+	}
+	if out := r.receive(9, ethernet(5)); len(out) != 1 || out[0].port != 1 {
+		t.Errorf("after RECONCILE: %v, want port 1", out)
+	}
+	r.mustRead(tableEntity(&p4v1.TableEntry{TableId: entry.TableId}), state[0])
+	r.mustRead(tableEntity(&p4v1.TableEntry{TableId: r.tableID(rankedTable)}), state[1])
+	r.mustRead(session(0, 0), state[2])
+	r.mustRead(group(0), state[3])
+	r.mustRead(digestEntity(0, nil), state[4])
+	r.mustRead(tableEntity(&p4v1.TableEntry{TableId: entry.TableId, IsDefaultAction: true}),
+		tableEntity(standard))
+	r.mustRead(directEntity(&p4v1.TableEntry{TableId: entry.TableId}, nil), directEntity(
+		&p4v1.TableEntry{TableId: entry.TableId, Match: entry.Match},
+		&p4v1.CounterData{PacketCount: 2, ByteCount: 120}))
+	if got := r.setPipeline(both, basicConfig(t)); got != codes.OK {
+		t.Fatal(got)
+	}
+	for _, request := range []*p4v1.Entity{
+		tableEntity(&p4v1.TableEntry{TableId: entry.TableId}), session(0, 0), group(0), digestEntity(0, nil),
+	} {
+		r.mustRead(request)
+	}
+}
+
+func TestCapabilities(t *testing.T) {
+	m, err := newRig(t).client.Capabilities(t.Context(), &p4v1.CapabilitiesRequest{})
+	if err != nil || m.GetP4RuntimeApiVersion() != APIVersion {
+		t.Errorf("%v, %v", m, err)
+	}
+}
+
+func TestOtherDevicesAreUnknown(t *testing.T) {
+	r := newRig(t).withPipeline()
+	_, err := r.client.Write(r.context(), &p4v1.WriteRequest{DeviceId: device + 1})
+	if status.Code(err) != codes.NotFound {
+		t.Errorf("Write: %v", err)
+	}
+	_, err = r.client.GetForwardingPipelineConfig(r.context(),
+		&p4v1.GetForwardingPipelineConfigRequest{DeviceId: device + 1})
+	if status.Code(err) != codes.NotFound {
+		t.Errorf("GetForwardingPipelineConfig: %v", err)
+	}
+}
+
+// legacy wraps a device config as the P4 tutorials do.
+func legacy(json []byte) []byte {
+	wrapped := protowire.AppendTag(nil, 1, protowire.VarintType)
+	wrapped = protowire.AppendVarint(wrapped, 1)
+	wrapped = protowire.AppendTag(wrapped, legacyDeviceData, protowire.BytesType)
+	return protowire.AppendBytes(wrapped, json)
+}
+
+func TestLegacyDeviceConfig(t *testing.T) {
+	r := newRig(t)
+	config := basicConfig(t)
+	config.P4DeviceConfig = legacy(basicJSON)
+	if got := r.setPipeline(both, config); got != codes.OK {
+		t.Errorf("wrapped device config: %v", got)
+	}
+}
+
+func FuzzDeviceData(f *testing.F) {
+	f.Add([]byte("{}"))
+	f.Add(legacy([]byte("{}")))
+	f.Add([]byte{0x1a, 0xff})
+	f.Fuzz(func(t *testing.T, config []byte) {
+		if len(config) == 0 {
+			return
+		}
+		if data := deviceData(config); !bytes.Contains(config, data) {
+			t.Errorf("%x is not part of %x", data, config)
+		}
+	})
+}
