@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/netip"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -394,4 +396,35 @@ func TestKeyspaceWaitsForTheExpectedNodes(t *testing.T) {
 	}
 	r.addNodes(1, true)
 	r.awaitKind(controller.KeyspaceReady)
+}
+
+// TestLostMemoryIsReportedLoudly restarts a node that held replicas in memory.
+func TestLostMemoryIsReportedLoudly(t *testing.T) {
+	r := newRig(t)
+	r.start(2)
+	r.addNodes(2, false)
+	r.awaitKind(controller.KeyspaceReady)
+	lost := r.nodes[1]
+	if err := lost.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r.await("node left", func(e controller.Event) bool {
+		return e.Kind == controller.NodeLeft && e.Node == lost.ID()
+	})
+	if sr := r.status().SubRanges[0]; sr.State != "degraded" {
+		t.Fatalf("with a member away: %+v", sr)
+	}
+	_ = r.sw.RemovePort(2) // it may have gone with the node
+	r.nodes = r.nodes[:1]
+	r.addNodes(1, false)
+	r.await("state lost", func(e controller.Event) bool {
+		return e.Kind == controller.StateLost && e.Node == lost.ID() && e.SubRange == 1
+	})
+	s := r.status()
+	if sr := s.SubRanges[0]; sr.State != "lost" || len(sr.LostOn) != 1 || sr.LostOn[0] != lost.ID() {
+		t.Fatalf("%+v", sr)
+	}
+	if !slices.ContainsFunc(s.Problems, func(p string) bool { return strings.HasPrefix(p, "STATE LOST") }) {
+		t.Fatalf("problems %q", s.Problems)
+	}
 }

@@ -383,7 +383,7 @@ func asStored(t *testing.T, s Snapshot) map[string]string {
 // TestRandomHistories drives a directory with everything that can happen, in any order, with answers
 // that are late, repeated or never given, and controllers that restart from what was stored.
 func TestRandomHistories(t *testing.T) {
-	for seed := range uint64(200) {
+	for seed := range uint64(60) {
 		r := rand.New(rand.NewPCG(seed, 7))
 		d := newDirectory(t, 1+r.IntN(4))
 		w := world{stored: map[string]string{}, epochs: map[kv.SubRangeID]kv.Epoch{}}

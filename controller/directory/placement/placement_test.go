@@ -27,7 +27,7 @@ func spread(nodes []kv.NodeID, loads Loads, of func(Load) int) int {
 
 func TestPlaceLevelsReplicasHeadsAndTails(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
-	for range 2000 {
+	for range 200 {
 		nodes := someNodes(1 + r.IntN(20))
 		loads := Loads{}
 		for range 1 + r.IntN(4) { // keyspaces of one cluster, one after the other
