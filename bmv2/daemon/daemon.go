@@ -36,7 +36,8 @@ var (
 	ErrClosed    = errors.New("switch is closed")
 )
 
-// Config describes a switch. The zero value is a switch without ports that listens on DefaultAddress.
+// Config describes a switch. The zero value is a switch without ports that listens on
+// DefaultAddress.
 type Config struct {
 	// DeviceID is the P4Runtime device id. 0: DefaultDeviceID.
 	DeviceID uint64
@@ -228,13 +229,13 @@ func (d *Daemon) Addr() net.Addr { return d.listener.Addr() }
 // Server returns the P4Runtime server.
 func (d *Daemon) Server() *p4rt.Server { return d.server }
 
-// Run serves P4Runtime until the context ends, and closes the switch. The error is nil when the context
-// ended it.
+// Run serves P4Runtime until the context ends, and closes the switch. The error is nil when the
+// context ended it.
 func (d *Daemon) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	options := append([]grpc.ServerOption{grpc.MaxRecvMsgSize(p4rt.MaxRequest)}, d.cfg.ServerOptions...)
-	g := grpc.NewServer(options...)
+	options := []grpc.ServerOption{grpc.MaxRecvMsgSize(p4rt.MaxRequest)}
+	g := grpc.NewServer(append(options, d.cfg.ServerOptions...)...)
 	d.server.Register(g)
 	var served error
 	var group sync.WaitGroup

@@ -185,8 +185,8 @@ func (p *livePort) write(frames [][]byte) {
 	p.txDrops.Add(uint64(len(frames) - n))
 }
 
-// cpuPort is the port whose cable ends in the P4Runtime server: it reads what controllers send out, and
-// what is written to it becomes packet-ins.
+// cpuPort is the port whose cable ends in the P4Runtime server: it reads what controllers send
+// out, and what is written to it becomes packet-ins.
 type cpuPort struct {
 	*port.Mem
 	server *p4rt.Server

@@ -41,7 +41,8 @@ func (d *Daemon) RemovePort(number uint16) error {
 	return err
 }
 
-// detach takes a port out of the table; it returns nil when the port is not there, or another than only.
+// detach takes a port out of the table; it returns nil when the port is not there, or another
+// than only.
 func (d *Daemon) detach(number uint16, only *livePort) *livePort {
 	d.mu.Lock()
 	defer d.mu.Unlock()

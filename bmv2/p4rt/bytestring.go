@@ -8,8 +8,8 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// canonical returns the shortest form of a number, as servers must send it: no leading zero byte, and
-// one byte for zero (specification, section "Bytestrings").
+// canonical returns the shortest form of a number, as servers must send it: no leading zero byte,
+// and one byte for zero (specification, section "Bytestrings").
 func canonical(value []byte) []byte {
 	value = bytes.TrimLeft(value, "\x00")
 	if len(value) == 0 {
@@ -18,8 +18,8 @@ func canonical(value []byte) []byte {
 	return value
 }
 
-// fit brings a number to the full width of its field in whole bytes, or reports that it is too large.
-// Clients may send any number of leading zero bytes, or none.
+// fit brings a number to the full width of its field in whole bytes, or reports that it is too
+// large. Clients may send any number of leading zero bytes, or none.
 func fit(value []byte, width int) ([]byte, error) {
 	value = bytes.TrimLeft(value, "\x00")
 	if n := bitLen(value); n > width {

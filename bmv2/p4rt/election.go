@@ -51,9 +51,9 @@ type controller struct {
 	tell func(*p4v1.StreamMessageResponse) // queues a message; never waits
 }
 
-// election decides which controller is primary: the connected one with the highest id. As in PI, and
-// unlike the specification, ids of controllers that left are forgotten, so that a backup takes over
-// without asking again. It has no lock of its own.
+// election decides which controller is primary: the connected one with the highest id. As in PI,
+// and unlike the specification, ids of controllers that left are forgotten, so that a backup
+// takes over without asking again. It has no lock of its own.
 type election struct {
 	device      uint64
 	controllers []*controller
@@ -73,7 +73,8 @@ func (e *election) primary() *controller {
 // join adds a controller and tells those concerned.
 func (e *election) join(c *controller, id electionID) error {
 	if len(e.controllers) >= maxControllers {
-		return status.Errorf(codes.ResourceExhausted, "%d controllers are connected already", maxControllers)
+		return status.Errorf(codes.ResourceExhausted,
+			"%d controllers are connected already", maxControllers)
 	}
 	if err := e.checkUnused(id); err != nil {
 		return err

@@ -19,8 +19,9 @@ import (
 const errorSpace = "ALL-sswitch-p4org"
 
 // maxErrorDetails bounds the encoded error details of one Write in bytes. gRPC carries them as a
-// header, whose size every client limits (8 KiB in C++ and Python, 16 MiB in Go); beyond the limit the
-// client sees RESOURCE_EXHAUSTED instead of the error. Past this bound only the summary is sent.
+// header, whose size every client limits (8 KiB in C++ and Python, 16 MiB in Go); beyond the
+// limit the client sees RESOURCE_EXHAUSTED instead of the error. Past this bound only the summary
+// is sent.
 const maxErrorDetails = 1 << 20
 
 // engineCodes says what a controller sees of the switch's errors.

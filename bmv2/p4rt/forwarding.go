@@ -102,9 +102,10 @@ func (s *Server) commitSaved(config *p4v1.ForwardingPipelineConfig) error {
 	return nil
 }
 
-// reconcile copies the forwarding state of the present pipeline to its successor: entries with their
-// direct counters, default entries, clone sessions, multicast groups and digests. As in PI, state that
-// the successor does not take fails the whole call; here the present pipeline then goes on.
+// reconcile copies the forwarding state of the present pipeline to its successor: entries with
+// their direct counters, default entries, clone sessions, multicast groups and digests. As in PI,
+// state that the successor does not take fails the whole call; here the present pipeline then
+// goes on.
 func (s *Server) reconcile(next *pipeline) error {
 	now := s.control.Load()
 	if now == nil {
@@ -188,8 +189,8 @@ func (s *Server) GetForwardingPipelineConfig(
 // legacyDeviceData is the field of p4.tmp.P4DeviceConfig that holds the JSON.
 const legacyDeviceData = 3
 
-// deviceData returns the JSON of a device config. Older controllers, those of the P4 tutorials among
-// them, wrap it into the message p4.tmp.P4DeviceConfig, which PI still accepts.
+// deviceData returns the JSON of a device config. Older controllers, those of the P4 tutorials
+// among them, wrap it into the message p4.tmp.P4DeviceConfig, which PI still accepts.
 func deviceData(config []byte) []byte {
 	if config[0] == '{' {
 		return config

@@ -40,7 +40,8 @@ func TestNothingWorksWithoutPipeline(t *testing.T) {
 	if got := r.write(&p4v1.Update{})[0]; got != codes.FailedPrecondition {
 		t.Errorf("Write: %v", got)
 	}
-	if _, err := r.read(tableEntity(&p4v1.TableEntry{})); status.Code(err) != codes.FailedPrecondition {
+	_, err := r.read(tableEntity(&p4v1.TableEntry{}))
+	if status.Code(err) != codes.FailedPrecondition {
 		t.Errorf("Read: %v", err)
 	}
 	if _, err := r.getPipeline(0); status.Code(err) != codes.FailedPrecondition {
@@ -60,7 +61,8 @@ func TestGetPipelineParts(t *testing.T) {
 	if got := r.setPipeline(both, config); got != codes.OK {
 		t.Fatal(got)
 	}
-	for kind, want := range map[p4v1.GetForwardingPipelineConfigRequest_ResponseType]*p4v1.ForwardingPipelineConfig{
+	type kinds = p4v1.GetForwardingPipelineConfigRequest_ResponseType
+	for kind, want := range map[kinds]*p4v1.ForwardingPipelineConfig{
 		p4v1.GetForwardingPipelineConfigRequest_ALL:         config,
 		p4v1.GetForwardingPipelineConfigRequest_COOKIE_ONLY: {Cookie: config.Cookie},
 		p4v1.GetForwardingPipelineConfigRequest_P4INFO_AND_COOKIE: {
@@ -91,7 +93,9 @@ func TestRefusedPipelines(t *testing.T) {
 	}{
 		"unspecified": {0, basicConfig(t), codes.InvalidArgument},
 		"no config":   {both, nil, codes.InvalidArgument},
-		"no p4info":   {both, change(func(c *p4v1.ForwardingPipelineConfig) { c.P4Info = nil }), codes.InvalidArgument},
+		"no p4info": {both, change(func(c *p4v1.ForwardingPipelineConfig) {
+			c.P4Info = nil
+		}), codes.InvalidArgument},
 		"no device config": {both, change(func(c *p4v1.ForwardingPipelineConfig) {
 			c.P4DeviceConfig = nil
 		}), codes.InvalidArgument},
@@ -130,7 +134,8 @@ func TestRefusedPipelines(t *testing.T) {
 // Between SAVE and COMMIT controllers write to the new pipeline while packets meet the old one.
 func TestSaveThenCommit(t *testing.T) {
 	r := newRig(t).withPipeline()
-	r.mustWrite(insert(tableEntity(r.entry(forwardTable, key(exact(1, "\x05")), "ingress.forward", "\x01"))))
+	r.mustWrite(insert(tableEntity(
+		r.entry(forwardTable, key(exact(1, "\x05")), "ingress.forward", "\x01"))))
 	if got := r.setPipeline(save, basicConfig(t)); got != codes.OK {
 		t.Fatal(got)
 	}
@@ -189,7 +194,8 @@ func TestCommitForgetsAndReconcileKeeps(t *testing.T) {
 		t.Fatal(got)
 	}
 	for _, request := range []*p4v1.Entity{
-		tableEntity(&p4v1.TableEntry{TableId: entry.TableId}), session(0, 0), group(0), digestEntity(0, nil),
+		tableEntity(&p4v1.TableEntry{TableId: entry.TableId}),
+		session(0, 0), group(0), digestEntity(0, nil),
 	} {
 		r.mustRead(request)
 	}

@@ -19,8 +19,8 @@ type sample struct {
 	bytes  []byte
 }
 
-// Digest takes a digest message of the switch; it is made for [v1model.Config]. It never waits: what
-// finds no room in the queue is dropped and counted.
+// Digest takes a digest message of the switch; it is made for [v1model.Config]. It never waits:
+// what finds no room in the queue is dropped and counted.
 func (s *Server) Digest(d v1model.Digest) {
 	p := s.live.Load()
 	if p == nil {

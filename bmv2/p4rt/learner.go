@@ -8,16 +8,16 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// Bounds of one digest. A list that is full is sent although its time has not come; samples beyond the
-// cache are dropped until the controller acknowledges lists or they time out.
+// Bounds of one digest. A list that is full is sent although its time has not come; samples
+// beyond the cache are dropped until the controller acknowledges lists or they time out.
 const (
 	maxListSamples  = 4096
 	maxCacheSamples = 1 << 16
 )
 
-// learner batches the samples of one digest into lists and suppresses repetitions of samples that the
-// controller has not acknowledged yet (specification, section "DigestEntry"). It has no clock: its
-// owner passes the time and calls tick when the deadline has come.
+// learner batches the samples of one digest into lists and suppresses repetitions of samples that
+// the controller has not acknowledged yet (specification, section "DigestEntry"). It has no
+// clock: its owner passes the time and calls tick when the deadline has come.
 type learner struct {
 	id       uint32
 	config   *p4v1.DigestEntry // nil: the controller wants no samples
@@ -58,8 +58,8 @@ func (l *learner) configure(kind p4v1.Update_Type, entry *p4v1.DigestEntry) erro
 	return nil
 }
 
-// add takes a sample; key is its identity. It returns the list that is now due, or nil, and whether the
-// sample was dropped for want of room.
+// add takes a sample; key is its identity. It returns the list that is now due, or nil, and
+// whether the sample was dropped for want of room.
 func (l *learner) add(sample *p4v1.P4Data, key string, now time.Time) (*p4v1.DigestList, bool) {
 	if l.config == nil {
 		return nil, false
@@ -128,7 +128,8 @@ func (l *learner) forget(s sentList) {
 	}
 }
 
-// tick forgets lists that were not acknowledged in time and returns the pending list when it is due.
+// tick forgets lists that were not acknowledged in time and returns the pending list when it is
+// due.
 func (l *learner) tick(now time.Time) *p4v1.DigestList {
 	if l.config == nil {
 		return nil

@@ -62,7 +62,8 @@ func TestLearnerFillsLists(t *testing.T) {
 	if list := l.tick(after(129)); list != nil {
 		t.Error("the list was sent too early")
 	}
-	if list := l.tick(after(130)); len(list.GetData()) != 1 || list.GetTimestamp() != after(130).UnixNano() {
+	list := l.tick(after(130))
+	if len(list.GetData()) != 1 || list.GetTimestamp() != after(130).UnixNano() {
 		t.Errorf("list at the deadline: %v", list)
 	}
 }

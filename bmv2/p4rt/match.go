@@ -16,8 +16,8 @@ func text(err error) string {
 	return status.Convert(err).Message()
 }
 
-// match translates the condition on one key field. Conditions that match everything must be left out
-// by the controller (specification, section "Match Format").
+// match translates the condition on one key field. Conditions that match everything must be left
+// out by the controller (specification, section "Match Format").
 func (f *matchField) match(m *p4v1.FieldMatch) (v1model.Match, error) {
 	switch kind := m.GetFieldMatchType().(type) {
 	case *p4v1.FieldMatch_Exact_:

@@ -11,8 +11,8 @@ const (
 	packetOutName = "packet_out"
 )
 
-// packetHeader is a header that travels as metadata between server and controller and as bits in front
-// of the frame between server and switch.
+// packetHeader is a header that travels as metadata between server and controller and as bits in
+// front of the frame between server and switch.
 type packetHeader struct {
 	fields []headerField
 	bytes  int
@@ -60,8 +60,8 @@ func newPacketHeader(m *p4config.ControllerPacketMetadata) (*packetHeader, error
 	return h, nil
 }
 
-// encode puts the header in front of the payload. Fields that the controller left out are zero, as in
-// PI.
+// encode puts the header in front of the payload. Fields that the controller left out are zero,
+// as in PI.
 func (h *packetHeader) encode(m *p4v1.PacketOut) ([]byte, error) {
 	if h == nil {
 		if len(m.GetMetadata()) > 0 {
@@ -93,8 +93,8 @@ func (h *packetHeader) field(id uint32) *headerField {
 	return nil
 }
 
-// decode takes the header off a frame; it reports false for a frame that is shorter than the header.
-// The message does not share memory with the frame.
+// decode takes the header off a frame; it reports false for a frame that is shorter than the
+// header. The message does not share memory with the frame.
 func (h *packetHeader) decode(frame []byte) (*p4v1.PacketIn, bool) {
 	m := &p4v1.PacketIn{}
 	if h != nil {

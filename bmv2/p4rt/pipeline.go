@@ -79,8 +79,8 @@ type register struct {
 	width int // bits
 }
 
-// newPipeline binds P4Info to a program. The error is an INVALID_ARGUMENT that names the first object
-// which the two do not agree on.
+// newPipeline binds P4Info to a program. The error is an INVALID_ARGUMENT that names the first
+// object which the two do not agree on.
 func newPipeline(config *p4v1.ForwardingPipelineConfig, program *bmv2.Program) (*pipeline, error) {
 	info := config.GetP4Info()
 	p := &pipeline{
@@ -146,7 +146,9 @@ func (p *pipeline) bindTables(info *p4config.P4Info) error {
 	return nil
 }
 
-func (p *pipeline) bindTable(t *p4config.Table, actions map[uint32]*p4config.Action) (*table, error) {
+func (p *pipeline) bindTable(
+	t *p4config.Table, actions map[uint32]*p4config.Action,
+) (*table, error) {
 	name := t.GetPreamble().GetName()
 	live := p.program.Table(name)
 	if live == nil {

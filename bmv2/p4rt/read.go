@@ -6,8 +6,9 @@ import (
 	"github.com/turbokv/turbokv/bmv2/v1model"
 )
 
-// readChunk is the number of entities in one ReadResponse. With a hundred bytes each it stays far below
-// the 4 MiB that gRPC clients accept by default, where a full table in one message would not.
+// readChunk is the number of entities in one ReadResponse. With a hundred bytes each it stays far
+// below the 4 MiB that gRPC clients accept by default, where a full table in one message would
+// not.
 const readChunk = 1000
 
 // An emitter receives the entities that a read finds. It may keep them, but not change them.
@@ -83,8 +84,8 @@ func (p *pipeline) readOneTable(t *table, e *p4v1.TableEntry, emit emitter) erro
 	return nil
 }
 
-// matching returns the one entry with the given match, or all without one. An entry that does not exist
-// is no error.
+// matching returns the one entry with the given match, or all without one. An entry that does not
+// exist is no error.
 func (p *pipeline) matching(t *table, e *p4v1.TableEntry) ([]*v1model.Entry, error) {
 	if len(e.GetMatch()) == 0 {
 		entries, err := p.sw.Entries(t.name)

@@ -11,8 +11,8 @@ func (p *pipeline) register(id uint32) (*register, error) {
 	return nil, invalid("no register has the id %#x", id)
 }
 
-// writeRegister sets one cell. Unlike the rest of a batch it takes effect at once, as registers belong
-// to the packets' state and not to the snapshot of the tables.
+// writeRegister sets one cell. Unlike the rest of a batch it takes effect at once, as registers
+// belong to the packets' state and not to the snapshot of the tables.
 func (p *pipeline) writeRegister(kind p4v1.Update_Type, e *p4v1.RegisterEntry) error {
 	r, err := p.register(e.GetRegisterId())
 	if err != nil {

@@ -16,8 +16,8 @@ const (
 	maxInstance      = 1<<16 - 1 // egress_rid has 16 bits
 )
 
-// replicationOps translates an update of a clone session or a multicast group. The message itself is
-// kept with the switch's entity, so that a controller reads what it wrote.
+// replicationOps translates an update of a clone session or a multicast group. The message itself
+// is kept with the switch's entity, so that a controller reads what it wrote.
 func replicationOps(
 	kind p4v1.Update_Type, e *p4v1.PacketReplicationEngineEntry,
 ) ([]v1model.Op, error) {
@@ -65,7 +65,9 @@ func cloneSession(e *p4v1.CloneSessionEntry, op v1model.OpType) (*v1model.CloneS
 	return s, nil
 }
 
-func multicastGroup(e *p4v1.MulticastGroupEntry, op v1model.OpType) (*v1model.MulticastGroup, error) {
+func multicastGroup(
+	e *p4v1.MulticastGroupEntry, op v1model.OpType,
+) (*v1model.MulticastGroup, error) {
 	id := e.GetMulticastGroupId()
 	if id == 0 {
 		return nil, invalid("0 is not a multicast group")

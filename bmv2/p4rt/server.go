@@ -136,13 +136,17 @@ func (s *Server) Capabilities(
 // pipelineFor returns the pipeline that a request is about.
 func (s *Server) pipelineFor(device uint64) (*pipeline, error) {
 	if device != s.cfg.DeviceID {
-		return nil, status.Errorf(codes.NotFound, "no device %d here, only %d", device, s.cfg.DeviceID)
+		return nil, s.unknownDevice(device)
 	}
 	p := s.control.Load()
 	if p == nil {
 		return nil, errNoPipeline
 	}
 	return p, nil
+}
+
+func (s *Server) unknownDevice(id uint64) error {
+	return status.Errorf(codes.NotFound, "no device %d here, only %d", id, s.cfg.DeviceID)
 }
 
 // Read implements the service.
@@ -193,8 +197,8 @@ func (s *Server) count(outcomes []error) {
 	s.stats.writes.Add(uint64(len(outcomes)) - failed)
 }
 
-// PacketIn takes a frame that left the switch at the CPU port and sends it to the primary. It copies
-// the frame and never waits.
+// PacketIn takes a frame that left the switch at the CPU port and sends it to the primary. It
+// copies the frame and never waits.
 func (s *Server) PacketIn(frame []byte) {
 	p := s.live.Load()
 	if p == nil || s.primary.Load() == nil {

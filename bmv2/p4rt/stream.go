@@ -27,7 +27,8 @@ type stream struct {
 	joined  bool
 }
 
-var errNotReading = status.Error(codes.ResourceExhausted, "the controller does not read its messages")
+var errNotReading = status.Error(codes.ResourceExhausted,
+	"the controller does not read its messages")
 
 // StreamChannel implements the service. One goroutine reads, the handler itself writes.
 func (s *Server) StreamChannel(channel p4v1.P4Runtime_StreamChannelServer) error {
@@ -133,7 +134,7 @@ func (c *stream) report(m *p4v1.StreamMessageResponse) bool {
 func (s *Server) arbitrate(c *stream, m *p4v1.MasterArbitrationUpdate) error {
 	switch {
 	case !c.joined && m.GetDeviceId() != s.cfg.DeviceID:
-		return status.Errorf(codes.NotFound, "no device %d here, only %d", m.GetDeviceId(), s.cfg.DeviceID)
+		return s.unknownDevice(m.GetDeviceId())
 	case m.GetDeviceId() != s.cfg.DeviceID:
 		return status.Errorf(codes.FailedPrecondition, "the stream belongs to device %d", s.cfg.DeviceID)
 	case m.GetRole().GetName() != "":
@@ -188,11 +189,11 @@ func (s *Server) setPrimary() {
 
 func (s *Server) isPrimary(c *stream) bool { return s.primary.Load() == c }
 
-// mayWrite checks the election id of a request. As in PI, everybody may write while no controller is
-// connected and no id is given.
+// mayWrite checks the election id of a request. As in PI, everybody may write while no controller
+// is connected and no id is given.
 func (s *Server) mayWrite(device uint64, m *p4v1.Uint128) error {
 	if device != s.cfg.DeviceID {
-		return status.Errorf(codes.NotFound, "no device %d here, only %d", device, s.cfg.DeviceID)
+		return s.unknownDevice(device)
 	}
 	s.electing.Lock()
 	defer s.electing.Unlock()

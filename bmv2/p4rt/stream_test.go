@@ -128,9 +128,10 @@ func TestArbitrationErrorsEndTheStream(t *testing.T) {
 		want  codes.Code
 	}{
 		"unknown device": {nil, arbitration(device+1, 1, ""), codes.NotFound},
-		"another device": {arbitration(device, 1, ""), arbitration(device+1, 1, ""), codes.FailedPrecondition},
-		"id in use":      {nil, arbitration(device, 4, ""), codes.InvalidArgument},
-		"role":           {nil, arbitration(device, 5, "reader"), codes.Unimplemented},
+		"another device": {arbitration(device, 1, ""), arbitration(device+1, 1, ""),
+			codes.FailedPrecondition},
+		"id in use": {nil, arbitration(device, 4, ""), codes.InvalidArgument},
+		"role":      {nil, arbitration(device, 5, "reader"), codes.Unimplemented},
 	} {
 		p := r.connect()
 		if c.first != nil {

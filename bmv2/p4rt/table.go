@@ -92,8 +92,8 @@ func (t *table) checkExtras(e *p4v1.TableEntry) error {
 	return nil
 }
 
-// defaultOps translates a change of what the table does on a miss; an entry without an action restores
-// what the program says.
+// defaultOps translates a change of what the table does on a miss; an entry without an action
+// restores what the program says.
 func (t *table) defaultOps(kind p4v1.Update_Type, e *p4v1.TableEntry) ([]v1model.Op, error) {
 	switch {
 	case kind != p4v1.Update_MODIFY:
@@ -253,8 +253,8 @@ func (t *table) defaultEntry(d *v1model.DefaultEntry) *p4v1.TableEntry {
 	return out
 }
 
-// tableAction translates an action. One that P4Info does not list, such as a hidden NoAction, is left
-// out.
+// tableAction translates an action. One that P4Info does not list, such as a hidden NoAction, is
+// left out.
 func (t *table) tableAction(name string, values [][]byte) *p4v1.TableAction {
 	a := t.actionNames[name]
 	if a == nil {

@@ -22,8 +22,8 @@ func TestEntriesReadAsWritten(t *testing.T) {
 		r.entry(forwardTable, key(exact(1, "\x00\x00\x00\x00\x00\x05")), "ingress.forward", "\x00\x03"),
 		r.entry(prefixTable, key(lpm(1, "\x0a\x00\x00\x00\x00\x00", 8)), "ingress.mirror"),
 		r.entry(prefixTable, nil, "ingress.mirror"), // prefix length 0
-		ranked(r.entry(rankedTable, key(ternary(1, "\x08\x00", "\xff\x00"), interval(2, "\x01", "\x01\x02"),
-			optional(3, "\x00\x07")), "ingress.learn"), 9),
+		ranked(r.entry(rankedTable, key(ternary(1, "\x08\x00", "\xff\x00"),
+			interval(2, "\x01", "\x01\x02"), optional(3, "\x00\x07")), "ingress.learn"), 9),
 		ranked(r.entry(rankedTable, nil, "NoAction"), 1),
 	}
 	entries[0].Metadata = []byte("cookie")
@@ -83,45 +83,48 @@ func TestRefusedEntries(t *testing.T) {
 		change(e)
 		return e
 	}
-	forward := func() *p4v1.TableEntry { return r.entry(forwardTable, five, "ingress.forward", "\x01") }
+	forward := func() *p4v1.TableEntry {
+		return r.entry(forwardTable, five, "ingress.forward", "\x01")
+	}
+	const bad = codes.InvalidArgument
 	for name, c := range map[string]struct {
 		entry *p4v1.TableEntry
 		want  codes.Code
 	}{
-		"unknown table":     {&p4v1.TableEntry{TableId: 5}, codes.InvalidArgument},
-		"value too wide":    {r.entry(forwardTable, key(exact(1, wide)), "ingress.drop"), codes.InvalidArgument},
-		"missing exact":     {r.entry(forwardTable, nil, "ingress.drop"), codes.InvalidArgument},
-		"unknown field":     {r.entry(forwardTable, key(exact(2, "\x05")), "ingress.drop"), codes.InvalidArgument},
-		"too many fields":   {r.entry(forwardTable, append(five, five...), "ingress.drop"), codes.InvalidArgument},
-		"wrong kind":        {r.entry(forwardTable, key(lpm(1, "\x05", 48)), "ingress.drop"), codes.InvalidArgument},
-		"param too wide":    {r.entry(forwardTable, five, "ingress.forward", "\x02\x00"), codes.InvalidArgument},
-		"param missing":     {r.entry(forwardTable, five, "ingress.forward"), codes.InvalidArgument},
-		"no action":         {r.entry(forwardTable, five, ""), codes.InvalidArgument},
-		"foreign action":    {r.entry(forwardTable, five, "ingress.mirror"), codes.InvalidArgument},
+		"unknown table":     {&p4v1.TableEntry{TableId: 5}, bad},
+		"value too wide":    {r.entry(forwardTable, key(exact(1, wide)), "ingress.drop"), bad},
+		"missing exact":     {r.entry(forwardTable, nil, "ingress.drop"), bad},
+		"unknown field":     {r.entry(forwardTable, key(exact(2, "\x05")), "ingress.drop"), bad},
+		"too many fields":   {r.entry(forwardTable, append(five, five...), "ingress.drop"), bad},
+		"wrong kind":        {r.entry(forwardTable, key(lpm(1, "\x05", 48)), "ingress.drop"), bad},
+		"param too wide":    {r.entry(forwardTable, five, "ingress.forward", "\x02\x00"), bad},
+		"param missing":     {r.entry(forwardTable, five, "ingress.forward"), bad},
+		"no action":         {r.entry(forwardTable, five, ""), bad},
+		"foreign action":    {r.entry(forwardTable, five, "ingress.mirror"), bad},
 		"default only":      {r.entry(prefixTable, nil, "NoAction"), codes.PermissionDenied},
-		"prefix too long":   {r.entry(prefixTable, key(lpm(1, "\x05", 49)), "ingress.mirror"), codes.InvalidArgument},
-		"prefix zero":       {r.entry(prefixTable, key(lpm(1, "\x00", 0)), "ingress.mirror"), codes.InvalidArgument},
-		"beyond prefix":     {r.entry(prefixTable, key(lpm(1, "\x01", 40)), "ingress.mirror"), codes.InvalidArgument},
-		"needless priority": {ranked(forward(), 1), codes.InvalidArgument},
-		"no priority":       {r.entry(rankedTable, nil, "NoAction"), codes.InvalidArgument},
+		"prefix too long":   {r.entry(prefixTable, key(lpm(1, "\x05", 49)), "ingress.mirror"), bad},
+		"prefix zero":       {r.entry(prefixTable, key(lpm(1, "\x00", 0)), "ingress.mirror"), bad},
+		"beyond prefix":     {r.entry(prefixTable, key(lpm(1, "\x01", 40)), "ingress.mirror"), bad},
+		"needless priority": {ranked(forward(), 1), bad},
+		"no priority":       {r.entry(rankedTable, nil, "NoAction"), bad},
 		"mask zero": {ranked(r.entry(rankedTable, key(ternary(1, "\x00", "\x00")), "NoAction"), 1),
-			codes.InvalidArgument},
+			bad},
 		"outside mask": {ranked(r.entry(rankedTable, key(ternary(1, "\x03", "\x01")), "NoAction"), 1),
-			codes.InvalidArgument},
+			bad},
 		"low above high": {ranked(r.entry(rankedTable, key(interval(2, "\x03", "\x01")), "NoAction"), 1),
-			codes.InvalidArgument},
+			bad},
 		"full range": {ranked(r.entry(rankedTable, key(interval(2, "\x00", "\x01\xff")), "NoAction"), 1),
-			codes.InvalidArgument},
+			bad},
 		"const table": {r.entry(fixedTable, key(exact(1, "\x05")), "NoAction"), codes.PermissionDenied},
 		"idle timeout": {with(forward(), func(e *p4v1.TableEntry) { e.IdleTimeoutNs = 5 }),
-			codes.InvalidArgument},
+			bad},
 		"meter": {with(forward(), func(e *p4v1.TableEntry) { e.MeterConfig = &p4v1.MeterConfig{} }),
-			codes.InvalidArgument},
+			bad},
 		"no direct counter": {with(r.entry(prefixTable, nil, "ingress.mirror"), func(e *p4v1.TableEntry) {
 			e.CounterData = &p4v1.CounterData{}
-		}), codes.InvalidArgument},
+		}), bad},
 		"insert default": {with(forward(), func(e *p4v1.TableEntry) { e.IsDefaultAction = true }),
-			codes.InvalidArgument},
+			bad},
 	} {
 		if got := r.write(insert(tableEntity(c.entry)))[0]; got != c.want {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
@@ -201,7 +204,8 @@ func TestHugeBatchErrorKeepsItsSummary(t *testing.T) {
 	outcomes[7] = invalid("the reason")
 	err := batchError(outcomes)
 	st := grpcStatus(err)
-	if st.Code() != codes.Unknown || len(st.Details()) != 0 || !strings.Contains(st.Message(), "the reason") {
+	if st.Code() != codes.Unknown || len(st.Details()) != 0 ||
+		!strings.Contains(st.Message(), "the reason") {
 		t.Errorf("code %v, %d details, message %q", st.Code(), len(st.Details()), st.Message())
 	}
 	if batchError(make([]error, 3)) != nil {

@@ -41,7 +41,9 @@ func (r *rig) registerID() uint32 { return r.info.GetRegisters()[0].GetPreamble(
 func (r *rig) digestID() uint32   { return r.info.GetDigests()[0].GetPreamble().GetId() }
 
 // entry builds a table entry; params are in the order of the action.
-func (r *rig) entry(table string, match []*p4v1.FieldMatch, action string, params ...string) *p4v1.TableEntry {
+func (r *rig) entry(
+	table string, match []*p4v1.FieldMatch, action string, params ...string,
+) *p4v1.TableEntry {
 	e := &p4v1.TableEntry{TableId: r.tableID(table), Match: match}
 	if action == "" {
 		return e

@@ -69,9 +69,9 @@ func (b *batch) run(sw *v1model.Switch, failed func(owner int, err error)) {
 	}
 }
 
-// translate turns an update into at most two operations of the switch, the second of which is only for
-// when the first succeeds. What is not part of the switch's snapshot,
-// registers and digests, takes effect here and leaves no operation.
+// translate turns an update into at most two operations of the switch, the second of which is
+// only for when the first succeeds. What is not part of the switch's snapshot, registers and
+// digests, takes effect here and leaves no operation.
 func (s *Server) translate(p *pipeline, u *p4v1.Update) ([]v1model.Op, error) {
 	switch e := u.GetEntity().GetEntity().(type) {
 	case *p4v1.Entity_TableEntry:

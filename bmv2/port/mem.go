@@ -7,7 +7,8 @@ import (
 	"sync/atomic"
 )
 
-// MaxMemCapacity bounds the frames that one direction of an in-memory cable holds; each takes 2 KiB.
+// MaxMemCapacity bounds the frames that one direction of an in-memory cable holds; each takes 2
+// KiB.
 const MaxMemCapacity = 1 << 20
 
 // Mem is one end of an in-memory cable.
@@ -16,9 +17,9 @@ type Mem struct {
 	in, out *ring
 }
 
-// NewPair returns the two ends of a cable. Each direction holds capacity frames, rounded up to a power
-// of two and limited to 1..MaxMemCapacity; frames beyond that are dropped and counted at the end that
-// wrote them.
+// NewPair returns the two ends of a cable. Each direction holds capacity frames, rounded up to a
+// power of two and limited to 1..MaxMemCapacity; frames beyond that are dropped and counted at
+// the end that wrote them.
 func NewPair(capacity int) (a, b *Mem) {
 	capacity = max(1, min(capacity, MaxMemCapacity))
 	x, y := newRing(capacity), newRing(capacity)
@@ -48,8 +49,8 @@ func (m *Mem) Close() error {
 	return nil
 }
 
-// slot holds one frame. The padding keeps neighbouring frames out of the same cache set: with a stride
-// of exactly 2 KiB all frame starts would compete for two sets of an L1 cache.
+// slot holds one frame. The padding keeps neighbouring frames out of the same cache set: with a
+// stride of exactly 2 KiB all frame starts would compete for two sets of an L1 cache.
 type slot struct {
 	frame [MaxFrame]byte
 	n     int
@@ -137,8 +138,9 @@ func (r *ring) read(bufs [][]byte) (int, error) {
 	return n, nil
 }
 
-// await sleeps while the ring is empty and open. The order matters: the reader announces its sleep and
-// then looks at tail, a writer moves tail and then looks at the announcement, so one sees the other.
+// await sleeps while the ring is empty and open. The order matters: the reader announces its
+// sleep and then looks at tail, a writer moves tail and then looks at the announcement, so one
+// sees the other.
 func (r *ring) await(head uint64) {
 	r.sleep.Lock()
 	r.sleeping.Store(true)

@@ -13,9 +13,9 @@ type mmsghdr struct {
 	len uint32
 }
 
-// mmsg is one direction of a socket that moves up to maxBatch messages per system call. All that the
-// kernel reads and writes lives here, so a call allocates nothing. It is filled by its owner, who also
-// keeps two calls from overlapping.
+// mmsg is one direction of a socket that moves up to maxBatch messages per system call. All that
+// the kernel reads and writes lives here, so a call allocates nothing. It is filled by its owner,
+// who also keeps two calls from overlapping.
 type mmsg struct {
 	raw  syscall.RawConn
 	hdrs [maxBatch]mmsghdr
@@ -45,8 +45,9 @@ func (m *mmsg) recv(n int) (int, error) {
 	return m.done, nil
 }
 
-// send transmits the first n messages and reports how many went out. A message that the kernel refuses
-// is passed over, so that neither a full socket nor an unreachable peer stalls the others.
+// send transmits the first n messages and reports how many went out. A message that the kernel
+// refuses is passed over, so that neither a full socket nor an unreachable peer stalls the
+// others.
 func (m *mmsg) send(n int) (int, error) {
 	m.want, m.done, m.errno = n, 0, 0
 	if err := m.raw.Write(m.transmit); err != nil {
@@ -55,7 +56,8 @@ func (m *mmsg) send(n int) (int, error) {
 	return m.done, nil
 }
 
-// recvmmsg reports whether the call is over; false makes the runtime wait until the socket is readable.
+// recvmmsg reports whether the call is over; false makes the runtime wait until the socket is
+// readable.
 func (m *mmsg) recvmmsg(fd uintptr) bool {
 	for {
 		n, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, fd,

@@ -5,8 +5,8 @@ import (
 	"errors"
 )
 
-// vnetHeaderLen is the length in bytes of struct virtio_net_hdr, with which the kernel describes work
-// that a sender left to hardware: the checksum, and cutting a large packet into frames.
+// vnetHeaderLen is the length in bytes of struct virtio_net_hdr, with which the kernel describes
+// work that a sender left to hardware: the checksum, and cutting a large packet into frames.
 const vnetHeaderLen = 10
 
 // vnetNeedsChecksum is VIRTIO_NET_HDR_F_NEEDS_CSUM.

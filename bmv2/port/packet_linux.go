@@ -38,8 +38,8 @@ type Packet struct {
 	plain   [vnetHeaderLen]byte // all zero: nothing left to hardware
 }
 
-// OpenPacket opens the interface with the given name. It needs CAP_NET_RAW in the interface's network
-// namespace.
+// OpenPacket opens the interface with the given name. It needs CAP_NET_RAW in the interface's
+// network namespace.
 func OpenPacket(name string) (*Packet, error) {
 	iface, err := net.InterfaceByName(name)
 	if err != nil {

@@ -20,8 +20,8 @@ const (
 	remoteMAC = "02:00:00:00:00:02"
 )
 
-// inNamespace runs the rest of the test in a network namespace with a veth pair: host0 has the address
-// 10.9.0.1 and knows 10.9.0.2 as a neighbour, switch0 is bare.
+// inNamespace runs the rest of the test in a network namespace with a veth pair: host0 has the
+// address 10.9.0.1 and knows 10.9.0.2 as a neighbour, switch0 is bare.
 func inNamespace(t testing.TB) {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -252,7 +252,8 @@ func TestPacketAllocatesNothing(t *testing.T) {
 	}
 }
 
-// BenchmarkPacket moves batches of 32 frames of 200 bytes over a veth pair; one operation is one frame.
+// BenchmarkPacket moves batches of 32 frames of 200 bytes over a veth pair; one operation is one
+// frame.
 func BenchmarkPacket(b *testing.B) {
 	inNamespace(b)
 	left, right := openPacket(b, "host0"), openPacket(b, "switch0")

@@ -8,7 +8,8 @@ import (
 )
 
 // ErrNoPacketSockets is reported where the operating system has no AF_PACKET sockets.
-var ErrNoPacketSockets = errors.New("interfaces can be opened on Linux only; use udp:LOCAL[,REMOTE]")
+var ErrNoPacketSockets = errors.New(
+	"interfaces can be opened on Linux only; use udp:LOCAL[,REMOTE]")
 
 // Packet is a raw socket on a network interface; Linux only.
 type Packet struct{ Port }

@@ -2,8 +2,8 @@ package port
 
 import "sync/atomic"
 
-// MaxFrame is the longest frame in bytes, without frame check sequence, that a port moves. It holds an
-// Ethernet frame of 1500 bytes payload with room for headers that a pipeline adds.
+// MaxFrame is the longest frame in bytes, without frame check sequence, that a port moves. It
+// holds an Ethernet frame of 1500 bytes payload with room for headers that a pipeline adds.
 const MaxFrame = 2048
 
 // maxBatch bounds the frames moved by one system call; longer batches are cut.
@@ -12,8 +12,8 @@ const maxBatch = 64
 // A Port is a place where frames enter and leave.
 type Port interface {
 	// ReadBatch blocks until at least one frame arrived and copies frames into bufs. The capacity of
-	// each buffer must be at least MaxFrame; the length of bufs[i], i < n, is set to that of its frame.
-	// The error is net.ErrClosed after Close. One reader at a time.
+	// each buffer must be at least MaxFrame; the length of bufs[i], i < n, is set to that of its
+	// frame. The error is net.ErrClosed after Close. One reader at a time.
 	ReadBatch(bufs [][]byte) (n int, err error)
 	// WriteBatch copies the frames out and reports how many were taken; it never waits for room. The
 	// others are dropped and counted, which is no error. Safe for concurrent use.

@@ -33,7 +33,8 @@ func ParseSpec(text string) (Spec, error) {
 	}
 	n, err := strconv.ParseUint(number, 10, 16)
 	if err != nil || n > MaxNumber {
-		return Spec{}, fmt.Errorf("port %q: number %q is not in 0..%d: %w", text, number, MaxNumber, ErrSpec)
+		return Spec{}, fmt.Errorf("port %q: number %q is not in 0..%d: %w",
+			text, number, MaxNumber, ErrSpec)
 	}
 	s := Spec{Number: uint16(n)}
 	addresses, isUDP := strings.CutPrefix(place, "udp:")

@@ -17,7 +17,9 @@ func TestParseSpec(t *testing.T) {
 			t.Errorf("ParseSpec(%q) = %+v, %v, want %+v", text, got, err, want)
 		}
 	}
-	for _, text := range []string{"", "1", "@eth0", "1@", "x@eth0", "-1@eth0", "511@eth0", "1@udp:", "1@udp:,a:1"} {
+	for _, text := range []string{
+		"", "1", "@eth0", "1@", "x@eth0", "-1@eth0", "511@eth0", "1@udp:", "1@udp:,a:1",
+	} {
 		if _, err := ParseSpec(text); !errors.Is(err, ErrSpec) {
 			t.Errorf("ParseSpec(%q): error %v", text, err)
 		}

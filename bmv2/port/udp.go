@@ -55,7 +55,8 @@ func ListenUDP(cfg UDPConfig) (*UDP, error) {
 	return u, nil
 }
 
-// DialTunnel opens the host's end of a tunnel and makes itself known to the switch. local may be empty.
+// DialTunnel opens the host's end of a tunnel and makes itself known to the switch. local may be
+// empty.
 func DialTunnel(local, remote string) (*UDP, error) {
 	if remote == "" {
 		return nil, errors.New("udp port: a tunnel needs the switch's address, as host:port")
@@ -128,8 +129,8 @@ func (u *UDP) ReadBatch(bufs [][]byte) (int, error) {
 	}
 }
 
-// unreachable tells errors of this end from reports that an earlier frame found no listener, which the
-// kernel hands to the next call on a connected socket; the peer may come back.
+// unreachable tells errors of this end from reports that an earlier frame found no listener,
+// which the kernel hands to the next call on a connected socket; the peer may come back.
 func unreachable(err error) bool {
 	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.EHOSTUNREACH) ||
 		errors.Is(err, syscall.ENETUNREACH)

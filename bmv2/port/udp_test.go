@@ -209,7 +209,8 @@ func TestUDPAllocatesNothing(t *testing.T) {
 	}
 }
 
-// BenchmarkUDP moves batches of 32 frames of 200 bytes through a tunnel; one operation is one frame.
+// BenchmarkUDP moves batches of 32 frames of 200 bytes through a tunnel; one operation is one
+// frame.
 func BenchmarkUDP(b *testing.B) {
 	sw, host := tunnel(b)
 	frames, bufs := numbered(32, 200), buffers(32)
