@@ -14,6 +14,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/turbokv/turbokv/clientlib"
+	"github.com/turbokv/turbokv/cluster"
 	"github.com/turbokv/turbokv/cmd/turbokv/internal/suite"
 	"github.com/turbokv/turbokv/cmd/turbokv/internal/target"
 	"github.com/turbokv/turbokv/controller/admin"
@@ -77,7 +78,7 @@ func (f *benchFlags) add(c *cobra.Command) {
 	flags.IntVar(&f.replication, "replication", 3, "replicas of a new keyspace")
 	flags.IntVar(&f.subRanges, "sub-ranges", 0, "of a new keyspace (default: chosen by the controller)")
 	flags.BoolVar(&f.embedded, "embedded", false, "start a cluster in this process and measure that")
-	flags.IntVar(&f.nodes, "nodes", defaultNodes, "with --embedded: storage nodes")
+	flags.IntVar(&f.nodes, "nodes", cluster.DefaultNodes, "with --embedded: storage nodes")
 }
 
 // adaptToTrace changes defaults: a trace ends by itself, and the keys of real caches begin alike, so
@@ -210,7 +211,7 @@ func (f benchFlags) spec() (spec admin.KeyspaceSpec, err error) {
 // benchSite opens the cluster to measure.
 func (a *app) benchSite(ctx context.Context, f benchFlags) (site, error) {
 	if f.embedded {
-		return a.embeddedSite(ctx, f.nodes)
+		return embeddedSite(ctx, f.nodes)
 	}
 	return a.openRemote()
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/turbokv/turbokv/clientlib"
+	"github.com/turbokv/turbokv/cluster"
 	"github.com/turbokv/turbokv/cmd/turbokv/internal/suite"
 	"github.com/turbokv/turbokv/cmd/turbokv/internal/target"
 	"github.com/turbokv/turbokv/controller/admin"
@@ -48,7 +49,7 @@ print one table, and stop. The exit code is 0 only if nothing acknowledged is mi
 	flags.Uint64Var(&f.records, "records", 50_000, "records to load")
 	flags.DurationVar(&f.duration, "duration", 5*time.Second, "of each workload, and at most of the trace")
 	flags.IntVar(&f.clients, "clients", 128, "requests in flight")
-	flags.IntVar(&f.nodes, "nodes", defaultNodes, "storage nodes")
+	flags.IntVar(&f.nodes, "nodes", cluster.DefaultNodes, "storage nodes")
 	flags.StringVar(&f.durability, "durability", "memory", "memory or sync")
 	flags.StringVar(&f.trace, "trace", "", "also replay this Twitter or CacheLib trace `file`")
 	return c
@@ -60,7 +61,7 @@ func (a *app) demo(ctx context.Context, f demoFlags) (err error) {
 	if err != nil {
 		return usagef("--durability: %w", err)
 	}
-	s, err := a.embeddedSite(ctx, f.nodes)
+	s, err := embeddedSite(ctx, f.nodes)
 	if err != nil {
 		return err
 	}

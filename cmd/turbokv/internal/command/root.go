@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -24,11 +25,9 @@ type app struct {
 	output      string
 	timeout     time.Duration
 	verbose     bool
+	cpuProfile  string
+	stopProfile func() error
 }
-
-// defaultNodes is the number of storage nodes of a cluster on one machine: with 3 replicas, chains
-// differ and two nodes may fail.
-const defaultNodes = 5
 
 // defaultTimeout bounds a command that asks the cluster once: longer than a failover takes.
 const defaultTimeout = 5 * time.Second
@@ -42,6 +41,9 @@ func Run(ctx context.Context, args []string, s Streams) int {
 	root.SetOut(s.Out)
 	root.SetErr(s.Err)
 	cmd, err := root.ExecuteContextC(ctx)
+	if a.stopProfile != nil {
+		err = errors.Join(err, a.stopProfile())
+	}
 	if err == nil {
 		return exitOK
 	}
@@ -108,6 +110,7 @@ func (a *app) addGlobals(root *cobra.Command) {
 		"cluster `file` written by turbokv up (default $TURBOKV_CLUSTER, or turbokv-data/cluster.json)")
 	flags.StringVarP(&a.output, "output", "o", outputTable, "output `format`: table or json")
 	flags.BoolVarP(&a.verbose, "verbose", "v", false, "log more")
+	flags.StringVar(&a.cpuProfile, "cpuprofile", "", "write a CPU profile of the command to this `file`")
 	flags.DurationVar(&a.timeout, "timeout", defaultTimeout, "how long a request may take")
 }
 
@@ -118,5 +121,10 @@ func (a *app) checkGlobals() error {
 	if a.timeout <= 0 {
 		return usagef("--timeout %v: must be above 0", a.timeout)
 	}
-	return nil
+	if a.cpuProfile == "" {
+		return nil
+	}
+	var err error
+	a.stopProfile, err = profile(a.cpuProfile)
+	return err
 }

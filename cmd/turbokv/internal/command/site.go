@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/turbokv/turbokv/clientlib"
+	"github.com/turbokv/turbokv/cluster"
 	"github.com/turbokv/turbokv/cmd/turbokv/internal/clusterfile"
 	"github.com/turbokv/turbokv/cmd/turbokv/internal/gateway"
 	"github.com/turbokv/turbokv/controller/admin"
@@ -63,4 +64,11 @@ func (s *remoteSite) Dial(ctx context.Context, keyspace string) (*clientlib.Clie
 	return clientlib.Dial(ctx, clientlib.Config{
 		Keyspace: keyspace, Service: s.file.Service, Conn: conn, Timeout: s.app.timeout,
 	})
+}
+
+// embeddedSite starts a cluster in this process.
+func embeddedSite(ctx context.Context, nodes int) (site, error) {
+	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
+	defer cancel()
+	return cluster.Start(ctx, cluster.Config{Nodes: nodes})
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/turbokv/turbokv/cluster"
 	"github.com/turbokv/turbokv/cmd/turbokv/internal/clusterfile"
 	"github.com/turbokv/turbokv/cmd/turbokv/internal/layout"
 	"github.com/turbokv/turbokv/cmd/turbokv/internal/procs"
@@ -56,7 +57,7 @@ Clients on this machine find the cluster by the file cluster.json in the data di
 	}
 	flags := c.Flags()
 	flags.BoolVar(&f.processes, "processes", false, "run every part in a process of its own")
-	flags.IntVar(&f.nodes, "nodes", defaultNodes, fmt.Sprintf("storage nodes, 1 to %d", layout.MaxNodes))
+	flags.IntVar(&f.nodes, "nodes", cluster.DefaultNodes, fmt.Sprintf("storage nodes, 1 to %d", cluster.MaxNodes))
 	flags.StringVar(&f.dataDir, "data-dir", clusterfile.DefaultDataDir, "`directory` of all that is kept")
 	flags.IntVar(&f.base, "base-port", layout.DefaultBase,
 		"lowest `port` number on 127.0.0.1; some hundred above it are used as well")

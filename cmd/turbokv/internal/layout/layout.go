@@ -9,15 +9,14 @@ import (
 	"path/filepath"
 	"strconv"
 
+	"github.com/turbokv/turbokv/bmv2/port"
+	"github.com/turbokv/turbokv/cluster"
 	"github.com/turbokv/turbokv/cmd/turbokv/internal/clusterfile"
 	"github.com/turbokv/turbokv/wire"
 )
 
-// Bounds of a cluster on one machine.
-const (
-	MaxNodes     = 64
-	GatewaySlots = 32
-)
+// GatewaySlots is how many client processes may be connected at a time.
+const GatewaySlots = 32
 
 // DefaultBase is the lowest port number that a cluster uses; it uses those up to DefaultBase+maxOffset.
 const DefaultBase = 21590
@@ -39,9 +38,8 @@ const (
 	firstGatewayPort = 100
 )
 
-// The data network, which exists only inside of the switch and its tunnels.
+// The data network, which exists only inside of the switch and its cables.
 var (
-	service     = netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 255, 1}), wire.Port)
 	controlHost = netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 254, 1}), clientPort)
 	gatewayHost = netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 200, 1}), clientPort)
 )
@@ -61,8 +59,8 @@ type Plan struct {
 // Validate tells what is wrong with a plan.
 func (p Plan) Validate() error {
 	switch {
-	case p.Nodes < 1 || p.Nodes > MaxNodes:
-		return fmt.Errorf("%d nodes: must be 1 to %d", p.Nodes, MaxNodes)
+	case p.Nodes < 1 || p.Nodes > cluster.MaxNodes:
+		return fmt.Errorf("%d nodes: must be 1 to %d", p.Nodes, cluster.MaxNodes)
 	case p.Base < 1024 || p.Base+maxOffset > 1<<16:
 		return fmt.Errorf("base port %d: must be 1024 to %d", p.Base, 1<<16-maxOffset)
 	case p.DataDir == "":
@@ -84,7 +82,7 @@ func (p Plan) P4Runtime() string { return p.local(offP4Runtime).String() }
 // ClusterFile is what clients must know.
 func (p Plan) ClusterFile() clusterfile.File {
 	return clusterfile.File{
-		Service: service, Admin: p.Controller(),
+		Service: cluster.Service, Admin: p.Controller(),
 		Gateway: clusterfile.Gateway{
 			Switch: p.local(offGatewaySwitch), Client: p.local(offGatewayClient),
 			Host: gatewayHost, Slots: GatewaySlots,
@@ -107,16 +105,29 @@ func (p Plan) Processes() []Process {
 	return out
 }
 
+// GatewayPorts are the ports of the switch for client processes.
+func (p Plan) GatewayPorts() (specs []port.Spec) {
+	for i := range GatewaySlots {
+		specs = append(specs, p.cable(firstGatewayPort+i, offGatewaySwitch+i, offGatewayClient+i))
+	}
+	return specs
+}
+
+// cable is a switch port that is a tunnel between two offsets.
+func (p Plan) cable(number, switchEnd, hostEnd int) port.Spec {
+	return port.Spec{Number: uint16(number), UDP: port.UDPConfig{
+		Local: p.local(switchEnd).String(), Remote: p.local(hostEnd).String(),
+	}}
+}
+
 func (p Plan) switchProcess() Process {
 	args := []string{"switch", "--grpc-addr", p.P4Runtime()}
-	add := func(number, switchEnd, hostEnd int) {
-		args = append(args, "-i", fmt.Sprintf("%d@udp:%v,%v", number, p.local(switchEnd), p.local(hostEnd)))
-	}
 	for i := range p.Nodes {
-		add(firstNodePort+i, offNodeSwitch+i, offNodeHost+i)
+		spec := p.cable(firstNodePort+i, offNodeSwitch+i, offNodeHost+i)
+		args = append(args, "-i", spec.String())
 	}
-	for i := range GatewaySlots {
-		add(firstGatewayPort+i, offGatewaySwitch+i, offGatewayClient+i)
+	for _, spec := range p.GatewayPorts() {
+		args = append(args, "-i", spec.String())
 	}
 	return Process{"switch", args}
 }
@@ -125,7 +136,7 @@ func (p Plan) controllerProcess() Process {
 	return Process{"controller", []string{
 		"controller", "--listen", p.Controller(), "--p4runtime", p.P4Runtime(),
 		"--store", filepath.Join(p.DataDir, "controller.db"), "--expect-nodes", strconv.Itoa(p.Nodes),
-		"--service", service.Addr().String(), "--addr", controlHost.String(),
+		"--service", cluster.Service.Addr().String(), "--addr", controlHost.String(),
 	}}
 }
 

@@ -5,10 +5,11 @@ import (
 	"testing"
 
 	"github.com/turbokv/turbokv/bmv2/port"
+	"github.com/turbokv/turbokv/cluster"
 )
 
 func TestNoAddressIsUsedTwice(t *testing.T) {
-	p := Plan{Nodes: MaxNodes, Base: DefaultBase, DataDir: "data"}
+	p := Plan{Nodes: cluster.MaxNodes, Base: DefaultBase, DataDir: "data"}
 	if err := p.Validate(); err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +34,7 @@ func TestNoAddressIsUsedTwice(t *testing.T) {
 			seen[address] = arg
 		}
 	}
-	if len(numbers) != MaxNodes+GatewaySlots {
+	if len(numbers) != cluster.MaxNodes+GatewaySlots {
 		t.Errorf("%d ports", len(numbers))
 	}
 }
@@ -62,7 +63,7 @@ func TestNodesHangOnTheirPorts(t *testing.T) {
 
 func TestPlansThatDoNotFit(t *testing.T) {
 	for _, p := range []Plan{
-		{Nodes: 0, Base: DefaultBase, DataDir: "d"}, {Nodes: MaxNodes + 1, Base: DefaultBase, DataDir: "d"},
+		{Nodes: 0, Base: DefaultBase, DataDir: "d"}, {Nodes: cluster.MaxNodes + 1, Base: DefaultBase, DataDir: "d"},
 		{Nodes: 1, Base: 80, DataDir: "d"}, {Nodes: 1, Base: 65500, DataDir: "d"},
 		{Nodes: 1, Base: DefaultBase},
 	} {
