@@ -190,5 +190,5 @@ func checkAcked(t *testing.T, c *client, acked *sync.Map) {
 			t.Errorf("get %s: %v %q, want %q", gets[i].key, got.status, got.value, want[i])
 		}
 	}
-	t.Logf("%d acknowledged writes are there", len(gets))
+	t.Logf("%d acknowledged writes were looked for", len(gets))
 }

@@ -65,6 +65,41 @@ func TestRestartedNodeServesWithoutBeingConfigured(t *testing.T) {
 	}
 }
 
+// TestRestartedMemoryReplicaIsLost is the price of durability memory: the node says so and refuses,
+// because beginning empty would look like data to its chain.
+func TestRestartedMemoryReplicaIsLost(t *testing.T) {
+	network, dir := transport.NewNetwork(), t.TempDir()
+	a := wholeLine(kv.DurabilityMemory, nodeAddr(1))
+	n, err := Start(context.Background(), Config{Conn: listen(t, network, nodeAddr(1)), DataDir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := n.Configure(a); err != nil {
+		t.Fatal(err)
+	}
+	if err := n.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again := startNode(t, Config{Conn: listen(t, network, nodeAddr(1)), DataDir: dir})
+	if got := again.states(); len(got) != 1 || !got[0].StateLost || got[0].Recovering {
+		t.Errorf("told to the controller: %v, want one lost replica", got)
+	}
+	own := listen(t, network, nodeAddr(9))
+	t.Cleanup(func() { _ = own.Close() })
+	c := client{conn: own, port: wire.Port, to: a, id: 1, next: 1}
+	p, to := c.packet(request{op: wire.OpGet, key: "k"}, 1, 1)
+	if err := own.WriteBatch([]transport.Message{{Addr: to, Payload: p}}); err != nil {
+		t.Fatal(err)
+	}
+	msgs := make([]transport.Message, 1)
+	if _, err := own.ReadBatch(msgs); err != nil {
+		t.Fatal(err)
+	}
+	if got := wire.Packet(msgs[0].Payload).Status(); got != wire.StatusTryAgain {
+		t.Errorf("get: %v, want %v", got, wire.StatusTryAgain)
+	}
+}
+
 // brokenDisk is a durable engine whose fsync can be made to fail.
 type brokenDisk struct {
 	serverlib.Engine

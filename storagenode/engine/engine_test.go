@@ -4,6 +4,7 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/turbokv/turbokv/serverlib"
 	"github.com/turbokv/turbokv/storagenode/engine"
 )
 
@@ -57,5 +58,29 @@ func TestParseKind(t *testing.T) {
 	}
 	if _, err := engine.ParseKind("leveldb"); !errors.Is(err, engine.ErrUnknownKind) {
 		t.Errorf("leveldb: got %v, want %v", err, engine.ErrUnknownKind)
+	}
+}
+
+// TestDeleteRangeWithoutEndDeletesNothing: an empty end is no bound to Scan, but the smallest key
+// to DeleteRange.
+func TestDeleteRangeWithoutEndDeletesNothing(t *testing.T) {
+	for _, kind := range engine.Kinds() {
+		e, err := engine.Open(kind, t.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var b serverlib.Batch
+		b.Put([]byte("a"), nil)
+		b.DeleteRange([]byte("a"), nil)
+		b.DeleteRange(nil, nil)
+		if err := e.Apply(&b); err != nil {
+			t.Fatal(err)
+		}
+		if _, ok, err := e.Get([]byte("a"), nil); !ok || err != nil {
+			t.Errorf("%s: record is gone: %v", kind, err)
+		}
+		if err := e.Close(); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

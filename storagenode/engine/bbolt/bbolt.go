@@ -12,6 +12,7 @@
 package bbolt
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"sync"
@@ -144,6 +145,9 @@ func (e *Engine) Apply(b *serverlib.Batch) error {
 
 // deleteRange marks the records from start up to end as deleted, one by one. The caller holds mu.
 func (e *Engine) deleteRange(start, end []byte) error {
+	if bytes.Compare(start, end) >= 0 {
+		return nil // to scan an empty end would mean no bound
+	}
 	var doomed [][]byte
 	err := e.scan(e.active, e.frozen, start, end, func(key, _ []byte) bool {
 		doomed = append(doomed, append([]byte(nil), key...))

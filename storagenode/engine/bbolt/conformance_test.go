@@ -97,3 +97,29 @@ func TestSyncRunsBesideEverythingElse(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+func TestFailedSyncFailsTheEngineForGood(t *testing.T) {
+	e := open(t, filepath.Join(t.TempDir(), "records"))
+	var b serverlib.Batch
+	b.Put([]byte("k"), []byte("v"))
+	if err := e.Apply(&b); err != nil {
+		t.Fatal(err)
+	}
+	// A database that is closed below the engine refuses the transaction, as a full disk does.
+	if err := e.db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	first := e.Sync()
+	if first == nil {
+		t.Fatal("Sync succeeded without a file")
+	}
+	if err := e.Sync(); err != first {
+		t.Errorf("second Sync: got %v, want %v", err, first)
+	}
+	if err := e.Apply(&b); err != first {
+		t.Errorf("Apply: got %v, want %v", err, first)
+	}
+	if _, _, err := e.Get([]byte("k"), nil); err != first {
+		t.Errorf("Get: got %v, want %v", err, first)
+	}
+}

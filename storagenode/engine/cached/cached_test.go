@@ -36,7 +36,7 @@ func TestReadsAgreeWithTheEngine(t *testing.T) {
 		disk := enginetest.NewMem()
 		e := New(disk, bytes)
 		var b serverlib.Batch
-		for i := range 5000 {
+		for i := range 1500 {
 			b.Reset()
 			key := fmt.Appendf(nil, "k%02d", i*7%50)
 			switch i % 5 {

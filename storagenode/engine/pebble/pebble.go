@@ -13,6 +13,7 @@
 package pebble
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 
@@ -74,11 +75,10 @@ func (e *Engine) Scan(start, end []byte, yield func(key, value []byte) bool) (er
 	if err := e.fault.get(); err != nil {
 		return err
 	}
-	bounds := pebble.IterOptions{LowerBound: start, UpperBound: end}
-	if len(end) == 0 {
-		bounds.UpperBound = nil
+	if len(end) > 0 && bytes.Compare(start, end) >= 0 {
+		return nil // Pebble insists on bounds in order
 	}
-	it, err := e.db.NewIter(&bounds)
+	it, err := e.db.NewIter(&pebble.IterOptions{LowerBound: bound(start), UpperBound: bound(end)})
 	if err != nil {
 		return fmt.Errorf("pebble scan: %w", err)
 	}
@@ -97,6 +97,14 @@ func (e *Engine) Scan(start, end []byte, yield func(key, value []byte) bool) (er
 		}
 	}
 	return it.Error()
+}
+
+// bound returns nil, Pebble's word for no bound, for an empty key.
+func bound(key []byte) []byte {
+	if len(key) == 0 {
+		return nil
+	}
+	return key
 }
 
 // Apply implements serverlib.Engine.

@@ -18,7 +18,7 @@ func (e *Engine) addDeleteRange(batch *pebble.Batch, b *serverlib.Batch, at int)
 	op := b.Op(at)
 	start, end := op.Key, op.Value
 	if bytes.Compare(start, end) >= 0 {
-		return nil
+		return nil // to Scan an empty end would mean no bound
 	}
 	found := 0
 	var failed error
