@@ -87,7 +87,8 @@ func (r *rig) start(expect int) {
 		Switches: []controller.Switch{{Name: "s1", Target: r.sw.Addr().String(),
 			DialOptions: []grpc.DialOption{plain}}},
 		Service: service, Address: netip.MustParseAddrPort("10.254.0.1:21579"),
-		ExpectNodes: expect, ReportInterval: 20 * time.Millisecond, PollInterval: 20 * time.Millisecond,
+		ExpectNodes:    expect,
+		ReportInterval: 20 * time.Millisecond, PollInterval: 20 * time.Millisecond,
 		Events: controller.Events{Notify: r.notify},
 	})
 	if err != nil {
@@ -254,7 +255,8 @@ func TestKeyspaceLivesFromCreationToDrop(t *testing.T) {
 	c := r.client(20, "users")
 	ctx := r.context()
 	for i := range 200 {
-		if _, err := c.Put(ctx, fmt.Appendf(nil, "%c%d", i*13, i), fmt.Append(nil, i), nil); err != nil {
+		key, value := fmt.Appendf(nil, "%c%d", i*13, i), fmt.Append(nil, i)
+		if _, err := c.Put(ctx, key, value, nil); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -283,7 +285,8 @@ func TestKeyspaceLivesFromCreationToDrop(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := again.Get(ctx, fmt.Appendf(nil, "%c%d", 13, 1)); !errors.Is(err, clientlib.ErrNotFound) {
+	got, err := again.Get(ctx, fmt.Appendf(nil, "%c%d", 13, 1))
+	if !errors.Is(err, clientlib.ErrNotFound) {
 		t.Fatalf("a record of the dropped keyspace is back: %q, %v", got.Value, err)
 	}
 }
@@ -320,7 +323,8 @@ func TestStatusShowsNodesChainsAndLoad(t *testing.T) {
 		t.Fatalf("%+v", sw)
 	}
 	for _, sr := range s.SubRanges {
-		if sr.State != "serving" || sr.Prefixes != 1 || len(sr.Chain) != 3 || len(sr.Unacknowledged) != 0 {
+		if sr.State != "serving" || sr.Prefixes != 1 || len(sr.Chain) != 3 ||
+			len(sr.Unacknowledged) != 0 {
 			t.Fatalf("%+v", sr)
 		}
 	}
@@ -342,7 +346,8 @@ func TestRestartUnderLoadDisturbsNothing(t *testing.T) {
 				return
 			default:
 			}
-			if _, err := c.Put(ctx, fmt.Appendf(nil, "%d", i%100), fmt.Append(nil, i), nil); err != nil {
+			key, value := fmt.Appendf(nil, "%d", i%100), fmt.Append(nil, i)
+			if _, err := c.Put(ctx, key, value, nil); err != nil {
 				done <- err
 				return
 			}
@@ -421,10 +426,12 @@ func TestLostMemoryIsReportedLoudly(t *testing.T) {
 		return e.Kind == controller.StateLost && e.Node == lost.ID() && e.SubRange == 1
 	})
 	s := r.status()
-	if sr := s.SubRanges[0]; sr.State != "lost" || len(sr.LostOn) != 1 || sr.LostOn[0] != lost.ID() {
+	if sr := s.SubRanges[0]; sr.State != "lost" || len(sr.LostOn) != 1 ||
+		sr.LostOn[0] != lost.ID() {
 		t.Fatalf("%+v", sr)
 	}
-	if !slices.ContainsFunc(s.Problems, func(p string) bool { return strings.HasPrefix(p, "STATE LOST") }) {
+	loud := func(p string) bool { return strings.HasPrefix(p, "STATE LOST") }
+	if !slices.ContainsFunc(s.Problems, loud) {
 		t.Fatalf("problems %q", s.Problems)
 	}
 }

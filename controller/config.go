@@ -12,8 +12,8 @@ import (
 	"google.golang.org/grpc"
 )
 
-// Config is what a controller must know. Service, Store, Switches and one of Listen and Listener are
-// required.
+// Config is what a controller must know. Service, Store, Switches and one of Listen and Listener
+// are required.
 type Config struct {
 	// Store is the path of the file that keeps the directory.
 	Store string
@@ -52,7 +52,7 @@ type Config struct {
 
 // Switch is how to reach one switch.
 type Switch struct {
-	Name     string // 0 to 64 characters; nodes name it in their hello
+	Name     string // as nodes name it in their hello; may be empty if there is only one
 	Target   string // gRPC address of its P4Runtime server, host:port
 	DeviceID uint64 // 0 stands for 1
 	// DialOptions must at least choose the transport credentials.
@@ -86,7 +86,7 @@ func (c Config) complete() (Config, error) {
 		s := &c.Switches[i]
 		s.DeviceID = cmp.Or(s.DeviceID, 1)
 		if names[s.Name] || s.Target == "" {
-			return c, fmt.Errorf("controller: switch %q at %q: names must differ, targets must be set",
+			return c, fmt.Errorf("controller: switch %q at %q: names must differ, targets be set",
 				s.Name, s.Target)
 		}
 		names[s.Name] = true

@@ -83,7 +83,8 @@ func build(cfg Config, st store) (*Controller, error) {
 	if err != nil {
 		return nil, fmt.Errorf("controller: %w", err)
 	}
-	c := &Controller{cfg: cfg, loop: newLoop(dir, st, cfg.Events), listener: cfg.Listener, term: term}
+	c := &Controller{cfg: cfg, loop: newLoop(dir, st, cfg.Events), listener: cfg.Listener,
+		term: term}
 	if c.listener == nil {
 		if c.listener, err = net.Listen("tcp", cfg.Listen); err != nil {
 			return nil, fmt.Errorf("controller: %w", err)

@@ -15,7 +15,7 @@ const (
 	NodeLeft          EventKind = "node left"
 	NodeRefused       EventKind = "node refused"
 	AssignmentRefused EventKind = "assignment refused"
-	StateLost         EventKind = "state lost" // a memory replica whose node restarted: needs an operator
+	StateLost         EventKind = "state lost" // a replica in memory whose node restarted
 	KeyspaceCreated   EventKind = "keyspace created"
 	KeyspaceReady     EventKind = "keyspace ready"
 	KeyspaceDropped   EventKind = "keyspace dropped"
@@ -64,8 +64,8 @@ func (e Event) String() string {
 	return s
 }
 
-// Events are told what happens. Notify may be nil; it is called from several goroutines and must not
-// block.
+// Events are told what happens. Notify may be nil; it is called from several goroutines and must
+// not block.
 type Events struct {
 	Notify func(Event)
 }

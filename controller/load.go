@@ -25,8 +25,8 @@ const rateWindow = 5 * time.Second
 
 func newLoadMeter() *loadMeter { return &loadMeter{byID: make(map[kv.SubRangeID]*load)} }
 
-// observe takes the cells of both counters as they were read at one time. Sub-ranges that are not in
-// them are forgotten.
+// observe takes the cells of both counters as they were read at one time. Sub-ranges that are not
+// in them are forgotten.
 func (m *loadMeter) observe(now time.Duration, reads, writes []p4rt.Cell) {
 	seen := make(map[kv.SubRangeID]*load, len(reads))
 	written := make(map[int64]uint64, len(writes))

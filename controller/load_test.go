@@ -23,7 +23,8 @@ func TestRatesApproachTheLoad(t *testing.T) {
 		m.observe(time.Duration(i)*time.Second, cells(1, 1000+100*i), cells(1, 10*i))
 	}
 	l := m.of(1)
-	if l.reads != 6000 || l.writes != 600 || math.Abs(l.readRate-100) > 1 || math.Abs(l.writeRate-10) > 0.1 {
+	if l.reads != 6000 || l.writes != 600 || math.Abs(l.readRate-100) > 1 ||
+		math.Abs(l.writeRate-10) > 0.1 {
 		t.Fatalf("%+v: want 6000 reads at 100/s, 600 writes at 10/s", l)
 	}
 	for i := range uint64(60) {

@@ -18,8 +18,8 @@ type store interface {
 	Close() error
 }
 
-// loop is the one goroutine that owns the directory. Everybody else gives it work with do, and reads
-// Views.
+// loop is the one goroutine that owns the directory. Everybody else gives it work with do, and
+// reads Views.
 type loop struct {
 	dir    *directory.Directory
 	store  store
@@ -52,8 +52,8 @@ type assignmentOf struct {
 	subRange kv.SubRangeID
 }
 
-// Bounds of one round: everything that waits is answered by one transaction, so the disk never falls
-// behind, but nobody waits for more than this.
+// Bounds of one round: everything that waits is answered by one transaction, so the disk never
+// falls behind, but nobody waits for more than this.
 const (
 	queueLength = 1024
 	roundLength = 4096

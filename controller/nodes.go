@@ -153,7 +153,8 @@ func (n *nodeService) receiveAll(stream controlpb.NodeControl_SessionServer, s *
 		case *controlpb.NodeMessage_Report:
 			work = func() { n.loop.reported(s, body.Report) }
 		default:
-			return status.Errorf(codes.InvalidArgument, "message %T in the middle of a session", body)
+			return status.Errorf(codes.InvalidArgument, "message %T in the middle of a session",
+				body)
 		}
 		if err := n.loop.post(stream.Context(), work); err != nil {
 			return err
@@ -205,7 +206,8 @@ func codeOf(err error) codes.Code {
 	for reason, code := range map[error]codes.Code{
 		directory.ErrInvalid: codes.InvalidArgument, directory.ErrExists: codes.AlreadyExists,
 		directory.ErrNotFound: codes.NotFound, directory.ErrNodes: codes.FailedPrecondition,
-		directory.ErrNotReady: codes.FailedPrecondition, directory.ErrCapacity: codes.ResourceExhausted,
+		directory.ErrNotReady:     codes.FailedPrecondition,
+		directory.ErrCapacity:     codes.ResourceExhausted,
 		directory.ErrWrongCluster: codes.FailedPrecondition,
 		directory.ErrStaleNode:    codes.FailedPrecondition,
 	} {

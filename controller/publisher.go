@@ -88,7 +88,8 @@ func (p *publisher) untilDone(ctx context.Context, publication directory.Publica
 			return false
 		}
 		if err != nil {
-			p.loop.events.tell(Event{Kind: PublishFailed, Keyspace: publication.Descriptor.Name, Err: err})
+			p.loop.events.tell(Event{Kind: PublishFailed, Err: err,
+				Keyspace: publication.Descriptor.Name})
 		}
 		_ = p.loop.post(ctx, func() { // fails only when all ends
 			if err != nil {

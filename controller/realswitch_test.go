@@ -42,8 +42,8 @@ func startRealSwitch(t *testing.T) (target string) {
 }
 
 // TestRealSwitchNeedsNothingAfterARestart proves on simple_switch_grpc what matters most there: the
-// program is accepted, all entries are, and they read back as they were written, so that a restarted
-// controller finds no difference.
+// program is accepted, all entries are, and they read back as they were written, so that a
+// restarted controller finds no difference.
 func TestRealSwitchNeedsNothingAfterARestart(t *testing.T) {
 	b := newBenchAt(t, startRealSwitch(t), 3)
 	b.awaitSynced(func(sw admin.Switch) bool { return sw.Entries == entities(3, 1)-2 })

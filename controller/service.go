@@ -62,13 +62,15 @@ func commandOf(m *adminpb.CreateKeyspaceRequest) (directory.CreateKeyspace, erro
 		SubRanges: int(m.GetSubRanges()),
 	}
 	if m.GetPartitioner() > 255 || m.GetDurability() > 255 {
-		return c, status.Errorf(codes.InvalidArgument, "keyspace %q: partitioner %d, durability %d: "+
-			"no such values", c.Name, m.GetPartitioner(), m.GetDurability())
+		return c, status.Errorf(codes.InvalidArgument,
+			"keyspace %q: partitioner %d, durability %d: "+
+				"no such values", c.Name, m.GetPartitioner(), m.GetDurability())
 	}
 	for _, cut := range m.GetCuts() {
 		var k kv.IndexKey
 		if copy(k[:], cut) != len(k) || len(cut) != len(k) {
-			return c, status.Errorf(codes.InvalidArgument, "keyspace %q: cut of %d bytes: must be %d",
+			return c, status.Errorf(codes.InvalidArgument,
+				"keyspace %q: cut of %d bytes: must be %d",
 				c.Name, len(cut), len(k))
 		}
 		c.Cuts = append(c.Cuts, k)

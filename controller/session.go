@@ -37,7 +37,8 @@ func (s *session) push(m directory.Send) {
 		return
 	}
 	s.put(&controlpb.ControllerMessage{Body: &controlpb.ControllerMessage_Revoke{
-		Revoke: &controlpb.Revoke{SubRange: uint32(m.Revoke.SubRange), Epoch: uint32(m.Revoke.Epoch),
+		Revoke: &controlpb.Revoke{SubRange: uint32(m.Revoke.SubRange),
+			Epoch: uint32(m.Revoke.Epoch),
 			Erase: m.Revoke.Erase}}})
 }
 

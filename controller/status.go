@@ -14,7 +14,7 @@ const (
 	stateCreating = "creating" // not all members have acknowledged it yet
 	stateServing  = "serving"
 	stateDegraded = "degraded" // a member is away or recovering: what needs it waits
-	stateLost     = "lost"     // a member has lost its replica: the chain refuses until it is changed
+	stateLost     = "lost"     // a member has lost its replica: the chain refuses
 )
 
 // status answers an operator. It runs in the loop.
@@ -108,11 +108,14 @@ func (a *adminService) problems(view directory.View) (out []string) {
 	if system, ok := view.Keyspace(kv.SystemKeyspace); !ok {
 		say("waiting for nodes: %d of %d have connected", len(view.Online), max(a.expect, 1))
 	} else if system.Durability == kv.DurabilityMemory {
-		say("the system keyspace is in memory: no node had a persistent engine when the cluster began")
+		say("the system keyspace is in memory: too few nodes had a persistent engine at the start")
 	}
 	for _, sw := range a.switches {
-		if s := l.switches[sw.Name]; !s.primary {
-			say("switch %q at %s is not under control: %v", sw.Name, sw.Target, s.err)
+		switch s := l.switches[sw.Name]; {
+		case !s.primary && s.err != nil:
+			say("switch %q at %s is out of reach: %v", sw.Name, sw.Target, s.err)
+		case !s.primary:
+			say("switch %q at %s is not under control of this controller", sw.Name, sw.Target)
 		}
 	}
 	for _, n := range view.Nodes() {
@@ -125,11 +128,21 @@ func (a *adminService) problems(view directory.View) (out []string) {
 			say("STATE LOST: %v of keyspace %d on %v", r.ID, r.Keyspace, lost)
 		}
 	}
+	return append(out, l.failed(view)...)
+}
+
+// failed tells what nodes refuse and what could not be published, and forgets what is over.
+func (l *loop) failed(view directory.View) (out []string) {
 	for at, why := range l.refusals {
-		say("node %v refuses %v: %s", at.node, at.subRange, why)
+		if _, ok := view.SubRange(at.subRange); !ok {
+			delete(l.refusals, at)
+			continue
+		}
+		out = append(out, fmt.Sprintf("node %v refuses %v: %s", at.node, at.subRange, why))
 	}
 	for id, err := range l.failures {
-		say("keyspace %d cannot be published: %v", id, err)
+		out = append(out, fmt.Sprintf("keyspace %d cannot be published: %v", id, err))
 	}
+	slices.Sort(out)
 	return out
 }

@@ -215,7 +215,8 @@ func (d *switchDriver) desired(view directory.View) tables.State {
 	sw := dataplane.Switch{Name: d.name, Services: []netip.Addr{d.cfg.Service}}
 	if d.cfg.Address.IsValid() && d.link != nil {
 		sw.Local = []dataplane.Route{{
-			Addr: d.cfg.Address.Addr().Unmap(), MAC: transport.MACOf(d.cfg.Address.Addr()), Port: p4src.CPUPort,
+			Addr: d.cfg.Address.Addr().Unmap(), MAC: transport.MACOf(d.cfg.Address.Addr()),
+			Port: p4src.CPUPort,
 		}}
 	}
 	sw.Hosts, sw.Silent = d.hosts.Routes(d.loop.now())
@@ -255,8 +256,8 @@ func (d *switchDriver) sync(ctx context.Context, s *p4rt.Session, view directory
 }
 
 // write executes the plan, and returns how many updates were sent.
-func (d *switchDriver) write(ctx context.Context, s *p4rt.Session, desired tables.State) (int, error) {
-	written := 0
+func (d *switchDriver) write(ctx context.Context, s *p4rt.Session, desired tables.State,
+) (written int, err error) {
 	for _, batch := range reconcile.Plan(desired, d.installed, dataplane.Order, 0) {
 		if err := s.Write(ctx, batch); err != nil {
 			return written, err
@@ -264,56 +265,4 @@ func (d *switchDriver) write(ctx context.Context, s *p4rt.Session, desired table
 		written += len(batch)
 	}
 	return written, nil
-}
-
-// counterBatch bounds the cells of one read, so that the request stays small.
-const counterBatch = 1000
-
-// poll reads the counters of all sub-ranges that are served, and of drops.
-func (d *switchDriver) poll(ctx context.Context, s *p4rt.Session, view directory.View) error {
-	var ids []int64
-	for _, r := range view.SubRanges() {
-		if r.Created {
-			ids = append(ids, int64(r.ID))
-		}
-	}
-	reads, err := readCells(ctx, s, p4src.ReadCounter, ids)
-	if err != nil {
-		return err
-	}
-	writes, err := readCells(ctx, s, p4src.WriteCounter, ids)
-	if err != nil {
-		return err
-	}
-	var reasons []int64
-	for _, r := range p4src.DropReasons() {
-		reasons = append(reasons, int64(r))
-	}
-	dropped, err := readCells(ctx, s, p4src.DropCounter, reasons)
-	if err != nil {
-		return err
-	}
-	drops := make(map[string]uint64)
-	for _, c := range dropped {
-		if c.Packets > 0 {
-			drops[p4src.DropReason(c.Index).String()] = c.Packets
-		}
-	}
-	return d.loop.post(ctx, func() {
-		d.loop.load.observe(d.loop.now(), reads, writes)
-		d.loop.switches[d.name].drops = drops
-	})
-}
-
-func readCells(ctx context.Context, s *p4rt.Session, name string, at []int64) ([]p4rt.Cell, error) {
-	var out []p4rt.Cell
-	for len(at) > 0 {
-		n := min(len(at), counterBatch)
-		cells, err := s.ReadCounter(ctx, name, at[:n]...)
-		if err != nil {
-			return nil, err
-		}
-		out, at = append(out, cells...), at[n:]
-	}
-	return out, nil
 }

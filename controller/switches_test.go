@@ -142,9 +142,11 @@ func (b *bench) node(i int) {
 			var ack *controlpb.Ack
 			switch body := m.GetBody().(type) {
 			case *controlpb.ControllerMessage_Assign:
-				ack = &controlpb.Ack{SubRange: body.Assign.GetSubRange(), Epoch: body.Assign.GetEpoch()}
+				ack = &controlpb.Ack{SubRange: body.Assign.GetSubRange(),
+					Epoch: body.Assign.GetEpoch()}
 			case *controlpb.ControllerMessage_Revoke:
-				ack = &controlpb.Ack{SubRange: body.Revoke.GetSubRange(), Epoch: body.Revoke.GetEpoch(),
+				ack = &controlpb.Ack{SubRange: body.Revoke.GetSubRange(),
+					Epoch:  body.Revoke.GetEpoch(),
 					Revoke: true}
 			default:
 				continue
@@ -165,8 +167,8 @@ func (b *bench) awaitEntities(want int) {
 	}
 }
 
-// What a switch holds for the keyspaces here: service, clone session, digest; route and learn row per
-// node; partition and sub-range row per sub-range.
+// What a switch holds for the keyspaces here: service, clone session, digest; route and learn row
+// per node; partition and sub-range row per sub-range.
 func entities(nodes, subRanges int) int { return 3 + 2*nodes + 2*subRanges }
 
 func (b *bench) create(subRanges int) {

@@ -1,5 +1,5 @@
-// Package admin is the Go client of the controller's admin service: keyspaces and status in the nouns
-// of package kv. The command line uses it, and so can any program that runs a cluster.
+// Package admin is the Go client of the controller's admin service: keyspaces and status in the
+// nouns of package kv. The command line uses it, and so can any program that runs a cluster.
 package admin
 
 import (
@@ -42,8 +42,8 @@ type Client struct {
 	rpc  adminpb.AdminClient
 }
 
-// Dial returns a client of the controller at a gRPC target, usually host:port. Options must at least
-// choose the transport credentials. It connects with the first call.
+// Dial returns a client of the controller at a gRPC target, usually host:port. Options must at
+// least choose the transport credentials. It connects with the first call.
 func Dial(target string, options ...grpc.DialOption) (*Client, error) {
 	conn, err := grpc.NewClient(target, options...)
 	if err != nil {

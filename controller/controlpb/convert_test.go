@@ -33,15 +33,17 @@ func TestAssignmentSurvivesTheWire(t *testing.T) {
 
 func TestAssignmentRefusesWhatTheTypesWouldCut(t *testing.T) {
 	for name, spoil := range map[string]func(*Assign){
-		"short key":         func(m *Assign) { m.FirstIndexKey = m.FirstIndexKey[:15] },
-		"long key":          func(m *Assign) { m.LastIndexKey = append(m.LastIndexKey, 0) },
-		"keyspace":          func(m *Assign) { m.Keyspace = 1 << 16 },
-		"partitioner":       func(m *Assign) { m.Partitioner = 1<<8 + 1 },
-		"durability":        func(m *Assign) { m.Durability = 1<<8 + 1 },
-		"no chain":          func(m *Assign) { m.Chain = nil },
-		"member twice":      func(m *Assign) { m.Chain[1] = m.Chain[0] },
-		"epoch zero":        func(m *Assign) { m.Epoch = 0 },
-		"interval reversed": func(m *Assign) { m.FirstIndexKey, m.LastIndexKey = m.LastIndexKey, m.FirstIndexKey },
+		"short key":    func(m *Assign) { m.FirstIndexKey = m.FirstIndexKey[:15] },
+		"long key":     func(m *Assign) { m.LastIndexKey = append(m.LastIndexKey, 0) },
+		"keyspace":     func(m *Assign) { m.Keyspace = 1 << 16 },
+		"partitioner":  func(m *Assign) { m.Partitioner = 1<<8 + 1 },
+		"durability":   func(m *Assign) { m.Durability = 1<<8 + 1 },
+		"no chain":     func(m *Assign) { m.Chain = nil },
+		"member twice": func(m *Assign) { m.Chain[1] = m.Chain[0] },
+		"epoch zero":   func(m *Assign) { m.Epoch = 0 },
+		"interval reversed": func(m *Assign) {
+			m.FirstIndexKey, m.LastIndexKey = m.LastIndexKey, m.FirstIndexKey
+		},
 	} {
 		m := FromAssignment(sample())
 		spoil(m)

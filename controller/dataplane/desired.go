@@ -47,7 +47,8 @@ func Desired(v directory.View, sw Switch) tables.State {
 	s := tables.State{
 		CloneSessions: []tables.CloneSession{{
 			// The copy is recirculated from egress whatever its port: any that exists will do.
-			ID: p4src.ScanCloneSession, Replicas: []tables.Replica{{Port: p4src.CPUPort, Instance: 1}},
+			ID:       p4src.ScanCloneSession,
+			Replicas: []tables.Replica{{Port: p4src.CPUPort, Instance: 1}},
 		}},
 		Digests: []tables.Digest{learnDigest},
 	}
@@ -110,7 +111,8 @@ func routes(v directory.View, sw Switch) (out []tables.Entry) {
 func routeEntry(r Route) tables.Entry {
 	return tables.Entry{
 		Table: p4src.IPv4Table, Action: p4src.Forward,
-		Match: []tables.Match{{Field: p4src.DstAddr, Kind: tables.LPM, Value: address(r.Addr), Prefix: 32}},
+		Match: []tables.Match{{Field: p4src.DstAddr, Kind: tables.LPM, Value: address(r.Addr),
+			Prefix: 32}},
 		Params: []tables.Param{
 			{Name: p4src.Port, Value: tables.Uint(uint64(r.Port))},
 			{Name: p4src.DstMAC, Value: tables.Bytes(r.MAC[:])},
@@ -135,7 +137,8 @@ func partitionEntries(r directory.SubRange) (out []tables.Entry) {
 		}
 		if p.Len > 0 {
 			match = append(match, tables.Match{
-				Field: p4src.IndexKey, Kind: tables.LPM, Value: tables.Bytes(p.Key[:]), Prefix: p.Len,
+				Field: p4src.IndexKey, Kind: tables.LPM, Value: tables.Bytes(p.Key[:]),
+				Prefix: p.Len,
 			})
 		}
 		out = append(out, tables.Entry{
@@ -173,7 +176,8 @@ func subRangeEntry(r directory.SubRange) tables.Entry {
 	}
 	return tables.Entry{
 		Table: p4src.SubRangeTable, Action: p4src.Serve, Params: params,
-		Match: []tables.Match{{Field: p4src.ID, Kind: tables.Exact, Value: tables.Uint(uint64(r.ID))}},
+		Match: []tables.Match{{Field: p4src.ID, Kind: tables.Exact,
+			Value: tables.Uint(uint64(r.ID))}},
 	}
 }
 

@@ -76,7 +76,8 @@ func TestEveryKeyResolvesToItsSubRange(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
 	for n := 1; n < 40; n += 3 {
 		d := testDirectory(t, 5)
-		k, e, err := d.CreateKeyspace(directory.CreateKeyspace{Name: "a", SubRanges: n, Replication: 3,
+		k, e, err := d.CreateKeyspace(directory.CreateKeyspace{Name: "a", SubRanges: n,
+			Replication: 3,
 			Partitioner: kv.RangePartitioned, Durability: kv.DurabilityMemory})
 		if err != nil {
 			t.Fatal(err)
@@ -130,13 +131,15 @@ func checkRow(t *testing.T, state tables.State, sr directory.SubRange, key kv.In
 func TestNothingLeadsToASubRangeThatIsNotCreated(t *testing.T) {
 	d := testDirectory(t, 3)
 	before := Desired(d.View(), testSwitch)
-	k, _, err := d.CreateKeyspace(directory.CreateKeyspace{Name: "a", Partitioner: kv.HashPartitioned,
-		Durability: kv.DurabilityMemory})
+	k, _, err := d.CreateKeyspace(directory.CreateKeyspace{Name: "a",
+		Partitioner: kv.HashPartitioned,
+		Durability:  kv.DurabilityMemory})
 	if err != nil {
 		t.Fatal(err)
 	}
 	after := Desired(d.View(), testSwitch)
-	if _, ok := resolve(after, k.ID, kv.MinIndexKey); ok || len(after.Entries) != len(before.Entries) {
+	if _, ok := resolve(after, k.ID, kv.MinIndexKey); ok ||
+		len(after.Entries) != len(before.Entries) {
 		t.Fatal("a sub-range that nobody has acknowledged is in the switch")
 	}
 }
@@ -164,7 +167,8 @@ func TestRoutesPreferWhatIsSurelyKnown(t *testing.T) {
 			known++
 		}
 	}
-	if ports[address(node)] != tables.Uint(1) || ports[address(own)] != tables.Uint(p4src.CPUPort) ||
+	if ports[address(node)] != tables.Uint(1) ||
+		ports[address(own)] != tables.Uint(p4src.CPUPort) ||
 		ports[address(host)] != tables.Uint(7) || len(ports) != 5 || known != 3 {
 		t.Fatalf("ports %v, %d known", ports, known)
 	}

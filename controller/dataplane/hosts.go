@@ -22,8 +22,8 @@ const DefaultHostAge = 10 * time.Minute
 // Hosts are the hosts that one switch has reported, in bounded number. Pure: time comes in.
 //
 // A switch reports only unknown hosts, so silence does not tell a dead host from a busy one. When a
-// host grows old, only its row in learn_table is taken away, and its route stays: if it is alive, its
-// next packet is reported and makes it young again; if nothing comes for as long once more, the
+// host grows old, only its row in learn_table is taken away, and its route stays: if it is alive,
+// its next packet is reported and makes it young again; if nothing comes for as long once more, the
 // route goes too. Traffic of a living host is never disturbed.
 type Hosts struct {
 	max     int
@@ -78,8 +78,8 @@ func (h *Hosts) forgetSilent(now time.Duration) bool {
 	return true
 }
 
-// Age forgets the hosts that stayed silent after their rows in learn_table were taken away, and tells
-// whether what the switch must hold changed since the last call, which was at last.
+// Age forgets the hosts that stayed silent after their rows in learn_table were taken away, and
+// tells whether what the switch must hold changed since the last call, which was at last.
 func (h *Hosts) Age(last, now time.Duration) (changed bool) {
 	for addr, x := range h.hosts {
 		if now-x.seen >= 2*h.age {
@@ -92,9 +92,9 @@ func (h *Hosts) Age(last, now time.Duration) (changed bool) {
 	return changed
 }
 
-// Adopt takes over the hosts that a switch already holds: those of an earlier run of the controller.
-// They count as seen now. What is known already stays as it is, and addresses that are not a host's
-// are skipped.
+// Adopt takes over the hosts that a switch already holds: those of an earlier run of the
+// controller. They count as seen now. What is known already stays as it is, and addresses that are
+// not a host's are skipped.
 func (h *Hosts) Adopt(now time.Duration, s tables.State, skip func(netip.Addr) bool) {
 	for _, e := range s.Entries {
 		r, ok := routeOf(e)
@@ -112,13 +112,14 @@ func routeOf(e tables.Entry) (r Route, ok bool) {
 	}
 	var addr [4]byte
 	port, small := e.Param(p4src.Port).Uint64()
-	ok = dst.Value.Fill(addr[:]) && e.Param(p4src.DstMAC).Fill(r.MAC[:]) && small && port != p4src.CPUPort
+	ok = dst.Value.Fill(addr[:]) && e.Param(p4src.DstMAC).Fill(r.MAC[:]) && small &&
+		port != p4src.CPUPort
 	r.Addr, r.Port = netip.AddrFrom4(addr), Port(port)
 	return r, ok
 }
 
-// Routes returns the hosts by address: those to be silenced in learn_table, and those that have been
-// silent and are routed only.
+// Routes returns the hosts by address: those to be silenced in learn_table, and those that have
+// been silent and are routed only.
 func (h *Hosts) Routes(now time.Duration) (known, silent []Route) {
 	for _, addr := range slices.SortedFunc(maps.Keys(h.hosts), netip.Addr.Compare) {
 		if x := h.hosts[addr]; h.silent(now, x) {
@@ -142,7 +143,8 @@ func RouteOfDigest(members []tables.Value) (r Route, ok bool) {
 	var addr [4]byte
 	var mac wire.MAC
 	port, small := members[2].Uint64()
-	if !small || port == 0 || port >= p4src.CPUPort || !members[0].Fill(addr[:]) || !members[1].Fill(mac[:]) {
+	if !small || port == 0 || port >= p4src.CPUPort || !members[0].Fill(addr[:]) ||
+		!members[1].Fill(mac[:]) {
 		return Route{}, false
 	}
 	r = Route{Addr: netip.AddrFrom4(addr), MAC: mac, Port: Port(port)}

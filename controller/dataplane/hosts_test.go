@@ -96,23 +96,37 @@ func TestRandomReportsKeepTheBound(t *testing.T) {
 		}
 		known, silent := h.Routes(now)
 		if len(known)+len(silent) != h.Len() || h.Len() > 20 {
-			t.Fatalf("%d known, %d silent, %d in all; before %v", len(known), len(silent), h.Len(), before)
+			t.Fatalf("%d known, %d silent, %d in all; before %v", len(known), len(silent), h.Len(),
+				before)
 		}
 	}
 }
 
 func TestDigestsThatCannotBeHostsAreRefused(t *testing.T) {
-	good := []tables.Value{tables.Bytes([]byte{10, 1, 2, 3}), tables.Bytes([]byte{2, 0, 0, 0, 0, 9}),
+	good := []tables.Value{tables.Bytes([]byte{10, 1, 2, 3}),
+		tables.Bytes([]byte{2, 0, 0, 0, 0, 9}),
 		tables.Uint(7)}
 	if r, ok := RouteOfDigest(good); !ok || r.Port != 7 || r.Addr.String() != "10.1.2.3" {
 		t.Fatalf("%+v, %v", r, ok)
 	}
 	for name, spoil := range map[string]func([]tables.Value) []tables.Value{
-		"too short":     func(m []tables.Value) []tables.Value { return m[:2] },
-		"multicast":     func(m []tables.Value) []tables.Value { m[0] = tables.Bytes([]byte{224, 0, 0, 1}); return m },
-		"loopback":      func(m []tables.Value) []tables.Value { m[0] = tables.Bytes([]byte{127, 0, 0, 1}); return m },
-		"long address":  func(m []tables.Value) []tables.Value { m[0] = tables.Uint(1 << 32); return m },
-		"group MAC":     func(m []tables.Value) []tables.Value { m[1] = tables.Bytes([]byte{1, 0, 0, 0, 0, 9}); return m },
+		"too short": func(m []tables.Value) []tables.Value { return m[:2] },
+		"multicast": func(m []tables.Value) []tables.Value {
+			m[0] = tables.Bytes([]byte{224, 0,
+				0, 1})
+			return m
+		},
+		"loopback": func(m []tables.Value) []tables.Value {
+			m[0] = tables.Bytes([]byte{127, 0,
+				0, 1})
+			return m
+		},
+		"long address": func(m []tables.Value) []tables.Value { m[0] = tables.Uint(1 << 32); return m },
+		"group MAC": func(m []tables.Value) []tables.Value {
+			m[1] = tables.Bytes([]byte{1, 0, 0,
+				0, 0, 9})
+			return m
+		},
 		"no MAC":        func(m []tables.Value) []tables.Value { m[1] = tables.Uint(0); return m },
 		"controller":    func(m []tables.Value) []tables.Value { m[2] = tables.Uint(510); return m },
 		"port zero":     func(m []tables.Value) []tables.Value { m[2] = tables.Uint(0); return m },
@@ -128,7 +142,8 @@ func TestDigestsThatCannotBeHostsAreRefused(t *testing.T) {
 func FuzzRouteOfDigest(f *testing.F) {
 	f.Add([]byte{10, 1, 2, 3}, []byte{2, 0, 0, 0, 0, 9}, []byte{7})
 	f.Fuzz(func(t *testing.T, addr, mac, port []byte) {
-		r, ok := RouteOfDigest([]tables.Value{tables.Bytes(addr), tables.Bytes(mac), tables.Bytes(port)})
+		r, ok := RouteOfDigest([]tables.Value{tables.Bytes(addr), tables.Bytes(mac),
+			tables.Bytes(port)})
 		if ok && (!r.Addr.Is4() || r.Addr.IsMulticast() || r.MAC[0]&1 != 0 || r.Port == 0) {
 			t.Fatalf("%+v", r)
 		}

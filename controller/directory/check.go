@@ -38,7 +38,8 @@ func (r records) Check() error {
 // checkKeyspace also proves that the sub-ranges cover the line without gap or overlap.
 func (r records) checkKeyspace(k Keyspace, names map[string]bool) error {
 	if names[k.Name] || checkName(k.Name) != nil {
-		return fmt.Errorf("%w: keyspace %d: name %q is taken or malformed", ErrInvalid, k.ID, k.Name)
+		return fmt.Errorf("%w: keyspace %d: name %q is taken or malformed", ErrInvalid, k.ID,
+			k.Name)
 	}
 	names[k.Name] = true
 	if k.Phase < PhaseCreating || k.Phase > PhaseDropping {
@@ -76,7 +77,8 @@ func (r records) checkSubRange(s SubRange) error {
 	}
 	for i, n := range s.Acked {
 		if s.Chain.Position(n) < 0 || slices.Contains(s.Acked[:i], n) {
-			return fmt.Errorf("%w: %v: acknowledged by %v, members %v", ErrInvalid, s.ID, s.Acked, s.Chain)
+			return fmt.Errorf("%w: %v: acknowledged by %v, members %v", ErrInvalid, s.ID, s.Acked,
+				s.Chain)
 		}
 	}
 	return nil
@@ -88,7 +90,8 @@ func (r records) checkRetired() error {
 		_, used := r.subRanges.Get(id)
 		gone, remembered := r.retired.Get(id)
 		if used == remembered {
-			return fmt.Errorf("%w: %v: in use %v, retired %v: must be one of them", ErrInvalid, id, used,
+			return fmt.Errorf("%w: %v: in use %v, retired %v: must be one of them", ErrInvalid, id,
+				used,
 				remembered)
 		}
 		if remembered && gone.Epoch == 0 {
@@ -96,7 +99,8 @@ func (r records) checkRetired() error {
 		}
 	}
 	if r.retired.Len()+r.subRanges.Len() != int(r.meta.NextSubRange)-1 {
-		return fmt.Errorf("%w: a sub-range has an id of %d or more, which was never given out", ErrInvalid,
+		return fmt.Errorf("%w: a sub-range has an id of %d or more, which was never given out",
+			ErrInvalid,
 			r.meta.NextSubRange)
 	}
 	return nil

@@ -24,7 +24,7 @@ var (
 
 // Limits are what the switch program can hold.
 type Limits struct {
-	SubRanges        int // cells of the load counters, and rows of the sub-range table; id 0 is not used
+	SubRanges        int // cells of the load counters, rows of sub_range_table; id 0 is not used
 	PartitionEntries int // rows of the partition table
 }
 
@@ -183,7 +183,10 @@ func (r records) SubRangesOf(id kv.KeyspaceID) []SubRange {
 		}
 		return true
 	})
-	slices.SortFunc(out, func(a, b SubRange) int { return a.Interval.First.Compare(b.Interval.First) })
+	slices.SortFunc(out, func(a,
+		b SubRange) int {
+		return a.Interval.First.Compare(b.Interval.First)
+	})
 	return out
 }
 

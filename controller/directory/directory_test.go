@@ -26,7 +26,8 @@ func newDirectory(t *testing.T, expect int) *Directory {
 
 func helloOf(i int, persistent bool) Hello {
 	return Hello{ClusterID: "c", Node: Node{
-		ID: kv.NodeID(0x0a000001 + i), MAC: wire.MAC{2, 0, 0, 0, 0, byte(i + 1)}, Port: uint32(i + 1),
+		ID: kv.NodeID(0x0a000001 + i), MAC: wire.MAC{2, 0, 0, 0, 0, byte(i + 1)}, Port: uint32(i +
+			1),
 		Persistent: persistent, Incarnation: 1,
 	}}
 }
@@ -83,7 +84,8 @@ func cluster(t *testing.T, nodes int, persistent bool) *Directory {
 }
 
 func usersKeyspace() CreateKeyspace {
-	return CreateKeyspace{Name: "users", Partitioner: kv.HashPartitioned, Durability: kv.DurabilitySync,
+	return CreateKeyspace{Name: "users", Partitioner: kv.HashPartitioned,
+		Durability:  kv.DurabilitySync,
 		Replication: 3, SubRanges: 8}
 }
 
@@ -129,7 +131,8 @@ func TestSubRangeReachesTheSwitchOnlyAfterAllMembersAcknowledged(t *testing.T) {
 		e = d.Acknowledged([]Ack{a, a}) // twice, as after a reconnection
 		s := d.SubRangesOf(k.ID)[0]
 		if last := i == len(acks)-1; s.Created != last || (d.Revision() > before) != last {
-			t.Fatalf("after %d acks: created %v, revision %d -> %d", i+1, s.Created, before, d.Revision())
+			t.Fatalf("after %d acks: created %v, revision %d -> %d", i+1, s.Created, before,
+				d.Revision())
 		}
 	}
 	for _, s := range e.Sends {
@@ -222,7 +225,8 @@ func TestSyncKeyspaceNeedsPersistentNodes(t *testing.T) {
 
 func TestCutsBecomeIntervals(t *testing.T) {
 	d := cluster(t, 3, true)
-	c := CreateKeyspace{Name: "a", Partitioner: kv.RangePartitioned, Durability: kv.DurabilityMemory}
+	c := CreateKeyspace{Name: "a", Partitioner: kv.RangePartitioned,
+		Durability: kv.DurabilityMemory}
 	for _, cut := range []string{"user3", "user6"} {
 		c.Cuts = append(c.Cuts, kv.RangePartitioned.IndexKey([]byte(cut)))
 	}
@@ -231,7 +235,8 @@ func TestCutsBecomeIntervals(t *testing.T) {
 		t.Fatal(err)
 	}
 	parts := d.SubRangesOf(k.ID)
-	if len(parts) != 3 || parts[1].Interval.First != c.Cuts[0] || parts[2].Interval.First != c.Cuts[1] {
+	if len(parts) != 3 || parts[1].Interval.First != c.Cuts[0] ||
+		parts[2].Interval.First != c.Cuts[1] {
 		t.Fatalf("%+v", parts)
 	}
 	c.Name = "b"
@@ -290,7 +295,8 @@ func TestReconnectionSendsAllAssignmentsAgain(t *testing.T) {
 	revision := d.Revision()
 	e, err = d.Hello(helloOf(1, true))
 	if err != nil || len(e.Sends) != 8+1 || len(e.Changes) != 0 || d.Revision() != revision {
-		t.Fatalf("%d sends, %d changes, revision %d -> %d, %v", len(e.Sends), len(e.Changes), revision,
+		t.Fatalf("%d sends, %d changes, revision %d -> %d, %v", len(e.Sends), len(e.Changes),
+			revision,
 			d.Revision(), err)
 	}
 }
@@ -380,8 +386,9 @@ func asStored(t *testing.T, s Snapshot) map[string]string {
 	return out
 }
 
-// TestRandomHistories drives a directory with everything that can happen, in any order, with answers
-// that are late, repeated or never given, and controllers that restart from what was stored.
+// TestRandomHistories drives a directory with everything that can happen, in any order, with
+// answers that are late, repeated or never given, and controllers that restart from what was
+// stored.
 func TestRandomHistories(t *testing.T) {
 	for seed := range uint64(60) {
 		r := rand.New(rand.NewPCG(seed, 7))

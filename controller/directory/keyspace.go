@@ -15,7 +15,7 @@ type CreateKeyspace struct {
 	Name        string
 	Partitioner kv.Partitioner
 	Durability  kv.Durability
-	Replication int // replicas per sub-range; 0: 3, or as many as there are nodes
+	Replication int // replicas per sub-range; 0: 3, or as many as nodes are known
 	// SubRanges is the number of initial sub-ranges, equally long; 0: four per node, rounded up to
 	// a power of two, because then each costs one row of the partition table.
 	SubRanges int
@@ -55,9 +55,11 @@ func (d *Directory) checkRequest(c CreateKeyspace) error {
 	}
 	switch {
 	case c.Partitioner != kv.RangePartitioned && c.Partitioner != kv.HashPartitioned:
-		return fmt.Errorf("keyspace %q: %w: %v: must be range or hash", c.Name, ErrInvalid, c.Partitioner)
+		return fmt.Errorf("keyspace %q: %w: %v: must be range or hash", c.Name, ErrInvalid,
+			c.Partitioner)
 	case c.Durability != kv.DurabilityMemory && c.Durability != kv.DurabilitySync:
-		return fmt.Errorf("keyspace %q: %w: %v: must be memory or sync", c.Name, ErrInvalid, c.Durability)
+		return fmt.Errorf("keyspace %q: %w: %v: must be memory or sync", c.Name, ErrInvalid,
+			c.Durability)
 	case c.Replication < 0 || c.Replication > kv.MaxChain:
 		return fmt.Errorf("keyspace %q: %w: replication %d: must be 1 to %d", c.Name, ErrInvalid,
 			c.Replication, kv.MaxChain)
@@ -69,7 +71,7 @@ func (d *Directory) checkRequest(c CreateKeyspace) error {
 func (d *Directory) create(id kv.KeyspaceID, c CreateKeyspace) (Keyspace, Effects, error) {
 	nodes := d.candidates(c.Durability)
 	if c.Replication == 0 {
-		c.Replication = max(1, min(defaultReplication, len(d.online)))
+		c.Replication = min(defaultReplication, d.nodes.Len())
 	}
 	if len(nodes) < c.Replication {
 		return Keyspace{}, Effects{}, d.tooFewNodes(c, len(nodes))
@@ -129,8 +131,8 @@ func (d *Directory) candidates(durability kv.Durability) []kv.NodeID {
 
 func (d *Directory) tooFewNodes(c CreateKeyspace, have int) error {
 	if c.Durability == kv.DurabilitySync && len(d.online) >= c.Replication {
-		return fmt.Errorf("keyspace %q: %w: sync durability with replication %d needs as many nodes "+
-			"with a persistent engine; %d of the %d connected nodes have one "+
+		return fmt.Errorf("keyspace %q: %w: sync durability with replication %d needs as many "+
+			"nodes with a persistent engine; %d of the %d connected nodes have one "+
 			"(start nodes with a persistent engine, or choose memory durability)",
 			c.Name, ErrNodes, c.Replication, have, len(d.online))
 	}
@@ -148,7 +150,8 @@ func (c CreateKeyspace) intervals(nodes int) ([]kv.Interval, error) {
 		n = 1 << bits.Len(uint(nodes*defaultSubRangesPerNode-1))
 	}
 	if n < 0 || n > math.MaxUint16 {
-		return nil, fmt.Errorf("keyspace %q: %w: %d sub-ranges: must be 1 to %d", c.Name, ErrInvalid, n,
+		return nil, fmt.Errorf("keyspace %q: %w: %d sub-ranges: must be 1 to %d", c.Name,
+			ErrInvalid, n,
 			math.MaxUint16)
 	}
 	return cheapSplit(n), nil
@@ -171,14 +174,16 @@ func cheapSplit(n int) []kv.Interval {
 
 func (c CreateKeyspace) intervalsFromCuts() ([]kv.Interval, error) {
 	if c.SubRanges != 0 && c.SubRanges != len(c.Cuts)+1 {
-		return nil, fmt.Errorf("keyspace %q: %w: %d cuts make %d sub-ranges, not %d", c.Name, ErrInvalid,
+		return nil, fmt.Errorf("keyspace %q: %w: %d cuts make %d sub-ranges, not %d", c.Name,
+			ErrInvalid,
 			len(c.Cuts), len(c.Cuts)+1, c.SubRanges)
 	}
 	parts := make([]kv.Interval, 0, len(c.Cuts)+1)
 	first := kv.MinIndexKey
 	for _, cut := range c.Cuts {
 		if !first.Less(cut) {
-			return nil, fmt.Errorf("keyspace %q: %w: cut %v: cuts must ascend and be above %v", c.Name,
+			return nil, fmt.Errorf("keyspace %q: %w: cut %v: cuts must ascend and be above %v",
+				c.Name,
 				ErrInvalid, cut, kv.MinIndexKey)
 		}
 		last, _ := cut.Prev()
@@ -197,8 +202,8 @@ func (d *Directory) freeSubRanges(name string, parts []kv.Interval) ([]kv.SubRan
 		cost += len(p.Cover())
 	}
 	if limit := d.cfg.Limits.PartitionEntries; entries+cost > limit {
-		return nil, fmt.Errorf("keyspace %q: %w: it needs %d rows of the partition table; %d of %d are "+
-			"free", name, ErrCapacity, cost, limit-entries, limit)
+		return nil, fmt.Errorf("keyspace %q: %w: it needs %d rows of the partition table; %d of "+
+			"%d are free", name, ErrCapacity, cost, limit-entries, limit)
 	}
 	ids := make([]kv.SubRangeID, 0, len(parts))
 	limit := kv.SubRangeID(d.cfg.Limits.SubRanges)
@@ -297,7 +302,8 @@ func (d *Directory) publishDue(e *Effects) {
 			return true
 		}
 		d.publish[id] = pending{deletion: deletion}
-		e.Publications = append(e.Publications, Publication{Descriptor: k.Descriptor, Delete: deletion})
+		e.Publications = append(e.Publications, Publication{Descriptor: k.Descriptor,
+			Delete: deletion})
 		return true
 	})
 }

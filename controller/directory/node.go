@@ -20,8 +20,8 @@ type Held struct {
 	Epoch    kv.Epoch // of the assignment in force; 0: none
 }
 
-// Hello brings a node in. All that it is owed is sent: every assignment, also those that it has, and
-// every revocation that it has not confirmed.
+// Hello brings a node in. All that it is owed is sent: every assignment, also those that it has,
+// and every revocation that it has not confirmed.
 func (d *Directory) Hello(h Hello) (Effects, error) {
 	if h.Switch == "" {
 		h.Switch = d.cfg.Switches[0]
@@ -57,7 +57,7 @@ func (d *Directory) checkHello(h Hello) error {
 	}
 	if old, ok := d.nodes.Get(h.ID); ok && h.Incarnation < old.Incarnation {
 		return fmt.Errorf("node %v: %w: incarnation %d, seen %d already (two processes with one "+
-			"address, or a clock that went back)", h.ID, ErrStaleNode, h.Incarnation, old.Incarnation)
+			"address, or a clock gone back)", h.ID, ErrStaleNode, h.Incarnation, old.Incarnation)
 	}
 	return nil
 }
@@ -152,7 +152,8 @@ func (d *Directory) Acknowledged(acks []Ack) Effects {
 
 func (d *Directory) assigned(e *Effects, a Ack) {
 	s, ok := d.subRanges.Get(a.SubRange)
-	if !ok || a.Epoch != s.Epoch || s.Chain.Position(a.Node) < 0 || slices.Contains(s.Acked, a.Node) {
+	if !ok || a.Epoch != s.Epoch || s.Chain.Position(a.Node) < 0 ||
+		slices.Contains(s.Acked, a.Node) {
 		return
 	}
 	s.Acked = append(slices.Clone(s.Acked), a.Node)

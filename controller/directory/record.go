@@ -10,7 +10,8 @@ import (
 	"github.com/turbokv/turbokv/wire"
 )
 
-// Node is a storage node that has said hello at least once. Nodes are never forgotten by themselves.
+// Node is a storage node that has said hello at least once. Nodes are never forgotten by
+// themselves.
 type Node struct {
 	ID          kv.NodeID `json:"id"`
 	MAC         wire.MAC  `json:"mac"`
@@ -139,5 +140,6 @@ func checkNode(n Node) error {
 }
 
 func usable(a netip.Addr) bool {
-	return !a.IsUnspecified() && !a.IsMulticast() && a != netip.AddrFrom4([4]byte{255, 255, 255, 255})
+	return !a.IsUnspecified() && !a.IsMulticast() && a != netip.AddrFrom4([4]byte{255, 255, 255,
+		255})
 }

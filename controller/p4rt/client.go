@@ -12,8 +12,8 @@ import (
 	"google.golang.org/grpc"
 )
 
-// ElectionID orders the controllers of a switch: the highest is primary. It must grow from one run of
-// a controller to the next.
+// ElectionID orders the controllers of a switch: the highest is primary. It must grow from one run
+// of a controller to the next.
 type ElectionID struct{ High, Low uint64 }
 
 func (e ElectionID) proto() *p4v1.Uint128 { return &p4v1.Uint128{High: e.High, Low: e.Low} }
@@ -29,8 +29,9 @@ type Config struct {
 	// BackoffMin and BackoffMax bound the time between two attempts to connect; zero values stand
 	// for 50 ms and 2 s: a switch that restarts should be brought back before clients give up.
 	BackoffMin, BackoffMax time.Duration
-	// PacketIn and Digest are called one at a time, in the order of arrival, while the stream waits:
-	// they must not block. A digest list is confirmed to the switch when Digest returns true.
+	// PacketIn and Digest are called one at a time, in the order of arrival, while the stream
+	// waits: they must not block. A digest list is confirmed to the switch when Digest returns
+	// true.
 	PacketIn func(payload []byte, meta Metadata)
 	Digest   func(DigestList) (confirm bool)
 	Events   Events
@@ -41,7 +42,7 @@ type Events struct {
 	Disconnected   func(err error)            // the stream ended, or could not be opened
 	Primary        func(primary bool)         // the outcome of an arbitration
 	PipelinePushed func(cookie uint64)        // the switch did not run the program yet
-	StreamError    func(message string)       // the switch refused a packet-out or an acknowledgement
+	StreamError    func(message string)       // the switch refused a message
 	Undecodable    func(what string, e error) // a message that does not fit the program
 }
 
@@ -75,8 +76,9 @@ func (e Events) undecodable(what string, err error) {
 	}
 }
 
-// Work is what a controller does with a switch while it is primary. When ctx is done it must return.
-// When it returns first, the client disconnects; nil ends Run, an error makes it connect again.
+// Work is what a controller does with a switch while it is primary. When ctx is done it must
+// return. When it returns first, the client disconnects; nil ends Run, an error makes it connect
+// again.
 type Work func(ctx context.Context, s *Session) error
 
 // Client keeps one switch. It may be run once at a time.

@@ -17,7 +17,8 @@ func (i *Info) DecodeEntry(m *p4v1.TableEntry) (tables.Entry, error) {
 	for _, f := range m.GetMatch() {
 		info, ok := t.byID[f.GetFieldId()]
 		if !ok {
-			return tables.Entry{}, fmt.Errorf("table %s, field with id %d: %w", t.name, f.GetFieldId(),
+			return tables.Entry{}, fmt.Errorf("table %s, field with id %d: %w", t.name,
+				f.GetFieldId(),
 				ErrUnknownName)
 		}
 		match, err := info.decode(f)
@@ -49,7 +50,8 @@ func (i *Info) decodeAction(e *tables.Entry, m *p4v1.TableAction) error {
 			return fmt.Errorf("action %s, parameter with id %d: %w", info.name, p.GetParamId(),
 				ErrUnknownName)
 		}
-		e.Params = append(e.Params, tables.Param{Name: param.name, Value: tables.Bytes(p.GetValue())})
+		e.Params = append(e.Params, tables.Param{Name: param.name,
+			Value: tables.Bytes(p.GetValue())})
 	}
 	return nil
 }

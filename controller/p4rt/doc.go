@@ -1,7 +1,7 @@
 // Package p4rt is a P4Runtime client that speaks in names. Tables, fields, actions, counters and
-// digests are found in P4Info by alias or by full name, values are canonical byte strings of package
-// tables, and what does not fit the program is refused here, with the valid choices, before a switch
-// sees it.
+// digests are found in P4Info by alias or by full name, values are canonical byte strings of
+// package tables, and what does not fit the program is refused here, with the valid choices, before
+// a switch sees it.
 //
 // A Client keeps one switch: it connects, takes part in the arbitration, makes sure that the right
 // pipeline runs, and only then calls the work function, with a Session and a context. When primacy

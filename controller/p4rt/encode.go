@@ -50,14 +50,15 @@ func (i *Info) Entry(e tables.Entry, withAction bool) (*p4v1.TableEntry, error) 
 		return nil, err
 	}
 	if t.priority != (e.Priority != 0) {
-		return nil, fmt.Errorf("table %s: priority %d: must be set if and only if a field is ternary, "+
-			"range or optional", t.name, e.Priority)
+		return nil, fmt.Errorf("table %s: priority %d: must be set if and only if a field is "+
+			"ternary, range or optional", t.name, e.Priority)
 	}
 	out := &p4v1.TableEntry{TableId: t.id, Priority: e.Priority}
 	for _, m := range e.Match {
 		f, ok := t.fields[m.Field]
 		if !ok {
-			return nil, fmt.Errorf("table %s, field %q: %w; it has %s", t.name, m.Field, ErrUnknownName,
+			return nil, fmt.Errorf("table %s, field %q: %w; it has %s", t.name, m.Field,
+				ErrUnknownName,
 				choices(t.fields))
 		}
 		match, err := f.encode(m)
@@ -88,7 +89,8 @@ func (t *tableInfo) checkExact(e tables.Entry) error {
 func (t *tableInfo) action(e tables.Entry) (*p4v1.TableAction, error) {
 	a, ok := t.actions[e.Action]
 	if !ok {
-		return nil, fmt.Errorf("table %s, action %q: %w; it has %s", t.name, e.Action, ErrUnknownName,
+		return nil, fmt.Errorf("table %s, action %q: %w; it has %s", t.name, e.Action,
+			ErrUnknownName,
 			choices(t.actions))
 	}
 	if len(e.Params) != len(a.params) {
@@ -148,7 +150,8 @@ func (f *fieldInfo) encode(m tables.Match) (*p4v1.FieldMatch, error) {
 
 func (f *fieldInfo) encodeLPM(out *p4v1.FieldMatch, m tables.Match) (*p4v1.FieldMatch, error) {
 	if m.Prefix < 0 || m.Prefix > f.bits {
-		return nil, fmt.Errorf("field %s: prefix length %d: must be 0 to %d", f.name, m.Prefix, f.bits)
+		return nil, fmt.Errorf("field %s: prefix length %d: must be 0 to %d", f.name, m.Prefix,
+			f.bits)
 	}
 	if m.Prefix == 0 {
 		return nil, nil
@@ -197,9 +200,11 @@ func (f *fieldInfo) encodePair(out *p4v1.FieldMatch, m tables.Match) (*p4v1.Fiel
 	m.Value.Fill(low)
 	m.Extra.Fill(high)
 	if string(low) > string(high) {
-		return nil, fmt.Errorf("field %s: range %v..%v ends before it starts", f.name, m.Value, m.Extra)
+		return nil, fmt.Errorf("field %s: range %v..%v ends before it starts", f.name, m.Value,
+			m.Extra)
 	}
-	out.FieldMatchType = &p4v1.FieldMatch_Range_{Range: &p4v1.FieldMatch_Range{Low: low, High: high}}
+	out.FieldMatchType = &p4v1.FieldMatch_Range_{Range: &p4v1.FieldMatch_Range{Low: low,
+		High: high}}
 	return out, nil
 }
 

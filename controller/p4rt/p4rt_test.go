@@ -102,7 +102,8 @@ func TestWrittenStateReadsBackAsWritten(t *testing.T) {
 		state, err := s.ReadState(ctx, []string{p4src.IPv4Table, p4src.PartitionTable},
 			[]string{p4src.LearnDigest})
 		if err != nil || len(state.Entries) != 3 || len(state.CloneSessions) != 1 ||
-			!state.CloneSessions[0].Equal(clone) || len(state.Digests) != 1 || state.Digests[0] != digest {
+			!state.CloneSessions[0].Equal(clone) || len(state.Digests) != 1 ||
+			state.Digests[0] != digest {
 			t.Errorf("%+v, %v", state, err)
 		}
 		found := 0
@@ -315,7 +316,8 @@ func TestCountersByIndex(t *testing.T) {
 		}
 		sw.SetCounter(c.GetPreamble().GetId(), 3, 17)
 		cells, err := s.ReadCounter(ctx, p4src.ReadCounter, 3, 4)
-		if err != nil || len(cells) != 2 || cells[0] != (Cell{3, 17, 1700}) || cells[1] != (Cell{Index: 4}) {
+		if err != nil || len(cells) != 2 || cells[0] != (Cell{3, 17, 1700}) ||
+			cells[1] != (Cell{Index: 4}) {
 			t.Errorf("%v, %v", cells, err)
 		}
 		return nil

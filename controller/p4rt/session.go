@@ -12,8 +12,8 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// Session is one term as primary controller of a switch. Its methods are safe for concurrent use and
-// end with the context that they are given.
+// Session is one term as primary controller of a switch. Its methods are safe for concurrent use
+// and end with the context that they are given.
 type Session struct {
 	client *Client
 	rpc    p4v1.P4RuntimeClient
@@ -44,7 +44,8 @@ func (s *Session) Write(ctx context.Context, updates []tables.Update) error {
 }
 
 // read calls f with every entity that the switch returns for the wanted ones.
-func (s *Session) read(ctx context.Context, wanted []*p4v1.Entity, f func(*p4v1.Entity) error) error {
+func (s *Session) read(ctx context.Context, wanted []*p4v1.Entity, f func(*p4v1.Entity) error,
+) error {
 	replies, err := s.rpc.Read(ctx, &p4v1.ReadRequest{
 		DeviceId: s.client.cfg.DeviceID, Entities: wanted,
 	})
@@ -105,7 +106,8 @@ func (s *Session) ReadCloneSessions(ctx context.Context) ([]tables.CloneSession,
 }
 
 // ReadDigest returns the configuration of a digest; ok is false if there is none.
-func (s *Session) ReadDigest(ctx context.Context, name string) (d tables.Digest, ok bool, err error) {
+func (s *Session) ReadDigest(ctx context.Context, name string,
+) (d tables.Digest, ok bool, err error) {
 	info, err := s.client.info.digests.find(name)
 	if err != nil {
 		return d, false, err
@@ -124,7 +126,8 @@ func (s *Session) ReadDigest(ctx context.Context, name string) (d tables.Digest,
 }
 
 // ReadState returns all that the named tables hold, the clone sessions, and the named digests.
-func (s *Session) ReadState(ctx context.Context, tableNames, digests []string) (tables.State, error) {
+func (s *Session) ReadState(ctx context.Context, tableNames, digests []string,
+) (tables.State, error) {
 	var state tables.State
 	var err error
 	if state.Entries, err = s.ReadTables(ctx, tableNames...); err != nil {

@@ -193,5 +193,6 @@ func (s *stream) digest(m *p4v1.DigestList) {
 	}
 	ack := &p4v1.DigestListAck{DigestId: m.GetDigestId(), ListId: m.GetListId()}
 	// A confirmation that does not fit the queue is lost; the switch then repeats the list.
-	_ = s.send(&p4v1.StreamMessageRequest{Update: &p4v1.StreamMessageRequest_DigestAck{DigestAck: ack}})
+	_ = s.send(&p4v1.StreamMessageRequest{
+		Update: &p4v1.StreamMessageRequest_DigestAck{DigestAck: ack}})
 }

@@ -9,9 +9,9 @@
 //   - every key of a longest-prefix-match table is served by its old or its new entry, or by none
 //     when one of the two is none: never by a third one that happens to be shorter.
 //
-// The first rule makes phases by table. The second one makes additions come before changes, and these
-// before removals; additions go from long prefixes to short ones, removals from short to long, and all
-// prefixes of one batch have the same length, so that they do not overlap.
+// The first rule makes phases by table. The second one makes additions come before changes, and
+// these before removals; additions go from long prefixes to short ones, removals from short to
+// long, and all prefixes of one batch have the same length, so that they do not overlap.
 package reconcile
 
 import (
@@ -21,8 +21,8 @@ import (
 	"github.com/turbokv/turbokv/controller/reconcile/tables"
 )
 
-// DefaultBatchSize is small enough for the details of all errors of a batch to fit into the 8 KiB of
-// response metadata that gRPC accepts by default, with texts of some 30 bytes.
+// DefaultBatchSize is small enough for the details of all errors of a batch to fit into the 8 KiB
+// of response metadata that gRPC accepts by default, with texts of some 30 bytes.
 const DefaultBatchSize = 200
 
 // Order lists the tables so that each refers only to tables before it. Tables that are not listed
@@ -118,7 +118,8 @@ func others(desired, installed tables.State) (out []tables.Update) {
 func (o Order) rank(table string) int { return slices.Index(o, table) }
 
 // pick returns the updates of one rank, sorted; among equals by key, so that plans are repeatable.
-func (o Order) pick(all []tables.Update, rank int, by func(a, b tables.Update) int) []tables.Update {
+func (o Order) pick(all []tables.Update, rank int, by func(a,
+	b tables.Update) int) []tables.Update {
 	var out []tables.Update
 	for _, u := range all {
 		if o.rank(u.Entry.Table) == rank {

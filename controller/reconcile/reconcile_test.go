@@ -29,7 +29,8 @@ func route(prefix uint64, length int, to uint64) tables.Entry {
 	}
 	if length > 0 {
 		value := prefix >> (fieldWidth - length) << (fieldWidth - length)
-		e.Match = []tables.Match{{Field: "k", Kind: tables.LPM, Value: tables.Uint(value), Prefix: length}}
+		e.Match = []tables.Match{{Field: "k", Kind: tables.LPM, Value: tables.Uint(value),
+			Prefix: length}}
 	}
 	return e
 }
@@ -103,7 +104,10 @@ func randomState(r *rand.Rand) (s tables.State) {
 	for range r.IntN(12) {
 		add(route(r.Uint64N(256), r.IntN(fieldWidth+1), 1+r.Uint64N(ids)))
 	}
-	r.Shuffle(len(s.Entries), func(i, j int) { s.Entries[i], s.Entries[j] = s.Entries[j], s.Entries[i] })
+	r.Shuffle(len(s.Entries), func(i, j int) {
+		s.Entries[i], s.Entries[j] = s.Entries[j],
+			s.Entries[i]
+	})
 	return s
 }
 
@@ -127,7 +131,8 @@ func TestEveryIntermediateStateIsSafe(t *testing.T) {
 				}
 				for key := range uint64(256) {
 					if to := now.lookup(key); to != before.lookup(key) && to != after.lookup(key) {
-						t.Fatalf("seed %d: after %v: key %d goes to %v; it was %v and becomes %v", seed, u,
+						t.Fatalf("seed %d: after %v: key %d goes to %v; it was %v and becomes %v",
+							seed, u,
 							key, to, before.lookup(key), after.lookup(key))
 					}
 				}
@@ -152,7 +157,8 @@ func TestEveryIntermediateStateIsSafe(t *testing.T) {
 func TestEqualStatesNeedNothing(t *testing.T) {
 	for seed := range uint64(200) {
 		s := randomState(rand.New(rand.NewPCG(seed, 4)))
-		s.CloneSessions = []tables.CloneSession{{ID: 1, Replicas: []tables.Replica{{Port: 1, Instance: 1}}}}
+		s.CloneSessions = []tables.CloneSession{{ID: 1, Replicas: []tables.Replica{{Port: 1,
+			Instance: 1}}}}
 		s.Digests = []tables.Digest{{Name: "d", MaxListSize: 1}}
 		shuffled := s
 		shuffled.Entries = slices.Clone(s.Entries)
@@ -174,18 +180,21 @@ func TestChangeOfChainIsOneModify(t *testing.T) {
 
 func TestOthersAreNeverTakenAway(t *testing.T) {
 	mine := tables.State{
-		CloneSessions: []tables.CloneSession{{ID: 1, Replicas: []tables.Replica{{Port: 1, Instance: 1}}}},
-		Digests:       []tables.Digest{{Name: "d", MaxListSize: 1}},
+		CloneSessions: []tables.CloneSession{{ID: 1, Replicas: []tables.Replica{{Port: 1,
+			Instance: 1}}}},
+		Digests: []tables.Digest{{Name: "d", MaxListSize: 1}},
 	}
 	theirs := tables.State{
-		CloneSessions: []tables.CloneSession{{ID: 7}, {ID: 1, Replicas: []tables.Replica{{Port: 2}}}},
-		Digests:       []tables.Digest{{Name: "d", MaxListSize: 9}},
+		CloneSessions: []tables.CloneSession{{ID: 7}, {ID: 1,
+			Replicas: []tables.Replica{{Port: 2}}}},
+		Digests: []tables.Digest{{Name: "d", MaxListSize: 9}},
 	}
 	plan := Plan(mine, theirs, nil, 0)
 	if Count(plan) != 2 || plan[0][0].Op != tables.Modify || plan[0][1].Op != tables.Modify {
 		t.Fatalf("%v", plan)
 	}
-	if plan := Plan(mine, tables.State{}, nil, 0); Count(plan) != 2 || plan[0][0].Op != tables.Insert {
+	if plan := Plan(mine, tables.State{}, nil, 0); Count(plan) != 2 ||
+		plan[0][0].Op != tables.Insert {
 		t.Fatalf("%v", plan)
 	}
 }

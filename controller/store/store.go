@@ -1,6 +1,6 @@
 // Package store keeps the directory in a bbolt file: one bucket per kind of record, keys are ids,
-// values are JSON, so that "bbolt get" shows what a human needs at night. All changes of one command
-// are one transaction, synced to disk before it returns.
+// values are JSON, so that "bbolt get" shows what a human needs at night. All changes of one
+// command are one transaction, synced to disk before it returns.
 //
 // The file carries a schema version. A version that this code does not know is refused, never
 // guessed at.
@@ -120,7 +120,8 @@ func (s *Store) Load() (snap directory.Snapshot, err error) {
 			return fmt.Errorf("%w: meta: %v", ErrCorrupt, err)
 		}
 		return errors.Join(
-			all(tx, bucketNodes, &snap.Nodes, func(r directory.Node) uint32 { return uint32(r.ID) }),
+			all(tx, bucketNodes, &snap.Nodes,
+				func(r directory.Node) uint32 { return uint32(r.ID) }),
 			all(tx, bucketKeyspaces, &snap.Keyspaces, func(r directory.Keyspace) uint32 {
 				return uint32(r.ID)
 			}),
@@ -150,7 +151,8 @@ func all[T any](tx *bolt.Tx, bucket []byte, out *[]T, id func(T) uint32) error {
 			return fmt.Errorf("%w: %s %x: %v", ErrCorrupt, bucket, key, err)
 		}
 		if string(key) != string(idKey(id(record))) {
-			return fmt.Errorf("%w: %s %x holds the record of %d", ErrCorrupt, bucket, key, id(record))
+			return fmt.Errorf("%w: %s %x holds the record of %d", ErrCorrupt, bucket, key,
+				id(record))
 		}
 		*out = append(*out, record)
 		return nil

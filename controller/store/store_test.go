@@ -32,7 +32,8 @@ func load(t testing.TB, s *Store) directory.Snapshot {
 	return snap
 }
 
-// history makes a directory live through random commands, each stored, and returns what it ended as.
+// history makes a directory live through random commands, each stored, and returns what it ended
+// as.
 func history(t *testing.T, r *rand.Rand, s *Store) directory.Snapshot {
 	d, err := directory.New(directory.Config{
 		Limits:   directory.Limits{SubRanges: 100, PartitionEntries: 1000},
@@ -158,7 +159,8 @@ func FuzzLoad(f *testing.F) {
 	s := open(f, filepath.Join(f.TempDir(), "store"))
 	s.db.NoSync = true
 	f.Fuzz(func(t *testing.T, kind uint8, id uint32, value []byte) {
-		buckets := [][]byte{bucketNodes, bucketKeyspaces, bucketSubRanges, bucketRetired, bucketMeta}
+		buckets := [][]byte{bucketNodes, bucketKeyspaces, bucketSubRanges, bucketRetired,
+			bucketMeta}
 		bucket, key := buckets[kind%5], binary.BigEndian.AppendUint32(nil, id)
 		if kind%5 == 4 {
 			key = keyDirectory
@@ -172,7 +174,8 @@ func FuzzLoad(f *testing.F) {
 					return err
 				}
 			}
-			if err := put(tx.Bucket(bucketMeta), keyDirectory, directory.Meta{ClusterID: "c"}); err != nil {
+			if err := put(tx.Bucket(bucketMeta), keyDirectory,
+				directory.Meta{ClusterID: "c"}); err != nil {
 				return err
 			}
 			return tx.Bucket(bucket).Put(key, value)

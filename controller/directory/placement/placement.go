@@ -1,11 +1,11 @@
 // Package placement chooses the chains of new sub-ranges. It is a pure function of the nodes and of
-// what they carry already, so the same directory always gives the same chains, in the controller, in
-// tests and in the simulator.
+// what they carry already, so the same directory always gives the same chains, in the controller,
+// in tests and in the simulator.
 //
-// Two things are levelled, in this order: replicas per node, because they cost memory and disk; then
-// heads and tails, because heads order all writes and tails answer all reads. Ties are broken by a
-// hash, which scatters the partners of a node over the whole cluster: when it fails, everybody has a
-// small part of its data, and repair runs everywhere at once.
+// Two things are levelled, in this order: replicas per node, because they cost memory and disk;
+// then heads and tails, because heads order all writes and tails answer all reads. Ties are broken
+// by a hash, which scatters the partners of a node over the whole cluster: when it fails, everybody
+// has a small part of its data, and repair runs everywhere at once.
 package placement
 
 import (
@@ -46,8 +46,9 @@ func (l Loads) count(c kv.Chain, by int) {
 	}
 }
 
-// Place returns n chains of the given length over the nodes, levelling together with what they carry
-// already. It does not change loads. It is an error to ask for more replicas than there are nodes.
+// Place returns n chains of the given length over the nodes, levelling together with what they
+// carry already. It does not change loads. It is an error to ask for more replicas than there are
+// nodes.
 func Place(nodes []kv.NodeID, loads Loads, n, replication int) ([]kv.Chain, error) {
 	if replication < 1 || replication > kv.MaxChain {
 		return nil, fmt.Errorf("replication %d: must be 1 to %d", replication, kv.MaxChain)
@@ -86,8 +87,8 @@ func leastLoaded(nodes []kv.NodeID, loads Loads, want int, salt uint64) []kv.Nod
 	return byLoad[:want]
 }
 
-// arrange orders the members of one chain: the one with the fewest heads first, and of the others the
-// one with the fewest tails last.
+// arrange orders the members of one chain: the one with the fewest heads first, and of the others
+// the one with the fewest tails last.
 func arrange(members []kv.NodeID, loads Loads, salt uint64) kv.Chain {
 	c := kv.Chain(members)
 	take := func(from []kv.NodeID, ends func(Load) int) int {

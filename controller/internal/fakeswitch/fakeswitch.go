@@ -1,6 +1,6 @@
-// Package fakeswitch is a P4Runtime server for tests of the controller: it keeps what is written and
-// gives it back, elects a primary, and lets a test play packets, digests and failures. It forwards
-// nothing and checks little; the built-in switch and simple_switch_grpc do.
+// Package fakeswitch is a P4Runtime server for tests of the controller: it keeps what is written
+// and gives it back, elects a primary, and lets a test play packets, digests and failures. It
+// forwards nothing and checks little; the built-in switch and simple_switch_grpc do.
 package fakeswitch
 
 import (
@@ -207,7 +207,8 @@ func (s *Switch) Write(_ context.Context, r *p4v1.WriteRequest) (*p4v1.WriteResp
 	for _, u := range r.GetUpdates() {
 		code := s.execute(u)
 		failed, silent = failed || code != codes.OK, silent || code == codes.ResourceExhausted
-		failure, _ = failure.WithDetails(&p4v1.Error{CanonicalCode: int32(code), Message: "refused"})
+		failure, _ = failure.WithDetails(&p4v1.Error{CanonicalCode: int32(code),
+			Message: "refused"})
 	}
 	s.broadcast()
 	if silent { // what a client sees when the details outgrow the metadata of a response

@@ -7,8 +7,8 @@ import (
 	"google.golang.org/grpc/codes"
 )
 
-// Refuse makes updates fail with the code that f returns, unless that is OK. RESOURCE_EXHAUSTED of one
-// update hides which of the batch have failed.
+// Refuse makes updates fail with the code that f returns, unless that is OK. RESOURCE_EXHAUSTED of
+// one update hides which of the batch have failed.
 func (s *Switch) Refuse(f func(*p4v1.Update) codes.Code) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -41,7 +41,8 @@ func (s *Switch) Entities() int {
 func (s *Switch) SetCounter(id uint32, index int64, packets int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.counters[counterKey(id, index)] = &p4v1.CounterData{PacketCount: packets, ByteCount: 100 * packets}
+	s.counters[counterKey(id, index)] = &p4v1.CounterData{PacketCount: packets,
+		ByteCount: 100 * packets}
 }
 
 // Tell sends a message to the primary.

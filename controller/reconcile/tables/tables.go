@@ -1,6 +1,6 @@
 // Package tables holds the nouns of a programmable switch's control plane: entries of match-action
-// tables, clone sessions, digest configurations, and the updates that change them. Everything goes by
-// name and is plain data; package p4rt turns it into P4Runtime messages and back, and package
+// tables, clone sessions, digest configurations, and the updates that change them. Everything goes
+// by name and is plain data; package p4rt turns it into P4Runtime messages and back, and package
 // reconcile compares it.
 //
 // All values are canonical: the shortest big-endian byte string, at least one byte (P4Runtime
@@ -134,7 +134,8 @@ func (e Entry) Key() string {
 	var b strings.Builder
 	b.WriteString(e.Table)
 	for _, m := range e.Match {
-		fmt.Fprintf(&b, "|%s:%d:%x/%d&%x", m.Field, m.Kind, string(m.Value), m.Prefix, string(m.Extra))
+		fmt.Fprintf(&b, "|%s:%d:%x/%d&%x", m.Field, m.Kind, string(m.Value), m.Prefix,
+			string(m.Extra))
 	}
 	if e.Priority != 0 {
 		fmt.Fprintf(&b, "|%d", e.Priority)
@@ -281,7 +282,8 @@ func (u Update) String() string {
 // digests of others stay.
 func (s State) Over(old State) State {
 	for _, c := range old.CloneSessions {
-		if !slices.ContainsFunc(s.CloneSessions, func(x CloneSession) bool { return x.ID == c.ID }) {
+		if !slices.ContainsFunc(s.CloneSessions,
+			func(x CloneSession) bool { return x.ID == c.ID }) {
 			s.CloneSessions = append(s.CloneSessions, c)
 		}
 	}

@@ -43,7 +43,8 @@ func TestFillIsTheInverseOfBytes(t *testing.T) {
 
 func TestKeyIgnoresOrderAndAction(t *testing.T) {
 	a := Entry{Table: "t", Action: "x", Match: []Match{
-		{Field: "b", Kind: Exact, Value: Uint(1)}, {Field: "a", Kind: LPM, Value: Uint(8), Prefix: 5}}}
+		{Field: "b", Kind: Exact, Value: Uint(1)}, {Field: "a", Kind: LPM, Value: Uint(8),
+			Prefix: 5}}}
 	b := Entry{Table: "t", Action: "y", Match: []Match{a.Match[1], a.Match[0]}}
 	a.Normalize()
 	b.Normalize()
