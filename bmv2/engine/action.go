@@ -15,6 +15,7 @@ type action struct {
 	words   int   // of its parameters
 	offsets []int // of each parameter, in words
 	mayExit bool
+	stages  []stage // how to make the image of an entry
 }
 
 // step is an operation in a body with jumps: run, or go to target when cond is nil or zero.
@@ -90,8 +91,26 @@ func (c *compiler) action(a *bmv2.Action) (*action, error) {
 		}
 		out.body = append(out.body, in)
 	}
-	out.body = fuse(out.body, c.layout.isGap)
+	f := fuser{gap: c.layout.isGap}
+	f.fuse(out.body)
+	out.body, out.stages = f.out, f.stages
 	return out, nil
+}
+
+// image renders the bytes that the action stores for given parameters, by running the stores on
+// an empty arena.
+func (a *action) image(m *Machine, args []uint64) (out []byte) {
+	if len(a.stages) == 0 {
+		return nil
+	}
+	st := &State{arena: make([]byte, m.layout.size), args: args}
+	for _, stage := range a.stages {
+		execute(stage.stores, st)
+		for _, s := range stage.segments {
+			out = append(out, st.arena[s.off:s.off+s.n]...)
+		}
+	}
+	return out
 }
 
 func (c *compiler) body(body []bmv2.Primitive, a *action) (steps []step, jumps bool, err error) {

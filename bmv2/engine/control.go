@@ -217,13 +217,13 @@ func (c *compiler) fixedAction(s *tableSpec, d *bmv2.DefaultEntry) (func(*State)
 	a, next := e.act, e.next
 	if a.steps == nil && !a.mayExit {
 		return func(st *State) int32 {
-			st.args = e.args
+			st.args, st.image = e.args, e.image
 			execute(a.body, st)
 			return next
 		}, nil
 	}
 	return func(st *State) int32 {
-		st.args = e.args
+		st.args, st.image = e.args, e.image
 		a.run(st)
 		return nextUnlessExited(st, a, next)
 	}, nil
@@ -240,7 +240,7 @@ func (s *tableSpec) apply(st *State) int32 {
 	} else if e.hits != nil {
 		e.hits.Add(len(st.packet))
 	}
-	st.args = e.args
+	st.args, st.image = e.args, e.image
 	e.act.run(st)
 	return nextUnlessExited(st, e.act, e.next)
 }

@@ -19,8 +19,10 @@ type Match struct {
 type Entry struct {
 	act  *action
 	args []uint64
-	next int32    // control node after the entry's action
-	hits *Counter // direct counter, or nil
+	// image holds the bytes that the action stores whatever the packet is.
+	image []byte
+	next  int32    // control node after the entry's action
+	hits  *Counter // direct counter, or nil
 
 	key      []byte // empty for packed keys
 	word     uint64 // packed key or hash of key
@@ -83,6 +85,7 @@ func (m *Machine) newAction(spec *tableSpec, s EntrySpec, hit bool) (*Entry, err
 		words[n-1] &= mask(p.Width - 64*(n-1))
 		copy(e.args[a.offsets[i]:], words)
 	}
+	e.image = a.image(m, e.args)
 	e.next = spec.next(s.Action, hit)
 	return e, nil
 }

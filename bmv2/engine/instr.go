@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/turbokv/turbokv/bmv2"
@@ -22,6 +23,7 @@ type instrKind uint8
 const (
 	instrCall   instrKind = iota
 	instrFill             // image to dst
+	instrImage            // n bytes from src of the image of the entry
 	instrCopy             // n bytes from src to dst
 	instrCopy16           // the same for 16 bytes
 	instrParam1           // a parameter under a mask, to 1, 2, 4 or 8 bytes
@@ -42,6 +44,8 @@ func execute(body []instr, st *State) {
 			}
 		case instrFill:
 			copy(a[s.dst:], s.image)
+		case instrImage:
+			copy(a[s.dst:s.dst+s.n], st.image[s.src:s.src+s.n])
 		case instrCopy:
 			copy(a[s.dst:s.dst+s.n], a[s.src:s.src+s.n])
 		case instrCopy16:
@@ -134,72 +138,109 @@ func paramInstr(p place, off, n, word, width int) (instr, bool) {
 	return i, true
 }
 
-// fuse joins neighbouring moves: constants to adjacent fields become one fill, and copies of
-// adjacent fields one copy. gaps tells which arena bytes belong to no field.
-func fuse(body []instr, gaps func(byte int) bool) []instr {
-	var out []instr
+// copies reports whether a step copies within the arena.
+func (s *instr) copies() bool { return s.kind == instrCopy || s.kind == instrCopy16 }
+
+// fixed reports whether a step stores what is known once the entry is: constants and parameters.
+func (s *instr) fixed() bool { return s.kind == instrFill || s.kind >= instrParam1 }
+
+// fuser joins neighbouring moves: constants and parameters that go to adjacent fields become one
+// fill, and copies of adjacent fields one copy.
+type fuser struct {
+	gap  func(byte int) bool // tells which arena bytes belong to no field
+	out  []instr
+	size int // bytes of the image that an entry needs
+	// stages say how to make the image.
+	stages []stage
+}
+
+// stage makes a part of the image of an entry: stores, and what to cut from the arena after them.
+type stage struct {
+	stores   []instr
+	segments []segment
+}
+
+// segment is a part of the arena.
+type segment struct{ off, n int }
+
+func (f *fuser) fuse(body []instr) {
 	for i := 0; i < len(body); {
 		j := i
-		for j < len(body) && body[j].kind == instrFill {
+		for j < len(body) && body[j].fixed() {
 			j++
 		}
-		if j > i+1 {
-			out = append(out, fuseFills(body[i:j], gaps)...)
+		switch n := len(f.out); {
+		case j > i+1:
+			f.fuseFixed(body[i:j])
 			i = j
 			continue
-		}
-		if n := len(out); n > 0 && joins(&out[n-1], &body[i]) {
-			out[n-1].n += body[i].n
-			out[n-1].kind = instrCopy
-		} else {
-			out = append(out, body[i])
+		case n > 0 && joins(&f.out[n-1], &body[i]):
+			f.out[n-1].n += body[i].n
+			f.out[n-1].kind = instrCopy
+		default:
+			f.out = append(f.out, body[i])
 		}
 		i++
 	}
-	return out
 }
 
 // joins reports whether two copies are one copy of adjacent bytes. The ranges must not overlap,
 // or the second copy would see what the first one wrote.
 func joins(a, b *instr) bool {
-	copies := func(k instrKind) bool { return k == instrCopy || k == instrCopy16 }
 	n := a.n + b.n
-	return copies(a.kind) && copies(b.kind) && a.dst+a.n == b.dst && a.src+a.n == b.src &&
+	return a.copies() && b.copies() && a.dst+a.n == b.dst && a.src+a.n == b.src &&
 		(a.dst+n <= a.src || a.src+n <= a.dst)
 }
 
-// fuseFills paints the constants into an image of the arena, later ones over earlier ones, and
-// cuts it into runs. Padding between fields may be painted too: it is zero and stays so.
-func fuseFills(fills []instr, gaps func(byte int) bool) []instr {
-	image := map[int]byte{}
-	for _, f := range fills {
-		for i, v := range f.image {
-			image[f.dst+i] = v
+// fuseFixed replaces a run of stores by stores of adjacent bytes: of constants where no parameter
+// is involved, else of the image of the entry.
+func (f *fuser) fuseFixed(run []instr) {
+	params := false
+	touched := map[int]byte{}
+	for _, s := range run {
+		params = params || s.kind != instrFill
+		for i := range s.n {
+			touched[s.dst+i] = 0
+			if s.kind == instrFill {
+				touched[s.dst+i] = s.image[i]
+			}
 		}
 	}
-	offs := make([]int, 0, len(image))
-	for off := range image {
-		offs = append(offs, off)
+	segments := f.runs(touched)
+	if params {
+		f.stages = append(f.stages, stage{run, segments})
 	}
-	slices.Sort(offs)
-	var out []instr
-	for _, off := range offs {
-		last := len(out) - 1
-		if last >= 0 && allGaps(out[last].dst+out[last].n, off, gaps) {
-			run := &out[last]
-			run.image = append(run.image, make([]byte, off-run.dst-run.n)...)
-			run.image = append(run.image, image[off])
-			run.n = len(run.image)
+	for _, seg := range segments {
+		if params {
+			f.out = append(f.out, instr{kind: instrImage, dst: seg.off, src: f.size, n: seg.n})
+			f.size += seg.n
 			continue
 		}
-		out = append(out, instr{kind: instrFill, dst: off, n: 1, image: []byte{image[off]}})
+		image := make([]byte, seg.n)
+		for i := range image {
+			image[i] = touched[seg.off+i]
+		}
+		f.out = append(f.out, instr{kind: instrFill, dst: seg.off, n: seg.n, image: image})
+	}
+}
+
+// runs cuts a set of arena bytes into runs. Padding between fields may be part of a run: it is
+// zero and stays so.
+func (f *fuser) runs(touched map[int]byte) (out []segment) {
+	for _, off := range slices.Sorted(maps.Keys(touched)) {
+		last := len(out) - 1
+		if last >= 0 && f.allGaps(out[last].off+out[last].n, off) {
+			out[last].n = off + 1 - out[last].off
+			continue
+		}
+		out = append(out, segment{off, 1})
 	}
 	return out
 }
 
-func allGaps(from, to int, gaps func(byte int) bool) bool {
+func (f *fuser) allGaps(from, to int) bool {
 	for b := from; b < to; b++ {
-		if !gaps(b) {
+		if !f.gap(b) {
 			return false
 		}
 	}

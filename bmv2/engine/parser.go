@@ -188,7 +188,9 @@ func (c *compiler) parseState(out *parseState, s *bmv2.ParseState,
 		}
 		out.body = append(out.body, in)
 	}
-	out.body = fuse(out.body, c.layout.isGap)
+	f := fuser{gap: c.layout.isGap}
+	f.fuse(out.body)
+	out.body = f.out
 	key, bits := joinKey(s.Key)
 	limbs := (bits + 63) / 64
 	for _, t := range s.Transitions {
@@ -246,7 +248,7 @@ func (c *compiler) keyTests(key []bmv2.TransitionKey, k *parseCase) (tests []tes
 		}
 		m, v := bitsAt(k.masks, at, p.width), bitsAt(k.values, at, p.width)
 		if m != 0 {
-			tests = append(tests, w.test(m, v, false))
+			tests = append(tests, w.test(m, v, v))
 		}
 		at += (p.width + 7) / 8 * 8
 	}
@@ -269,7 +271,7 @@ func mergeTests(tests []test) []test {
 	for _, t := range tests {
 		if n := len(out); n > 0 && out[n-1].off == t.off && out[n-1].size == t.size {
 			out[n-1].mask |= t.mask
-			out[n-1].value |= t.value
+			out[n-1].low |= t.low
 			continue
 		}
 		out = append(out, t)

@@ -55,14 +55,14 @@ func (c *compiler) lowerPart(e bmv2.Expr, m uint64) (place, bool) {
 	return place{bit: p.bit + p.width - n, width: n}, true
 }
 
-// test is a comparison of a run of bits with a constant, done on the bytes around the run:
-// word & mask == value, or word & mask <= value. The word is as short as possible: processors
-// stall when they load more bytes than were just stored.
+// test is a comparison of a run of bits with constants, done on the bytes around the run:
+// low <= word & mask <= low + span. The word is as short as possible: processors stall when they
+// load more bytes than were just stored.
 type test struct {
-	off         int
-	size        int // bytes: 1, 2, 4 or 8
-	mask, value uint64
-	less        bool
+	off       int
+	size      int // bytes: 1, 2, 4 or 8
+	mask      uint64
+	low, span uint64
 }
 
 func (t *test) holds(arena []byte) bool {
@@ -77,8 +77,7 @@ func (t *test) holds(arena []byte) bool {
 	default:
 		w = be.Uint64(arena[t.off:])
 	}
-	w &= t.mask
-	return w == t.value || t.less && w < t.value
+	return w&t.mask-t.low <= t.span
 }
 
 // window is the smallest word that holds a place: size bytes from off, shift bits to the right of
@@ -98,8 +97,10 @@ func (p place) window() (w window, ok bool) {
 	return w, true
 }
 
-func (w window) test(mask, value uint64, less bool) test {
-	return test{off: w.off, size: w.size, mask: mask << w.shift, value: value << w.shift, less: less}
+// test compares the bits under a mask with the numbers from low to high.
+func (w window) test(mask, low, high uint64) test {
+	return test{off: w.off, size: w.size, mask: mask << w.shift, low: low << w.shift,
+		span: (high - low) << w.shift}
 }
 
 // testOf recognizes conditions that are a test, or (negated) the opposite of one.
@@ -151,7 +152,7 @@ func (c *compiler) equalTest(e bmv2.Expr, v uint64) (test, bool) {
 	if !ok || v&^m != 0 {
 		return test{}, false
 	}
-	return w.test(m, v, false), true
+	return w.test(m, v, v), true
 }
 
 // atMostTest is e <= v.
@@ -164,5 +165,5 @@ func (c *compiler) atMostTest(e bmv2.Expr, v uint64) (test, bool) {
 	if !ok || v > mask(p.width) {
 		return test{}, false
 	}
-	return w.test(mask(p.width), v, true), true
+	return w.test(mask(p.width), 0, v), true
 }
