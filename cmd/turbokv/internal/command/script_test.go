@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -23,7 +24,7 @@ var rewrite = flag.Bool("rewrite", false, "write what the commands print into th
 //	> load - < a,1\nb,2
 //
 // Standard output and standard error follow each other in this order; [exit N] stands for an exit
-// code other than 0. Arguments are cut at spaces, 'quoted ones' are not; after "<" stands standard
+// code other than 0, T for a duration. Arguments are cut at spaces, 'quoted ones' are not; after "<" stands standard
 // input with \n for line ends.
 func runScript(t *testing.T, path string) {
 	t.Helper()
@@ -60,13 +61,16 @@ func replay(t *testing.T, script string) string {
 	return out.String()
 }
 
+// durations finds what differs from run to run; scripts show T in its place.
+var durations = regexp.MustCompile(`( in |"seconds": )[0-9.e-]+( s)?`)
+
 func execute(t *testing.T, line string) string {
 	t.Helper()
 	commandLine, input, _ := strings.Cut(line, " < ")
 	var stdout, stderr bytes.Buffer
 	in := strings.NewReader(strings.ReplaceAll(input, `\n`, "\n"))
 	code := Run(t.Context(), split(commandLine), Streams{In: in, Out: &stdout, Err: &stderr})
-	text := stdout.String() + stderr.String()
+	text := durations.ReplaceAllString(stdout.String()+stderr.String(), "${1}T${2}")
 	if text != "" && !strings.HasSuffix(text, "\n") {
 		text += "\n"
 	}
