@@ -10,49 +10,55 @@ import (
 	"github.com/antihax/optional"
 
 	"github.com/turbokv/turbokv/clientlib"
+	"github.com/turbokv/turbokv/cluster"
+	"github.com/turbokv/turbokv/controller/admin"
+	"github.com/turbokv/turbokv/kv"
 )
 
-// cluster returns how to reach a cluster with a keyspace "users", and a function that stops it. A
-// program would set Service to the service address of a cluster that is there already.
-func cluster() (cfg clientlib.Config, stop func()) {
-	s, err := startServer()
+// startCluster starts a cluster in this process with a keyspace "users". A program that dials a
+// cluster elsewhere sets Service of its clientlib.Config to the cluster's service address.
+func startCluster(ctx context.Context) *cluster.Cluster {
+	c, err := cluster.Start(ctx, cluster.Config{Nodes: 3})
 	if err != nil {
 		log.Fatal(err)
 	}
-	conn, err := s.network.Listen(clientAddr)
+	err = c.CreateKeyspace(ctx, admin.KeyspaceSpec{
+		Name: "users", Partitioner: kv.RangePartitioned, Durability: kv.DurabilityMemory,
+	})
 	if err != nil {
 		log.Fatal(err)
 	}
-	return clientlib.Config{Conn: conn, Service: serviceAddr}, func() {
-		if err := s.stop(); err != nil {
-			log.Fatal(err)
-		}
-	}
+	return c
 }
 
 // dial connects to the keyspace "users" of a fresh cluster.
 func dial(ctx context.Context) (client *clientlib.Client, hangUp func()) {
-	cfg, stop := cluster()
-	cfg.Keyspace = "users"
-	client, err := clientlib.Dial(ctx, cfg)
+	c := startCluster(ctx)
+	client, err := c.Dial(ctx, "users")
 	if err != nil {
 		log.Fatal(err)
 	}
 	return client, func() {
-		if err := client.Close(); err != nil {
+		if err := errors.Join(client.Close(), c.Close()); err != nil {
 			log.Fatal(err)
 		}
-		stop()
 	}
 }
 
 func Example() {
 	ctx := context.Background()
-	cfg, stop := cluster()
-	defer stop()
+	c := startCluster(ctx) // "turbokv up" starts one, too
+	defer c.Close()
+	conn, err := c.Connect()
+	if err != nil {
+		log.Fatal(err)
+	}
 
-	cfg.Keyspace = "users"
-	client, err := clientlib.Dial(ctx, cfg)
+	client, err := clientlib.Dial(ctx, clientlib.Config{
+		Service:  cluster.Service, // all that a client knows of a cluster
+		Keyspace: "users",
+		Conn:     conn, // a socket of the kernel if it is not set
+	})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -216,11 +222,17 @@ func ExampleClient_Keyspace() {
 	users, hangUp := dial(ctx)
 	defer hangUp()
 
-	sessions, err := users.Keyspace(ctx, "sessions") // the same session and socket
+	system, err := users.Keyspace(ctx, "system") // over the same session and socket
 	if err != nil {
 		log.Fatal(err)
 	}
-	d := sessions.Descriptor()
-	fmt.Printf("%s: keyspace %d, partitioned by %v\n", d.Name, d.ID, d.Partitioner)
-	// Output: sessions: keyspace 8, partitioned by hash
+	for record, err := range system.Scan(ctx, nil, nil, nil) { // one record per keyspace
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Printf("%s\n", record.Key)
+	}
+	// Output:
+	// system
+	// users
 }

@@ -65,6 +65,9 @@ func (d *driver) trySubmit(now time.Duration, k *call) bool {
 		return false
 	}
 	k.handle = h
+	if len(d.out.Completions) > 0 { // deadlines have passed
+		signalAll(d.settle(nil))
+	}
 	if d.asleep {
 		d.asleep = false
 		d.alarm <- struct{}{}

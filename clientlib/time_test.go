@@ -90,6 +90,21 @@ func TestDeadlines(t *testing.T) {
 	})
 }
 
+func TestNothingIsSentAfterItsDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newServer(t).dial(t, nil)
+		before := c.Stats().Sent
+		ctx, cancel := context.WithDeadline(context.Background(), time.Now())
+		defer cancel()
+		_, err := c.Put(ctx, key, nil, nil)
+		is(t, err, clientlib.ErrUnavailable, context.DeadlineExceeded)
+		is(t, c.StartPut(ctx, key, nil, nil).Wait(context.Background()).Err, clientlib.ErrUnavailable)
+		if n := c.Stats().Sent - before; n != 0 {
+			t.Errorf("%d packets sent", n)
+		}
+	})
+}
+
 func TestCancellation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)

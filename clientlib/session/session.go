@@ -96,7 +96,8 @@ func (s *Session) renew() {
 	s.born = s.seq
 }
 
-// Submit takes in a request. It returns false, and changes nothing, if the queue is full.
+// Submit takes in a request. It returns false, and changes nothing, if the queue is full. Requests
+// whose deadline has passed end at once, this one included.
 func (s *Session) Submit(now time.Duration, r *Request, out *Output) (Handle, bool) {
 	if s.queue.length >= s.cfg.Queue {
 		return 0, false
@@ -115,11 +116,16 @@ func (s *Session) Submit(now time.Duration, r *Request, out *Output) (Handle, bo
 	return s.handle(i), true
 }
 
-// fill sends queued requests as long as there is room for them.
+// fill sends queued requests as long as there is room for them. A write whose deadline has passed
+// must not be sent any more, or its outcome would be unknown.
 func (s *Session) fill(now time.Duration, out *Output) {
 	for s.queue.length > 0 && s.sent < s.cfg.Window && s.window.room(s.flying) {
 		i := s.queue.head
 		slot := s.all[i]
+		if now >= slot.deadline {
+			s.abandon(now, i, ByDeadline, out)
+			continue
+		}
 		if slot.isWrite() && s.writes.full() {
 			return // an old write must end first: its result binds those of all later ones
 		}
