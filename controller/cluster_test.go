@@ -249,7 +249,7 @@ func newCluster(t *testing.T, nodes int) *rig {
 func TestKeyspaceLivesFromCreationToDrop(t *testing.T) {
 	r := newCluster(t, 3)
 	k := r.create(usersKey)
-	if k.Phase != "ready" || k.SubRanges != 8 || k.ID == kv.SystemKeyspace {
+	if k.Phase != "ready" || k.SubRanges != 8 || k.ID != 1 {
 		t.Fatalf("%+v", k)
 	}
 	c := r.client(20, "users")

@@ -5,6 +5,7 @@ import (
 
 	"github.com/turbokv/turbokv/controller/directory"
 	"github.com/turbokv/turbokv/controller/p4rt"
+	"github.com/turbokv/turbokv/kv"
 	"github.com/turbokv/turbokv/p4src"
 )
 
@@ -14,9 +15,11 @@ const counterBatch = 1000
 // poll reads the counters of all sub-ranges that are served, and of drops.
 func (d *switchDriver) poll(ctx context.Context, s *p4rt.Session, view directory.View) error {
 	var ids []int64
+	fresh := make(map[kv.SubRangeID]bool)
 	for _, r := range view.SubRanges() {
 		if r.Created {
 			ids = append(ids, int64(r.ID))
+			fresh[r.ID] = r.Epoch == 1 // the first use of the id
 		}
 	}
 	reads, err := readCells(ctx, s, p4src.ReadCounter, ids)
@@ -32,7 +35,7 @@ func (d *switchDriver) poll(ctx context.Context, s *p4rt.Session, view directory
 		return err
 	}
 	return d.loop.post(ctx, func() {
-		d.loop.load.observe(d.loop.now(), reads, writes)
+		d.loop.load.observe(d.loop.now(), reads, writes, fresh)
 		d.loop.switches[d.name].drops = drops
 	})
 }

@@ -10,7 +10,7 @@ import (
 
 // load is what one sub-range has been asked for.
 type load struct {
-	reads, writes         uint64  // requests since the counters were first read
+	reads, writes         uint64  // requests since it was created, as far as is known
 	readRate, writeRate   float64 // requests per second, smoothed
 	lastReads, lastWrites uint64  // as the switch counts
 	at                    time.Duration
@@ -26,8 +26,10 @@ const rateWindow = 5 * time.Second
 func newLoadMeter() *loadMeter { return &loadMeter{byID: make(map[kv.SubRangeID]*load)} }
 
 // observe takes the cells of both counters as they were read at one time. Sub-ranges that are not
-// in them are forgotten.
-func (m *loadMeter) observe(now time.Duration, reads, writes []p4rt.Cell) {
+// in them are forgotten. The cells of fresh sub-ranges have never counted for anything else.
+func (m *loadMeter) observe(now time.Duration, reads, writes []p4rt.Cell,
+	fresh map[kv.SubRangeID]bool,
+) {
 	seen := make(map[kv.SubRangeID]*load, len(reads))
 	written := make(map[int64]uint64, len(writes))
 	for _, c := range writes {
@@ -37,8 +39,10 @@ func (m *loadMeter) observe(now time.Duration, reads, writes []p4rt.Cell) {
 		id := kv.SubRangeID(c.Index)
 		l, known := m.byID[id]
 		if !known {
-			// The counter may have counted for an earlier use of the id, or an earlier controller.
-			l = &load{lastReads: c.Packets, lastWrites: written[c.Index], at: now}
+			l = &load{at: now}
+			if !fresh[id] { // the cells have counted for an earlier use of the id
+				l.lastReads, l.lastWrites = c.Packets, written[c.Index]
+			}
 		}
 		l.add(now, c.Packets, written[c.Index])
 		seen[id] = l

@@ -54,7 +54,7 @@ type SubRange struct {
 	Chain               kv.Chain
 	State               string      // creating, serving, degraded, lost
 	Prefixes            int         // rows of the partition table that it takes
-	Reads, Writes       uint64      // requests since the controller first saw the counters
+	Reads, Writes       uint64      // requests since it was created, as far as is known
 	ReadRate, WriteRate float64     // requests per second, smoothed
 	Unacknowledged      []kv.NodeID // members that have not confirmed the epoch
 	LostOn              []kv.NodeID // members that have lost their state

@@ -737,7 +737,7 @@ type SubRange struct {
 	Chain          []uint32               `protobuf:"varint,6,rep,packed,name=chain,proto3" json:"chain,omitempty"`
 	State          string                 `protobuf:"bytes,7,opt,name=state,proto3" json:"state,omitempty"`        // creating, serving, degraded (a member is away or recovering), lost
 	Prefixes       uint32                 `protobuf:"varint,8,opt,name=prefixes,proto3" json:"prefixes,omitempty"` // rows of the partition table that it takes
-	Reads          uint64                 `protobuf:"varint,9,opt,name=reads,proto3" json:"reads,omitempty"`       // requests since the controller first saw the counters
+	Reads          uint64                 `protobuf:"varint,9,opt,name=reads,proto3" json:"reads,omitempty"`       // requests since it was created, as far as is known
 	Writes         uint64                 `protobuf:"varint,10,opt,name=writes,proto3" json:"writes,omitempty"`
 	ReadRate       float64                `protobuf:"fixed64,11,opt,name=read_rate,json=readRate,proto3" json:"read_rate,omitempty"` // requests per second over the last poll intervals, smoothed
 	WriteRate      float64                `protobuf:"fixed64,12,opt,name=write_rate,json=writeRate,proto3" json:"write_rate,omitempty"`

@@ -97,7 +97,9 @@ func (d *Directory) create(id kv.KeyspaceID, c CreateKeyspace) (Keyspace, Effect
 	for i, id := range ids {
 		d.begin(&e, SubRange{ID: id, Keyspace: k.ID, Interval: parts[i], Chain: chains[i]})
 	}
-	d.meta.NextKeyspace = nextKeyspace(max(id, 1))
+	if id != kv.SystemKeyspace {
+		d.meta.NextKeyspace = nextKeyspace(id)
+	}
 	d.putMeta(&e)
 	return k, e, nil
 }
