@@ -187,3 +187,41 @@ func TestServingReadsAllocatesNothing(t *testing.T) {
 	}
 	n.checkServed(t)
 }
+
+// BenchmarkChain is a write through a chain of three with real fsyncs and a network that costs
+// nothing: ns/op is the latency with one request outstanding, and the inverse of the throughput
+// with many.
+func BenchmarkChain(b *testing.B) {
+	for _, d := range []kv.Durability{kv.DurabilityMemory, kv.DurabilitySync} {
+		for _, outstanding := range []int{1, 64, 512} {
+			b.Run(fmt.Sprintf("%v/outstanding=%d", d, outstanding), func(b *testing.B) {
+				benchChain(b, d, outstanding)
+			})
+		}
+	}
+}
+
+func benchChain(b *testing.B, d kv.Durability, outstanding int) {
+	network := transport.NewNetwork()
+	nodes, a := startChain(b, network, d)
+	c := newClient(b, listen(b, network, nodeAddr(9)), wire.Port, a)
+	c.window = outstanding
+	value := string(make([]byte, 100))
+	b.ResetTimer()
+	err := c.stream(b.Context(), func(i int) (request, bool) {
+		return request{wire.OpPut, benchKey(i % benchRecords), value}, i < b.N
+	}, func(_ int, q request, r reply) {
+		if r.status != wire.StatusOK {
+			b.Errorf("put %s: %v", q.key, r.status)
+		}
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.StopTimer()
+	head := nodes[0].Stats()
+	b.ReportMetric(float64(head.Syncs)/float64(b.N), "fsyncs/op")
+	if head.Syncs > 0 {
+		b.ReportMetric(float64(head.SyncTime.Nanoseconds())/float64(head.Syncs), "ns/fsync")
+	}
+}

@@ -93,6 +93,7 @@ type client struct {
 	to      kv.Assignment
 	id      kv.ClientID
 	next    kv.RequestSeq
+	window  int // requests outstanding at most
 	replies chan answered
 }
 
@@ -105,7 +106,7 @@ type answered struct {
 // newClient takes over conn.
 func newClient(t testing.TB, conn transport.Conn, port uint16, to kv.Assignment) *client {
 	c := &client{
-		conn: conn, port: port, to: to, id: kv.ClientID(conn.LocalAddr().Port()), next: 1,
+		conn: conn, port: port, to: to, id: kv.ClientID(conn.LocalAddr().Port()), next: 1, window: 32,
 		replies: make(chan answered, 1024),
 	}
 	done := make(chan struct{})
@@ -143,9 +144,6 @@ func (c *client) receive() {
 	}
 }
 
-// window is the number of requests that a client has outstanding.
-const window = 32
-
 // do executes requests, as many as window at a time, and returns their replies in order. It asks
 // again until a node gives a final answer, or fails the test.
 func (c *client) do(t testing.TB, requests ...request) []reply {
@@ -163,18 +161,19 @@ func (c *client) do(t testing.TB, requests ...request) []reply {
 	return replies
 }
 
-// stream executes the requests that next gives until it gives none, and reports each reply.
+// stream executes the requests that next gives until it gives none, and reports each reply. It
+// gives up when there is none for long.
 func (c *client) stream(
 	ctx context.Context, next func(i int) (request, bool), done func(i int, q request, r reply),
 ) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
+	tooLong := time.NewTimer(patience)
+	defer tooLong.Stop()
 	base, more := c.next, true
 	outstanding := map[kv.RequestSeq]request{}
 	repeat := time.NewTicker(50 * time.Millisecond)
 	defer repeat.Stop()
 	for more || len(outstanding) > 0 {
-		for more && len(outstanding) < window {
+		for more && len(outstanding) < c.window {
 			var q request
 			if q, more = next(int(c.next - base)); more {
 				outstanding[c.next] = q
@@ -190,14 +189,17 @@ func (c *client) stream(
 			q, mine := outstanding[a.seq]
 			if mine && a.status != wire.StatusTryAgain && a.status != wire.StatusWrongEpoch {
 				delete(outstanding, a.seq)
+				tooLong.Reset(patience)
 				done(int(a.seq-base), q, a.reply)
 			}
 		case <-repeat.C:
 			for seq := range outstanding {
 				c.send(outstanding, seq)
 			}
+		case <-tooLong.C:
+			return fmt.Errorf("no final answer to %d requests within %v", len(outstanding), patience)
 		case <-ctx.Done():
-			return fmt.Errorf("no final answer to %d requests: %w", len(outstanding), ctx.Err())
+			return ctx.Err()
 		}
 	}
 	return nil
