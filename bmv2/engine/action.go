@@ -83,8 +83,9 @@ func (c *compiler) action(a *bmv2.Action) (*action, error) {
 		return out, nil
 	}
 	for i, s := range steps {
-		in := instr{kind: instrCall, call: s.run}
-		if p := &a.Body[i]; p.Op == "assign" {
+		p := &a.Body[i]
+		in := instr{kind: instrCall, call: s.run, writes: c.writes(p)}
+		if p.Op == "assign" {
 			if m, ok := c.move(p.Args[0], p.Args[1]); ok {
 				in = m
 			}

@@ -6,50 +6,93 @@ import (
 	"github.com/turbokv/turbokv/bmv2"
 )
 
-// end is the node number after the last step of a control.
-const end int32 = -1
+// Control is a compiled control: a graph of nodes without cycles.
+type Control struct{ init *node }
 
-// Control is a compiled control: a graph of nodes.
-type Control struct {
-	init  int32
-	nodes []node
-}
-
-// node is a step of a control. It either runs and names its successor, or, when run is nil, is a
-// test that picks one of two. Conditions of several tests become several nodes.
+// node is a step of a control. A nil successor ends the control.
 type node struct {
-	run     func(*State) int32
+	kind    nodeKind
+	yes, no *node // yes is also the only successor of a body or an action
 	test    test
-	yes, no int32
+	cond    pred
+	body    []instr
+	entry   *Entry // of nodeAction: the action with its parameters
+	table   *tableSpec
+	hit     []*node // successors of a table by [Entry] slot
+	miss    []*node
 }
+
+type nodeKind uint8
+
+const (
+	nodeTest   nodeKind = iota // a condition that is one test
+	nodeCond                   // any other condition
+	nodeBody                   // an action that neither jumps, exits nor has parameters
+	nodeAction                 // any other action
+	nodeTable
+)
 
 // Run executes the control on a packet. State.Tables must be set.
 func (k *Control) Run(st *State) {
 	st.exited = false
-	for n := k.init; n >= 0; {
-		n = k.nodes[n].next(st)
+	for n := k.init; n != nil; {
+		next := n.yes
+		switch n.kind {
+		case nodeTest:
+			if !n.test.holds(st.arena) {
+				next = n.no
+			}
+		case nodeCond:
+			if !n.cond(st) {
+				next = n.no
+			}
+		case nodeBody:
+			execute(n.body, st)
+		case nodeTable:
+			next = n.apply(st)
+		case nodeAction:
+			if n.entry.run(st); st.exited {
+				next = nil
+			}
+		}
+		n = next
 	}
 }
 
-// next executes a node and returns the number of its successor.
-func (n *node) next(st *State) int32 {
-	if n.run != nil {
-		return n.run(st)
+// apply looks the packet up and runs the action of the entry.
+func (n *node) apply(st *State) *node {
+	t := st.Tables[n.table.index]
+	next := n.hit
+	e := n.table.lookup(st, t)
+	switch {
+	case e == nil:
+		if e = t.def; e == nil {
+			return n.no
+		}
+		next = n.miss
+	case e.hits != nil:
+		e.hits.Add(len(st.packet))
 	}
-	if n.test.holds(st.arena) {
-		return n.yes
+	if e.run(st); st.exited {
+		return nil
 	}
-	return n.no
+	return next[e.slot]
 }
 
-// numbering assigns node numbers within one control.
-type numbering map[bmv2.Node]int32
+// run executes the action of an entry.
+func (e *Entry) run(st *State) {
+	st.args, st.image = e.args, e.image
+	e.act.run(st)
+}
 
-func (n numbering) of(node bmv2.Node) int32 {
-	if node == nil {
-		return end
+// graph maps the nodes of a program to compiled ones.
+type graph map[bmv2.Node]*node
+
+func (g graph) of(n bmv2.Node) *node {
+	if n == nil {
+		return nil
 	}
-	return n[node]
+	return g[n]
 }
 
 func (c *compiler) compileControls() error {
@@ -74,54 +117,64 @@ func (c *compiler) control(p *bmv2.Pipeline) (*Control, error) {
 	for _, n := range p.ActionCalls {
 		order = append(order, n)
 	}
-	number := numbering{}
-	for i, n := range order {
-		number[n] = int32(i)
-	}
-	k := &Control{init: number.of(p.Init), nodes: make([]node, len(number))}
+	g := graph{}
 	for _, n := range order {
-		var err error
-		if cond, ok := n.(*bmv2.Conditional); ok {
-			err = c.conditional(k, cond, number)
-		} else {
-			k.nodes[number[n]].run, err = c.step(n, number)
-		}
-		if err != nil {
+		g[n] = &node{}
+	}
+	for _, n := range order {
+		if err := c.node(g[n], n, g); err != nil {
 			return nil, fmt.Errorf("node %q: %w", n.NodeName(), err)
 		}
 	}
-	return k, nil
+	return &Control{init: c.thread(g.of(p.Init))}, nil
 }
 
-// conditional compiles an if statement; its own node is the first one to be evaluated.
-func (c *compiler) conditional(k *Control, n *bmv2.Conditional, number numbering) error {
-	first, err := c.branch(k, n.Cond, number.of(n.True), number.of(n.False))
-	if err != nil {
-		return err
-	}
-	if first >= int32(len(number)) {
-		k.nodes[number[n]] = k.nodes[first]
+func (c *compiler) node(out *node, n bmv2.Node, g graph) error {
+	switch n := n.(type) {
+	case *bmv2.Conditional:
+		first, err := c.branch(n.Cond, g.of(n.True), g.of(n.False))
+		if err != nil {
+			return err
+		}
+		if first == g.of(n.True) || first == g.of(n.False) { // a constant condition
+			*out = node{kind: nodeBody, yes: first}
+			return nil
+		}
+		*out = *first
 		return nil
+	case *bmv2.ActionCall:
+		out.yes = g.of(n.Next)
+		return out.setAction(c.actions[n.Action], &Entry{act: c.actions[n.Action]})
+	case *bmv2.Table:
+		return c.table(out, n, g)
 	}
-	k.nodes[number[n]].run = func(*State) int32 { return first } // a constant condition
+	return fmt.Errorf("unknown node type %T", n)
+}
+
+// setAction makes a node run an action with known parameters.
+func (n *node) setAction(a *action, e *Entry) error {
+	n.kind, n.entry = nodeAction, e
+	if a.steps == nil && !a.mayExit && a.words == 0 {
+		n.kind, n.body = nodeBody, a.body
+	}
 	return nil
 }
 
 // branch compiles a condition to nodes that go to yes or no, and returns the first one.
-func (c *compiler) branch(k *Control, e bmv2.Expr, yes, no int32) (int32, error) {
+func (c *compiler) branch(e bmv2.Expr, yes, no *node) (*node, error) {
 	if o, ok := e.(*bmv2.OpExpr); ok {
 		switch o.Op {
 		case bmv2.OpNot:
-			return c.branch(k, o.Right, no, yes)
+			return c.branch(o.Right, no, yes)
 		case bmv2.OpAnd, bmv2.OpOr:
-			right, err := c.branch(k, o.Right, yes, no)
+			right, err := c.branch(o.Right, yes, no)
 			if err != nil {
-				return end, err
+				return nil, err
 			}
 			if o.Op == bmv2.OpAnd {
-				return c.branch(k, o.Left, right, no)
+				return c.branch(o.Left, right, no)
 			}
-			return c.branch(k, o.Left, yes, right)
+			return c.branch(o.Left, yes, right)
 		}
 	}
 	if b, ok := e.(*bmv2.BoolExpr); ok {
@@ -134,34 +187,10 @@ func (c *compiler) branch(k *Control, e bmv2.Expr, yes, no int32) (int32, error)
 		if negated {
 			yes, no = no, yes
 		}
-		return k.add(node{test: t, yes: yes, no: no}), nil
+		return &node{kind: nodeTest, test: t, yes: yes, no: no}, nil
 	}
 	cond, err := c.truth(e)
-	return k.add(node{run: func(st *State) int32 {
-		if cond(st) {
-			return yes
-		}
-		return no
-	}}), err
-}
-
-func (k *Control) add(n node) int32 {
-	k.nodes = append(k.nodes, n)
-	return int32(len(k.nodes) - 1)
-}
-
-func (c *compiler) step(n bmv2.Node, number numbering) (func(*State) int32, error) {
-	switch n := n.(type) {
-	case *bmv2.Table:
-		return c.table(n, number)
-	case *bmv2.ActionCall:
-		a, next := c.actions[n.Action], number.of(n.Next)
-		return func(st *State) int32 {
-			a.run(st)
-			return nextUnlessExited(st, a, next)
-		}, nil
-	}
-	return nil, fmt.Errorf("unknown node type %T", n)
+	return &node{kind: nodeCond, cond: cond, yes: yes, no: no}, err
 }
 
 // truth compiles a condition that may also be a number.
@@ -172,75 +201,36 @@ func (c *compiler) truth(e bmv2.Expr) (pred, error) {
 	return c.toBool(e)
 }
 
-func nextUnlessExited(st *State, a *action, next int32) int32 {
-	if a.mayExit && st.exited {
-		return end
-	}
-	return next
-}
-
-func (c *compiler) table(t *bmv2.Table, number numbering) (func(*State) int32, error) {
+func (c *compiler) table(out *node, t *bmv2.Table, g graph) error {
 	s, err := c.newTableSpec(t)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	s.miss = number.of(t.Miss)
-	for _, a := range t.Actions {
+	out.kind, out.table, out.no = nodeTable, s, g.of(t.Miss)
+	for _, a := range s.actions {
 		hit, miss := t.Next[a], t.Next[a]
-		if t.ByHit {
+		if _, listed := t.Next[a]; t.ByHit || !listed {
 			hit, miss = t.Hit, t.Miss
 		}
-		s.nextHit[a], s.nextMiss[a] = number.of(hit), number.of(miss)
+		out.hit, out.miss = append(out.hit, g.of(hit)), append(out.miss, g.of(miss))
 	}
-	if t.Default != nil {
-		if _, ok := s.nextMiss[t.Default.Action]; !ok {
-			s.nextMiss[t.Default.Action] = s.miss
-		}
-		if len(t.Key) == 0 && t.Default.ConstAction && t.Default.ConstArgs {
-			return c.fixedAction(s, t.Default)
-		}
+	if d := t.Default; d != nil && len(t.Key) == 0 && d.ConstAction && d.ConstArgs {
+		return c.fixedAction(out, s, d)
 	}
-	return s.apply, nil
+	return nil
 }
 
 // fixedAction compiles a table that always does the same: p4c wraps statements of a control in
 // such tables.
-func (c *compiler) fixedAction(s *tableSpec, d *bmv2.DefaultEntry) (func(*State) int32, error) {
+func (c *compiler) fixedAction(out *node, s *tableSpec, d *bmv2.DefaultEntry) error {
 	params := make([][]byte, len(d.Args))
 	for i, v := range d.Args {
 		params[i] = v.Bytes()
 	}
-	e, err := c.newAction(s, EntrySpec{Action: d.Action, Params: params}, false)
+	e, err := c.newAction(s, EntrySpec{Action: d.Action, Params: params})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	a, next := e.act, e.next
-	if a.steps == nil && !a.mayExit {
-		return func(st *State) int32 {
-			st.args, st.image = e.args, e.image
-			execute(a.body, st)
-			return next
-		}, nil
-	}
-	return func(st *State) int32 {
-		st.args, st.image = e.args, e.image
-		a.run(st)
-		return nextUnlessExited(st, a, next)
-	}, nil
-}
-
-// apply looks the packet up and runs the action of the entry.
-func (s *tableSpec) apply(st *State) int32 {
-	t := st.Tables[s.index]
-	e := s.lookup(st, t)
-	if e == nil {
-		if e = t.def; e == nil {
-			return s.miss
-		}
-	} else if e.hits != nil {
-		e.hits.Add(len(st.packet))
-	}
-	st.args, st.image = e.args, e.image
-	e.act.run(st)
-	return nextUnlessExited(st, e.act, e.next)
+	*out = node{yes: out.miss[e.slot]}
+	return out.setAction(e.act, e)
 }

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/turbokv/turbokv/bmv2"
 )
@@ -21,7 +22,7 @@ type Entry struct {
 	args []uint64
 	// image holds the bytes that the action stores whatever the packet is.
 	image []byte
-	next  int32    // control node after the entry's action
+	slot  int      // of the action in the table
 	hits  *Counter // direct counter, or nil
 
 	key      []byte // empty for packed keys
@@ -57,7 +58,7 @@ func (m *Machine) NewEntry(t *bmv2.Table, s EntrySpec) (*Entry, error) {
 	if len(s.Match) != len(t.Key) {
 		return nil, fmt.Errorf("%d match fields: table %q has %d", len(s.Match), t.Name, len(t.Key))
 	}
-	e, err := m.newAction(spec, s, true)
+	e, err := m.newAction(spec, s)
 	if err != nil {
 		return nil, err
 	}
@@ -67,18 +68,19 @@ func (m *Machine) NewEntry(t *bmv2.Table, s EntrySpec) (*Entry, error) {
 
 // NewDefault compiles what a table does on a miss.
 func (m *Machine) NewDefault(t *bmv2.Table, a *bmv2.Action, params [][]byte) (*Entry, error) {
-	return m.newAction(m.spec(t), EntrySpec{Action: a, Params: params}, false)
+	return m.newAction(m.spec(t), EntrySpec{Action: a, Params: params})
 }
 
 func (m *Machine) spec(t *bmv2.Table) *tableSpec { return m.byName[t.Name] }
 
-func (m *Machine) newAction(spec *tableSpec, s EntrySpec, hit bool) (*Entry, error) {
-	a := m.actions[s.Action]
-	if a == nil || len(s.Params) != len(s.Action.Params) {
+func (m *Machine) newAction(spec *tableSpec, s EntrySpec) (*Entry, error) {
+	a, slot := m.actions[s.Action], slices.Index(spec.actions, s.Action)
+	if slot < 0 || len(s.Params) != len(s.Action.Params) {
 		return nil, fmt.Errorf("table %q: unknown action or wrong number of parameters",
 			spec.t.Name)
 	}
-	e := &Entry{act: a, args: make([]uint64, a.words), hits: s.Hits, priority: s.Priority}
+	e := &Entry{act: a, args: make([]uint64, a.words), hits: s.Hits, slot: slot,
+		priority: s.Priority}
 	for i, p := range s.Action.Params {
 		n := (p.Width + 63) / 64
 		words := wordsOf(s.Params[i], n)
@@ -86,7 +88,6 @@ func (m *Machine) newAction(spec *tableSpec, s EntrySpec, hit bool) (*Entry, err
 		copy(e.args[a.offsets[i]:], words)
 	}
 	e.image = a.image(m, e.args)
-	e.next = spec.next(s.Action, hit)
 	return e, nil
 }
 

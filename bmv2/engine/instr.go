@@ -16,6 +16,7 @@ type instr struct {
 	mask     uint64
 	image    []byte // instrFill
 	call     op
+	writes   []segment // what call may store to
 }
 
 type instrKind uint8

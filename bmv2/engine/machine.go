@@ -9,7 +9,9 @@ import (
 
 // Arch supplies the primitives of an architecture.
 type Arch interface {
-	// Primitive compiles one call. It returns nil and no error when it does not know p.Op.
+	// Primitive compiles one call. It returns nil and no error when it does not know p.Op. What
+	// it returns may write to fields and headers that are arguments of the call, or, if the
+	// call has no arguments, to any.
 	Primitive(c *Compiler, p *bmv2.Primitive) (func(*State), error)
 	// Primitives lists the names it knows, for error messages.
 	Primitives() []string

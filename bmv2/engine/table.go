@@ -32,9 +32,8 @@ type tableSpec struct {
 	packMask uint64 // static masks of a packed key
 	static   []byte // static masks of a byte key, or nil
 	write    []func(st *State, key []byte)
-	nextHit  map[*bmv2.Action]int32
-	nextMiss map[*bmv2.Action]int32
-	miss     int32 // when there is no default entry
+	actions  []*bmv2.Action // by slot: those of the table, and of its default entry
+	acts     []*action      // the same, compiled
 }
 
 // keyPart is where a field stands in a byte key.
@@ -190,8 +189,13 @@ next:
 
 // newTableSpec decides the index of a table and compiles its key.
 func (c *compiler) newTableSpec(t *bmv2.Table) (*tableSpec, error) {
-	s := &tableSpec{t: t, index: len(c.tables), lpm: -1,
-		nextHit: map[*bmv2.Action]int32{}, nextMiss: map[*bmv2.Action]int32{}}
+	s := &tableSpec{t: t, index: len(c.tables), lpm: -1, actions: slices.Clone(t.Actions)}
+	if d := t.Default; d != nil && !slices.Contains(s.actions, d.Action) {
+		s.actions = append(s.actions, d.Action)
+	}
+	for _, a := range s.actions {
+		s.acts = append(s.acts, c.actions[a])
+	}
 	bits := 0
 	for _, k := range t.Key {
 		s.parts = append(s.parts, keyPart{kind: k.Kind, width: k.Width, size: (k.Width + 7) / 8})
@@ -325,12 +329,4 @@ func (c *compiler) keyWriter(k bmv2.KeyField, part keyPart) func(*State, []byte)
 			appendField(st.arena, p, part.size, dst[:0])
 		}
 	}
-}
-
-// next returns the node that follows the table.
-func (s *tableSpec) next(a *bmv2.Action, hit bool) int32 {
-	if hit {
-		return s.nextHit[a]
-	}
-	return s.nextMiss[a]
 }
