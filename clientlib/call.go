@@ -88,7 +88,7 @@ func causeOf(ctx context.Context) session.Cause {
 func (k *call) end(c *session.Completion) {
 	k.result.Latency = c.Elapsed
 	if err := errorOf(c); err != nil {
-		k.request.Key = bytes.Clone(c.Key) // the caller's slice may have other content by now
+		k.request.Key = c.Key // the caller's slice may have other content by now
 		k.fail(err)
 		return
 	}
@@ -103,7 +103,7 @@ func (k *call) end(c *session.Completion) {
 	}
 }
 
-// fail makes err the result. The key of the request must be the driver's or the caller's own.
+// fail makes err the result. The key of the request must still be what it was at the start.
 func (k *call) fail(err error) {
 	k.result.Err = &OpError{
 		Op: k.request.Op, Keyspace: k.client.desc.Name, Key: bytes.Clone(k.request.Key), Err: err,

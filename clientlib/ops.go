@@ -25,7 +25,8 @@ func (c *Client) Get(ctx context.Context, key []byte) (Record, error) {
 	return Record{Key: append([]byte(nil), key...), Value: value, Version: version}, nil
 }
 
-// GetAppend is Get for callers that count allocations: it appends the value to dst.
+// GetAppend is Get for callers that count allocations: it appends the value to dst, which it
+// returns unchanged with an error.
 func (c *Client) GetAppend(ctx context.Context, key, dst []byte) ([]byte, kv.Version, error) {
 	call := c.newCall(c.request(wire.OpGet, key, nil))
 	call.result.Value = dst

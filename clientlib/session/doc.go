@@ -12,6 +12,18 @@
 // refuses it with WRONG_EPOCH or TRY_AGAIN. It ends with the store's answer, by its deadline or by
 // Cancel. Afterwards it is never sent again.
 //
+// # The window
+//
+// Additive increase and multiplicative decrease bound the requests in flight: a missing reply and
+// the TRY_AGAIN of a node are signs of congestion. A time-out that a second reply proves to have
+// been needless is taken back, and makes the next ones longer.
+//
+// # Scans
+//
+// A switch splits a SCAN at the ends of sub-ranges. The session collects the pieces, at most one
+// more than the budget, and gives their records in order as a Page: up to the end of the interval,
+// to the limit, or to where the caller has to go on with another request.
+//
 // # Exactly once
 //
 // Nodes keep the result of every write from the session's lowest outstanding sequence on, so a

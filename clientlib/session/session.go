@@ -245,7 +245,7 @@ func (s *Session) Cancel(now time.Duration, h Handle, why Cause, out *Output) {
 	}
 }
 
-// Close ends all requests. The Session may not be used afterwards.
+// Close ends all requests.
 func (s *Session) Close(now time.Duration, out *Output) {
 	for len(s.active) > 0 {
 		s.abandon(now, s.active[0], ByClose, out)
