@@ -40,7 +40,7 @@ func (f *fault) Fatalf(format string, args ...any) {
 // recover turns the panic with which Pebble answers an error of its log into an error.
 func (e *Engine) recover(err *error) {
 	if p := recover(); p != nil {
-		*err = e.fault.set(fmt.Errorf("pebble apply: %v", p))
+		*err = e.fault.set(fmt.Errorf("pebble: %v", p))
 	}
 }
 
