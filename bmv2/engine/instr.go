@@ -22,12 +22,15 @@ type instr struct {
 type instrKind uint8
 
 const (
-	instrCall   instrKind = iota
-	instrFill             // image to dst
-	instrImage            // n bytes from src of the image of the entry
-	instrCopy             // n bytes from src to dst
-	instrCopy16           // the same for 16 bytes
-	instrParam1           // a parameter under a mask, to 1, 2, 4 or 8 bytes
+	instrCall  instrKind = iota
+	instrFill            // image to dst
+	instrImage           // n bytes from src of the image of the entry
+	instrCopy            // n bytes from src to dst
+	instrCopy4           // the same for 4, 6 and 16 bytes
+	instrCopy6
+	instrCopy16
+	instrExtract // n bytes from the packet to dst; src is the validity byte
+	instrParam1  // a parameter under a mask, to 1, 2, 4 or 8 bytes
 	instrParam2
 	instrParam4
 	instrParam8
@@ -49,6 +52,21 @@ func execute(body []instr, st *State) {
 			copy(a[s.dst:s.dst+s.n], st.image[s.src:s.src+s.n])
 		case instrCopy:
 			copy(a[s.dst:s.dst+s.n], a[s.src:s.src+s.n])
+		case instrCopy4:
+			be.PutUint32(a[s.dst:], be.Uint32(a[s.src:]))
+		case instrCopy6:
+			hi, lo := be.Uint32(a[s.src:]), be.Uint16(a[s.src+4:])
+			be.PutUint32(a[s.dst:], hi)
+			be.PutUint16(a[s.dst+4:], lo)
+		case instrExtract:
+			end := st.pos + s.n
+			if end > len(st.packet) {
+				st.fail = packetTooShort
+				return
+			}
+			copy(a[s.dst:s.dst+s.n], st.packet[st.pos:end])
+			a[s.src] = 1
+			st.pos = end
 		case instrCopy16:
 			hi, lo := be.Uint64(a[s.src:]), be.Uint64(a[s.src+8:])
 			be.PutUint64(a[s.dst:], hi)
@@ -113,11 +131,23 @@ func copyInstr(dst, src place) (instr, bool) {
 	if n != k {
 		size = dst.width / 8
 	}
-	i := instr{kind: instrCopy, dst: d + n - size, src: s + k - size, n: size}
-	if size == 16 {
-		i.kind = instrCopy16
-	}
+	i := instr{dst: d + n - size, src: s + k - size, n: size}
+	i.setCopy()
 	return i, true
+}
+
+// setCopy picks the kind of copy for the size.
+func (s *instr) setCopy() {
+	switch s.n {
+	case 4:
+		s.kind = instrCopy4
+	case 6:
+		s.kind = instrCopy6
+	case 16:
+		s.kind = instrCopy16
+	default:
+		s.kind = instrCopy
+	}
 }
 
 func paramInstr(p place, off, n, word, width int) (instr, bool) {
@@ -140,7 +170,7 @@ func paramInstr(p place, off, n, word, width int) (instr, bool) {
 }
 
 // copies reports whether a step copies within the arena.
-func (s *instr) copies() bool { return s.kind == instrCopy || s.kind == instrCopy16 }
+func (s *instr) copies() bool { return s.kind >= instrCopy && s.kind <= instrCopy16 }
 
 // fixed reports whether a step stores what is known once the entry is: constants and parameters.
 func (s *instr) fixed() bool { return s.kind == instrFill || s.kind >= instrParam1 }
@@ -177,7 +207,7 @@ func (f *fuser) fuse(body []instr) {
 			continue
 		case n > 0 && joins(&f.out[n-1], &body[i]):
 			f.out[n-1].n += body[i].n
-			f.out[n-1].kind = instrCopy
+			f.out[n-1].setCopy()
 		default:
 			f.out = append(f.out, body[i])
 		}

@@ -319,6 +319,10 @@ func unsigned(k bmv2.TransitionKey) bmv2.Expr {
 }
 
 func (c *compiler) parserInstr(o *bmv2.ParserOp) (instr, error) {
+	if o.Kind == bmv2.OpExtract {
+		h := c.layout.headers[o.Header]
+		return instr{kind: instrExtract, dst: h.base, n: h.size, src: h.valid}, nil
+	}
 	call, err := c.parserOp(o)
 	if err == nil && o.Kind == bmv2.OpSet {
 		if m, ok := c.move(o.Dst, o.Value); ok {
@@ -330,8 +334,6 @@ func (c *compiler) parserInstr(o *bmv2.ParserOp) (instr, error) {
 
 func (c *compiler) parserOp(o *bmv2.ParserOp) (op, error) {
 	switch o.Kind {
-	case bmv2.OpExtract:
-		return extract(c.layout.headers[o.Header]), nil
 	case bmv2.OpExtractStack:
 		return extractNext(c.layout.stacks[o.Stack]), nil
 	case bmv2.OpSet:
@@ -342,20 +344,6 @@ func (c *compiler) parserOp(o *bmv2.ParserOp) (op, error) {
 		return c.advance(o)
 	}
 	return c.primitive(o.Call)
-}
-
-func extract(h *header) op {
-	base, size, valid := h.base, h.size, h.valid
-	return func(st *State) {
-		end := st.pos + size
-		if end > len(st.packet) {
-			st.fail = packetTooShort
-			return
-		}
-		copy(st.arena[base:base+size], st.packet[st.pos:end])
-		st.arena[valid] = 1
-		st.pos = end
-	}
 }
 
 // extractNext extracts to the element after the last one.
