@@ -85,6 +85,7 @@ func (a *app) root() *cobra.Command {
 	for _, c := range a.commands() {
 		root.AddCommand(c)
 	}
+	a.addCompletions(root)
 	return root
 }
 

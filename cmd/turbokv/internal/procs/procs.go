@@ -1,6 +1,6 @@
 // Package procs runs parts of a cluster as child processes of this program. Children stop when the
-// parent does, however it ends: each holds the read end of a pipe as standard input and stops at its
-// end. What they print comes out of the parent with their name in front.
+// parent does, however it ends: each holds the read end of a pipe as standard input and stops at
+// its end. What they print comes out of the parent with their name in front.
 package procs
 
 import (
@@ -21,10 +21,14 @@ import (
 // childVariable tells a process that it is a child of this package.
 const childVariable = "TURBOKV_CHILD"
 
-// Context is done when the process is asked to stop: by SIGINT or SIGTERM or, in a child, by SIGTERM
-// or the end of its parent. A child leaves SIGINT to its parent, because a terminal sends it to both.
+// IsChild reports whether this process was started by a Group.
+func IsChild() bool { return os.Getenv(childVariable) != "" }
+
+// Context is done when the process is asked to stop: by SIGINT or SIGTERM or, in a child, by
+// SIGTERM or the end of its parent. A child leaves SIGINT to its parent, because a terminal sends
+// it to both.
 func Context(parent context.Context) (context.Context, context.CancelFunc) {
-	if os.Getenv(childVariable) == "" {
+	if !IsChild() {
 		return signal.NotifyContext(parent, os.Interrupt, syscall.SIGTERM)
 	}
 	signal.Ignore(os.Interrupt)

@@ -12,7 +12,7 @@ import (
 
 // TestMain lets the test binary be started again as a child: its first argument says what it does.
 func TestMain(m *testing.M) {
-	if os.Getenv(childVariable) == "" {
+	if !IsChild() {
 		os.Exit(m.Run())
 	}
 	ctx, stop := Context(context.Background())
