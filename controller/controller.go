@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"time"
 
 	"github.com/turbokv/turbokv/controller/adminpb"
 	"github.com/turbokv/turbokv/controller/controlpb"
@@ -15,6 +16,7 @@ import (
 	boltstore "github.com/turbokv/turbokv/controller/store"
 	"github.com/turbokv/turbokv/p4src"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/keepalive"
 )
 
 // Controller is the control plane of one cluster.
@@ -53,6 +55,9 @@ func New(cfg Config) (*Controller, error) {
 	}
 	return c, nil
 }
+
+// nodeKeepalive notices the end of a node whose machine is gone without a word within ten seconds.
+var nodeKeepalive = keepalive.ServerParameters{Time: 5 * time.Second, Timeout: 5 * time.Second}
 
 // newClusterID draws 128 random bits.
 func newClusterID() string { return rand.Text() }
@@ -116,7 +121,8 @@ func (c *Controller) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return errors.Join(err, c.listener.Close())
 	}
-	server := grpc.NewServer(c.cfg.ServerOptions...)
+	server := grpc.NewServer(append([]grpc.ServerOption{grpc.KeepaliveParams(nodeKeepalive)},
+		c.cfg.ServerOptions...)...)
 	controlpb.RegisterNodeControlServer(server,
 		&nodeService{loop: c.loop, interval: c.cfg.ReportInterval})
 	adminpb.RegisterAdminServer(server,

@@ -14,6 +14,8 @@ const counterBatch = 1000
 
 // poll reads the counters of all sub-ranges that are served, and of drops.
 func (d *switchDriver) poll(ctx context.Context, s *p4rt.Session, view directory.View) error {
+	ctx, cancel := context.WithTimeout(ctx, rpcTimeout)
+	defer cancel()
 	var ids []int64
 	fresh := make(map[kv.SubRangeID]bool)
 	for _, r := range view.SubRanges() {

@@ -47,6 +47,13 @@ type switchDriver struct {
 // switch repeats it.
 const learnQueue = 256
 
+// How long a switch may take for one batch of updates or one read of counters, and for a read of all
+// that it holds. One that takes longer is as good as gone: the session begins again.
+const (
+	rpcTimeout  = 10 * time.Second
+	readTimeout = time.Minute
+)
+
 // readBack is how often a refused batch is followed by a look at what the switch holds and another
 // attempt, before the session is given up and begun again.
 const readBack = 3
@@ -206,6 +213,8 @@ func (d *switchDriver) age() bool {
 
 // read looks at what the switch holds.
 func (d *switchDriver) read(ctx context.Context, s *p4rt.Session) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
 	d.installed, err = s.ReadState(ctx, dataplane.Tables, []string{p4src.LearnDigest})
 	return err
 }
@@ -259,10 +268,16 @@ func (d *switchDriver) sync(ctx context.Context, s *p4rt.Session, view directory
 func (d *switchDriver) write(ctx context.Context, s *p4rt.Session, desired tables.State,
 ) (written int, err error) {
 	for _, batch := range reconcile.Plan(desired, d.installed, dataplane.Order, 0) {
-		if err := s.Write(ctx, batch); err != nil {
+		if err := writeBatch(ctx, s, batch); err != nil {
 			return written, err
 		}
 		written += len(batch)
 	}
 	return written, nil
+}
+
+func writeBatch(ctx context.Context, s *p4rt.Session, batch reconcile.Batch) error {
+	ctx, cancel := context.WithTimeout(ctx, rpcTimeout)
+	defer cancel()
+	return s.Write(ctx, batch)
 }

@@ -471,3 +471,80 @@ func checkSends(t *testing.T, d *Directory, e Effects) {
 		}
 	}
 }
+
+// TestARestartedControllerFinishesWhatWasBegun stops at every step of creating and dropping a
+// keyspace and goes on from what was stored.
+func TestARestartedControllerFinishesWhatWasBegun(t *testing.T) {
+	for steps := range 12 {
+		d := cluster(t, 3, true)
+		_, e, err := d.CreateKeyspace(usersKeyspace())
+		if err != nil {
+			t.Fatal(err)
+		}
+		take(t, d, e, steps)
+		d = restart(t, d)
+		if k, ok := d.KeyspaceNamed("users"); !ok || k.Phase != PhaseReady {
+			t.Fatalf("restart after %d steps of creation: %+v", steps, k)
+		}
+		if e, err = d.DropKeyspace("users"); err != nil {
+			t.Fatal(err)
+		}
+		take(t, d, e, steps)
+		d = restart(t, d)
+		if _, ok := d.KeyspaceNamed("users"); ok || len(d.SubRanges()) != 1 {
+			t.Fatalf("restart after %d steps of dropping: it is still there", steps)
+		}
+		for _, r := range d.Snapshot().Retired {
+			if len(r.Pending) > 0 {
+				t.Fatalf("restart after %d steps of dropping: %+v", steps, r)
+			}
+		}
+	}
+}
+
+// take plays so many single steps of nodes, switch and system keyspace.
+func take(t *testing.T, d *Directory, e Effects, steps int) {
+	t.Helper()
+	for range steps {
+		var more Effects
+		switch {
+		case len(e.Sends) > 8:
+			more = d.Acknowledged(acksFor(Effects{Sends: e.Sends[:8]}))
+			e.Sends = e.Sends[8:]
+		case len(e.Publications) > 0:
+			more = d.Published(e.Publications[0])
+			e.Publications = e.Publications[1:]
+		case len(e.Sends) > 0:
+			more, e.Sends = d.Acknowledged(acksFor(e)), nil
+		default:
+			more = d.SwitchSynced("s1", d.Revision())
+		}
+		e.Sends = append(e.Sends, more.Sends...)
+		e.Publications = append(e.Publications, more.Publications...)
+	}
+}
+
+// restart makes a directory of what was stored, and lets everybody come back.
+func restart(t *testing.T, d *Directory) *Directory {
+	t.Helper()
+	again, err := New(d.cfg, d.Snapshot())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all Effects
+	for i, n := range d.Nodes() {
+		if i == 1 { // the switch comes back before the last nodes
+			synced := again.SwitchSynced("s1", again.Revision())
+			all.Sends = append(all.Sends, synced.Sends...)
+			all.Publications = append(all.Publications, synced.Publications...)
+		}
+		e, err := again.Hello(Hello{Node: n, ClusterID: "c"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		all.Sends = append(all.Sends, e.Sends...)
+		all.Publications = append(all.Publications, e.Publications...)
+	}
+	settle(t, again, all)
+	return again
+}

@@ -10,6 +10,7 @@ package tables
 
 import (
 	"cmp"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"slices"
@@ -129,18 +130,19 @@ func (e *Entry) Normalize() {
 	slices.SortFunc(e.Params, func(a, b Param) int { return cmp.Compare(a.Name, b.Name) })
 }
 
-// Key identifies the row: the table, the match and the priority. The entry must be normalized.
+// Key identifies the row: the table, the match and the priority, in a form that is fit for maps and
+// not for reading. The entry must be normalized, with values of at most 255 bytes.
 func (e Entry) Key() string {
-	var b strings.Builder
-	b.WriteString(e.Table)
+	b := make([]byte, 0, 96) // most keys
+	b = append(b, e.Table...)
 	for _, m := range e.Match {
-		fmt.Fprintf(&b, "|%s:%d:%x/%d&%x", m.Field, m.Kind, string(m.Value), m.Prefix,
-			string(m.Extra))
+		b = append(append(b, '|'), m.Field...)
+		b = append(b, byte(m.Kind), byte(len(m.Value)))
+		b = append(b, m.Value...)
+		b = binary.BigEndian.AppendUint16(b, uint16(m.Prefix))
+		b = append(append(b, byte(len(m.Extra))), m.Extra...)
 	}
-	if e.Priority != 0 {
-		fmt.Fprintf(&b, "|%d", e.Priority)
-	}
-	return b.String()
+	return string(binary.BigEndian.AppendUint32(b, uint32(e.Priority)))
 }
 
 // Equal reports whether two normalized entries are the same row with the same action.
