@@ -53,8 +53,8 @@ func (r *replica) committed(key []byte) (row []byte, ok, known bool) {
 // scan answers a SCAN at the tail from the committed state.
 func (r *replica) scan(p wire.Packet, req wire.ScanRequest) {
 	start, end := r.scanBounds(p, req)
-	skip := recordPrefixSize
-	shadows, known := r.view.between(start[skip:], r.clientEnd(end))
+	a := &r.assignment
+	shadows, known := r.view.between(keyOfRecord(a, start), r.clientEnd(end))
 	if !known {
 		r.server.refuse(p, wire.StatusTryAgain)
 		return
@@ -65,7 +65,7 @@ func (r *replica) scan(p wire.Packet, req wire.ScanRequest) {
 	}
 	if bytes.Compare(start, end) < 0 {
 		r.store.scan(start, end, func(row, value []byte) bool {
-			return m.stored(row[skip:], value)
+			return m.stored(keyOfRecord(a, row), value)
 		})
 		m.rest()
 	}

@@ -200,7 +200,7 @@ func (s *sim) run(until time.Duration, done func() bool) {
 		e := heap.Pop(&s.events).(event)
 		s.now = e.at
 		e.run()
-		if s.ordinal%16 == 0 {
+		if s.ordinal%32 == 0 {
 			s.checkAgreement()
 		}
 	}

@@ -56,6 +56,7 @@ func (r *Replica) onHello(m Message) Verdict {
 		r.in = inLink{peer: m.Sender}
 	}
 	r.sendUp(r.message(wire.OpChainWelcome, r.in.peer, r.Applied(), r.stable))
+	r.in.ackedApplied, r.in.ackedStable = r.Applied(), r.stable
 	return Accepted
 }
 
@@ -65,8 +66,8 @@ func (r *Replica) onUpdate(now time.Duration, m Message) Verdict {
 	if !ok || n > 0 && !r.mayHold(m.Seq, n) {
 		return Malformed
 	}
+	before, marked := r.Applied(), m.Mark > r.upstream
 	r.upstream = max(r.upstream, m.Mark)
-	before := r.Applied()
 	switch {
 	case n > 0 && m.Seq > before+1:
 		r.keep(m)
@@ -75,7 +76,7 @@ func (r *Replica) onUpdate(now time.Duration, m Message) Verdict {
 		r.acceptStashed()
 	}
 	r.advance()
-	if r.Applied() == before {
+	if r.Applied() == before && (n > 0 || !marked) {
 		r.in.ackNow = true // a repetition, a gap, or a question how far this member is
 	} else if r.in.ackAt == 0 {
 		r.in.ackAt = now + r.cfg.Timing.AckDelay
