@@ -304,6 +304,50 @@ func TestPacketInAndOut(t *testing.T) {
 	}
 }
 
+// A switch as the command line makes it: ports by their specification, here tunnels.
+func TestTunnels(t *testing.T) {
+	var specs []port.Spec
+	addresses := make(map[uint16]string)
+	for number := uint16(1); number <= 2; number++ {
+		addresses[number] = freeAddress(t)
+		specs = append(specs, port.Spec{
+			Number: number, UDP: port.UDPConfig{Local: addresses[number]}})
+	}
+	r := newRig(t, Config{Specs: specs})
+	r.forward(2, "ingress.forward", 2)
+	hosts := make(map[uint16]*port.UDP)
+	for number, address := range addresses {
+		host, err := port.DialTunnel("127.0.0.1:0", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer host.Close()
+		// The switch learns where the host is from any frame; this one goes nowhere.
+		host.WriteBatch([][]byte{frame(99, 60)})
+		hosts[number] = host
+	}
+	for r.daemon.Stats().Received < 2 {
+		time.Sleep(time.Millisecond)
+	}
+	want := frame(2, 700)
+	hosts[1].WriteBatch([][]byte{want})
+	bufs := [][]byte{make([]byte, port.MaxFrame)}
+	if _, err := hosts[2].ReadBatch(bufs); err != nil || !bytes.Equal(bufs[0], want) {
+		t.Errorf("host 2 received %x, %v", bufs[0], err)
+	}
+}
+
+// freeAddress returns a UDP address that was free a moment ago.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	return conn.LocalAddr().String()
+}
+
 // Entries change while frames pass; no frame is lost or delayed until the writes are over.
 func TestWritesDoNotStopFrames(t *testing.T) {
 	r := newRig(t, Config{}, 1, 2)

@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"testing"
 
+	p4config "github.com/p4lang/p4runtime/go/p4/config/v1"
 	p4v1 "github.com/p4lang/p4runtime/go/p4/v1"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/turbokv/turbokv/bmv2"
 )
 
 const (
@@ -248,6 +251,31 @@ func FuzzDeviceData(f *testing.F) {
 		}
 		if data := deviceData(config); !bytes.Contains(config, data) {
 			t.Errorf("%x is not part of %x", data, config)
+		}
+	})
+}
+
+// No P4Info, however broken, may panic: it is refused, or it binds to the program.
+func FuzzPipeline(f *testing.F) {
+	config := basicConfig(f)
+	info, err := proto.Marshal(config.GetP4Info())
+	if err != nil {
+		f.Fatal(err)
+	}
+	program, err := bmv2.Load(basicJSON)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(info)
+	f.Add(info[:len(info)/2])
+	f.Fuzz(func(t *testing.T, data []byte) {
+		info := new(p4config.P4Info)
+		if proto.Unmarshal(data, info) != nil {
+			return
+		}
+		p, err := newPipeline(&p4v1.ForwardingPipelineConfig{P4Info: info}, program)
+		if (p == nil) != (err != nil) {
+			t.Errorf("pipeline %v, error %v", p, err)
 		}
 	})
 }
