@@ -264,7 +264,8 @@ func (l *loader) arguments(id int, raw []string) (*Action, []*big.Int, error) {
 			err = checkUnsigned(v, a.Params[i].Width)
 		}
 		if err != nil {
-			return nil, nil, fmt.Errorf("argument %q of action %q: %w", a.Params[i].Name, a.Name, err)
+			return nil, nil, fmt.Errorf("argument %q of action %q: %w", a.Params[i].Name, a.Name,
+				err)
 		}
 		args[i] = v
 	}

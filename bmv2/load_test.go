@@ -28,13 +28,16 @@ func TestLoadResolvesEverything(t *testing.T) {
 		t.Fatalf("lpm_table is %+v", lpm)
 	}
 	key := lpm.Key[0]
-	if key.Name != "h.key.wide" || key.Kind != MatchLPM || key.Width != 128 || key.Field.String() != "key.wide" {
+	if key.Name != "h.key.wide" || key.Kind != MatchLPM || key.Width != 128 ||
+		key.Field.String() != "key.wide" {
 		t.Errorf("key %+v", key)
 	}
-	if a := lpm.Action("ingress.send"); a == nil || len(a.Params) != 1 || a.Params[0] != (Param{"port", 9}) {
+	if a := lpm.Action("ingress.send"); a == nil || len(a.Params) != 1 ||
+		a.Params[0] != (Param{"port", 9}) {
 		t.Errorf("action %+v", a)
 	}
-	if hits := p.Counter("ingress.exact_hits"); hits == nil || !hits.Direct || hits.Table.Name != "ingress.exact_table" {
+	if hits := p.Counter("ingress.exact_hits"); hits == nil || !hits.Direct ||
+		hits.Table.Name != "ingress.exact_table" {
 		t.Errorf("direct counter %+v", hits)
 	}
 	if r := p.Register("ingress.wides"); r == nil || r.Width != 128 || r.Size != 2 {
@@ -44,10 +47,12 @@ func TestLoadResolvesEverything(t *testing.T) {
 	if f := h.Type.Fields[h.Type.FieldIndex("small")]; f.Offset != 24 || f.Width != 16 {
 		t.Errorf("field small %+v", f)
 	}
-	if ref, ok := p.Field("intrinsic_metadata", "mcast_grp"); !ok || ref.String() != "standard_metadata.mcast_grp" {
+	if ref, ok := p.Field("intrinsic_metadata", "mcast_grp"); !ok ||
+		ref.String() != "standard_metadata.mcast_grp" {
 		t.Errorf("alias leads to %v", ref)
 	}
-	if c := p.Table("ingress.const_table"); !c.Const() || len(c.Entries) != 3 || c.Entries[0].Match[0].Mask.Int64() != 0xff00 {
+	if c := p.Table("ingress.const_table"); !c.Const() || len(c.Entries) != 3 ||
+		c.Entries[0].Match[0].Mask.Int64() != 0xff00 {
 		t.Errorf("const entries %+v", c.Entries)
 	}
 }
@@ -81,17 +86,24 @@ func TestLoadNamesWhatItDoesNotSupport(t *testing.T) {
 		{`, "extern_instances": [{"name": "x"}]`, `extern instance "x"`},
 		{`, "header_unions": [{"name": "u"}]`, `header union "u"`},
 		{`, "novelty": []`, `attribute "novelty"`},
-		{`, "pipelines": [{"name": "i", "action_profiles": [{"name": "ap"}]}]`, `action profile "ap" in pipeline "i"`},
-		{`, "pipelines": [{"name": "i", "tables": [{"name": "x", "type": "indirect", "match_type": "exact"}]}]`,
+		{`, "pipelines": [{"name": "i", "action_profiles": [{"name": "ap"}]}]`,
+			`action profile "ap" in pipeline "i"`},
+		{`, "pipelines": [{"name": "i", "tables": [` +
+			`{"name": "x", "type": "indirect", "match_type": "exact"}]}]`,
 			`table type "indirect" in table "x" is not supported; supported: simple`},
-		{`, "pipelines": [{"name": "i", "tables": [{"name": "x", "type": "simple", "match_type": "exact", ` +
+		{`, "pipelines": [{"name": "i", "tables": [` +
+			`{"name": "x", "type": "simple", "match_type": "exact", ` +
 			`"direct_meters": "dm"}]}]`, `direct meter "dm"`},
-		{`, "pipelines": [{"name": "i", "conditionals": [{"name": "c", "expression": {"type": "expression", ` +
+		{`, "pipelines": [{"name": "i", "conditionals": [` +
+			`{"name": "c", "expression": {"type": "expression", ` +
 			`"value": {"op": "<=>", "left": null, "right": {"type": "bool", "value": true}}}}]}]`,
 			`operator "<=>" in conditional "c" is not supported; supported: +,`},
-		{`, "actions": [{"name": "a", "id": 0, "runtime_data": [], "primitives": [{"op": "assign", ` +
-			`"parameters": [{"type": "cheese", "value": "x"}]}]}]`, `value of type "cheese" in primitive "assign"`},
-		{`, "parsers": [{"name": "p", "init_state": null, "parse_states": [{"name": "s", "parser_ops": [` +
+		{`, "actions": [{"name": "a", "id": 0, "runtime_data": [], "primitives": [` +
+			`{"op": "assign", ` +
+			`"parameters": [{"type": "cheese", "value": "x"}]}]}]`,
+			`value of type "cheese" in primitive "assign"`},
+		{`, "parsers": [{"name": "p", "init_state": null, "parse_states": [` +
+			`{"name": "s", "parser_ops": [` +
 			`{"op": "extract_VL", "parameters": []}]}]}]`, `parser operation "extract_VL"`},
 	} {
 		_, err := Load([]byte(strings.Replace(minimal, "%s", c.more, 1)))
@@ -103,23 +115,29 @@ func TestLoadNamesWhatItDoesNotSupport(t *testing.T) {
 
 func TestLoadNamesWhatIsWrong(t *testing.T) {
 	for _, c := range []struct{ more, want string }{
-		{`, "deparsers": [{"name": "d", "order": ["nope"]}]`, `deparser "d": "nope" is not a header`},
-		{`, "register_arrays": [{"name": "r", "size": 1, "bitwidth": 4096}]`, `width 4096: want 1 to 2048`},
+		{`, "deparsers": [{"name": "d", "order": ["nope"]}]`,
+			`deparser "d": "nope" is not a header`},
+		{`, "register_arrays": [{"name": "r", "size": 1, "bitwidth": 4096}]`,
+			`width 4096: want 1 to 2048`},
 		{`, "counter_arrays": [{"name": "c", "size": -1}]`, `counter "c": size -1`},
 		{`, "field_aliases": [["x", ["h", "g"]]]`, `header "h" has no field "g"`},
-		{`, "actions": [{"name": "a", "id": 1}, {"name": "b", "id": 1}]`, `action "b": id 1 is taken`},
+		{`, "actions": [{"name": "a", "id": 1}, {"name": "b", "id": 1}]`,
+			`action "b": id 1 is taken`},
 		{`, "parsers": [{"name": "p", "init_state": "s"}]`, `unknown parse state "s"`},
 		{`, "pipelines": [{"name": "i", "init_table": "t"}]`, `unknown control node "t"`},
-		{`, "pipelines": [{"name": "i", "init_table": "c", "conditionals": [{"name": "c", "true_next": "c", ` +
+		{`, "pipelines": [{"name": "i", "init_table": "c", "conditionals": [` +
+			`{"name": "c", "true_next": "c", ` +
 			`"expression": {"type": "bool", "value": true}}]}]`, `control node "c" follows itself`},
-		{`, "field_lists": [{"name": "l", "elements": [{"type": "hexstr", "value": "0xzz"}]}]`, `hexstr "0xzz"`},
+		{`, "field_lists": [{"name": "l", "elements": [{"type": "hexstr", "value": "0xzz"}]}]`,
+			`hexstr "0xzz"`},
 	} {
 		_, err := Load([]byte(strings.Replace(minimal, "%s", c.more, 1)))
 		if err == nil || errors.Is(err, ErrUnsupported) || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s\n got %v\nwant %s", c.more, err, c.want)
 		}
 	}
-	if _, err := Load([]byte(`{"__meta__": {"version": [3, 0]}}`)); err == nil || !strings.Contains(err.Error(), "version") {
+	if _, err := Load([]byte(`{"__meta__": {"version": [3, 0]}}`)); err == nil ||
+		!strings.Contains(err.Error(), "version") {
 		t.Errorf("version 3: %v", err)
 	}
 	if _, err := Load([]byte(strings.Replace(minimal, "%s", "", 1))); err != nil {

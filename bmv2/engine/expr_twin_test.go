@@ -14,11 +14,13 @@ import (
 
 // twinProgram has fields of every shape in a header and in metadata.
 func twinProgram() *bmv2.Program {
-	widths := []int{1, 3, 4, 7, 8, 9, 13, 16, 24, 31, 32, 33, 48, 63, 64, 65, 96, 127, 128, 130, 256}
+	widths := []int{1, 3, 4, 7, 8, 9, 13, 16, 24, 31, 32, 33, 48, 63, 64, 65, 96, 127, 128, 130,
+		256}
 	fields := func(signed bool) (out []bmv2.Field, bits int) {
 		for i, w := range widths {
 			s := signed && w > 1 && i%2 == 0
-			out = append(out, bmv2.Field{Name: fmt.Sprintf("f%d", i), Width: w, Offset: bits, Signed: s})
+			out = append(out, bmv2.Field{Name: fmt.Sprintf("f%d", i), Width: w, Offset: bits,
+				Signed: s})
 			bits += w
 		}
 		pad := (8 - bits%8) % 8
@@ -147,15 +149,18 @@ func (tw *twin) boolean(depth int) bmv2.Expr {
 	comparisons := []bmv2.Op{bmv2.OpEq, bmv2.OpNe, bmv2.OpLt, bmv2.OpLe, bmv2.OpGt, bmv2.OpGe}
 	switch n := tw.IntN(10); {
 	case depth > 0 && n == 0:
-		return &bmv2.OpExpr{Op: bmv2.OpAnd, Left: tw.boolean(depth - 1), Right: tw.boolean(depth - 1)}
+		return &bmv2.OpExpr{Op: bmv2.OpAnd, Left: tw.boolean(depth - 1),
+			Right: tw.boolean(depth - 1)}
 	case depth > 0 && n == 1:
-		return &bmv2.OpExpr{Op: bmv2.OpOr, Left: tw.boolean(depth - 1), Right: tw.boolean(depth - 1)}
+		return &bmv2.OpExpr{Op: bmv2.OpOr, Left: tw.boolean(depth - 1),
+			Right: tw.boolean(depth - 1)}
 	case depth > 0 && n == 2:
 		return &bmv2.OpExpr{Op: bmv2.OpNot, Right: tw.boolean(depth - 1)}
 	case n == 3:
 		return &bmv2.OpExpr{Op: bmv2.OpToBool, Right: tw.number(max(depth-1, 0))}
 	case n < 6: // what tests on the arena are made for
-		e := &bmv2.OpExpr{Op: comparisons[tw.IntN(6)], Left: tw.slice(), Right: constant(int64(tw.IntN(20)))}
+		e := &bmv2.OpExpr{Op: comparisons[tw.IntN(6)], Left: tw.slice(),
+			Right: constant(int64(tw.IntN(20)))}
 		return e
 	}
 	e := &bmv2.OpExpr{Op: comparisons[tw.IntN(6)], Left: tw.number(max(depth-1, 0))}

@@ -2,8 +2,6 @@ package engine
 
 import (
 	"fmt"
-	"math/big"
-	"slices"
 
 	"github.com/turbokv/turbokv/bmv2"
 )
@@ -216,108 +214,6 @@ func (c *compiler) parseState(out *parseState, s *bmv2.ParseState,
 	return err
 }
 
-// caseTests turns a select on fields into tests, if it has few cases and each part of the key
-// lies within 8 bytes of the arena.
-func (c *compiler) caseTests(out *parseState, s *bmv2.ParseState) bool {
-	const few = 8 // beyond, evaluating the key once is cheaper
-	if len(out.cases) > few {
-		return false
-	}
-	for i := range out.cases {
-		tests, ok := c.keyTests(s.Key, &out.cases[i])
-		if !ok {
-			return false
-		}
-		out.cases[i].tests = mergeTests(tests)
-	}
-	return true
-}
-
-// keyTests compares each part of a key with its piece of the case.
-func (c *compiler) keyTests(key []bmv2.TransitionKey, k *parseCase) (tests []test, ok bool) {
-	at := 0 // bits to the right
-	for _, part := range slices.Backward(key) {
-		f, isField := part.Value.(*bmv2.FieldExpr)
-		if !isField {
-			return nil, false
-		}
-		p := c.layout.place(f.Ref)
-		w, ok := p.window()
-		if !ok {
-			return nil, false
-		}
-		m, v := bitsAt(k.masks, at, p.width), bitsAt(k.values, at, p.width)
-		if m != 0 {
-			tests = append(tests, w.test(m, v, v))
-		}
-		at += (p.width + 7) / 8 * 8
-	}
-	return tests, true
-}
-
-// bitsAt returns up to 64 bits of a number.
-func bitsAt(limbs []uint64, at, width int) uint64 {
-	v := limbs[at/64] >> (at % 64)
-	if at%64 > 0 && at/64+1 < len(limbs) {
-		v |= limbs[at/64+1] << (64 - at%64)
-	}
-	return v & mask(width)
-}
-
-// mergeTests joins tests of the same bytes.
-func mergeTests(tests []test) []test {
-	slices.SortFunc(tests, func(a, b test) int { return a.off - b.off })
-	var out []test
-	for _, t := range tests {
-		if n := len(out); n > 0 && out[n-1].off == t.off && out[n-1].size == t.size {
-			out[n-1].mask |= t.mask
-			out[n-1].low |= t.low
-			continue
-		}
-		out = append(out, t)
-	}
-	return out
-}
-
-func newCase(t *bmv2.Transition, bits, limbs int, next *parseState) parseCase {
-	m := t.Mask
-	if m == nil {
-		one := big.NewInt(1)
-		m = new(big.Int).Sub(new(big.Int).Lsh(one, uint(bits)), one)
-	}
-	v := new(big.Int).And(t.Value, m)
-	return parseCase{value: lowWord(v), mask: lowWord(m), values: constLimbs(v, limbs),
-		masks: constLimbs(m, limbs), next: next}
-}
-
-// joinKey concatenates the parts of a select key, each padded to whole bytes.
-func joinKey(parts []bmv2.TransitionKey) (key bmv2.Expr, bits int) {
-	for _, p := range parts {
-		size := (p.Width + 7) / 8 * 8
-		value := unsigned(p)
-		if key == nil {
-			key, bits = value, size
-			continue
-		}
-		shift := &bmv2.ConstExpr{Value: big.NewInt(int64(size))}
-		high := &bmv2.OpExpr{Op: bmv2.OpShl, Left: key, Right: shift}
-		key = &bmv2.OpExpr{Op: bmv2.OpBitOr, Left: high, Right: value}
-		bits += size
-	}
-	return key, bits
-}
-
-// unsigned takes the bits of a signed field, as a key does.
-func unsigned(k bmv2.TransitionKey) bmv2.Expr {
-	f, ok := k.Value.(*bmv2.FieldExpr)
-	if !ok || !f.Ref.Signed() {
-		return k.Value
-	}
-	one := big.NewInt(1)
-	all := new(big.Int).Sub(new(big.Int).Lsh(one, uint(k.Width)), one)
-	return &bmv2.OpExpr{Op: bmv2.OpBitAnd, Left: f, Right: &bmv2.ConstExpr{Value: all}}
-}
-
 func (c *compiler) parserInstr(o *bmv2.ParserOp) (instr, error) {
 	if o.Kind == bmv2.OpExtract {
 		h := c.layout.headers[o.Header]
@@ -393,55 +289,4 @@ func (c *compiler) advance(o *bmv2.ParserOp) (op, error) {
 			st.pos += int(n / 8)
 		}
 	}, err
-}
-
-// peek reads up to 56 bits of the packet at a bit position after the parsed bytes.
-func peek(st *State, bit, width int) uint64 {
-	bit += 8 * st.pos
-	var v uint64
-	for i := bit / 8; i < (bit+width+7)/8; i++ {
-		v = v<<8 | uint64(st.packet[i])
-	}
-	return v >> (-(bit + width) & 7) & mask(width)
-}
-
-// inPacket reports whether a lookahead stays within the packet, and stops the parser if not.
-func inPacket(st *State, e *bmv2.LookaheadExpr) bool {
-	if 8*st.pos+e.Offset+e.Width > 8*len(st.packet) {
-		st.fail = packetTooShort
-		return false
-	}
-	return true
-}
-
-func lookahead(e *bmv2.LookaheadExpr) u64 {
-	offset, width := e.Offset, e.Width
-	if width > 64 {
-		offset, width = offset+width-64, 64
-	}
-	high := max(0, width-32)
-	return func(st *State) uint64 {
-		if !inPacket(st, e) {
-			return 0
-		}
-		v := peek(st, offset+high, width-high)
-		if high > 0 {
-			v |= peek(st, offset, high) << (width - high)
-		}
-		return v
-	}
-}
-
-func wideLookahead(e *bmv2.LookaheadExpr) wide {
-	return func(st *State, dst []uint64) {
-		clear(dst)
-		if !inPacket(st, e) {
-			return
-		}
-		for done := 0; done < e.Width && done/64 < len(dst); done += 32 {
-			n := min(32, e.Width-done)
-			v := peek(st, e.Offset+e.Width-done-n, n)
-			dst[done/64] |= v << (done % 64)
-		}
-	}
 }

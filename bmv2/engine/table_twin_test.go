@@ -73,7 +73,8 @@ func TestTrieAgreesWithList(t *testing.T) {
 					copy(key, list[r.IntN(len(list))].key[:1+r.IntN(size)])
 				}
 				if got, want := root.find(key), longest(list, key); got != want {
-					t.Fatalf("seed %d, step %d, key %x: got %p, want %p", seed, step, key, got, want)
+					t.Fatalf("seed %d, step %d, key %x: got %p, want %p", seed, step, key, got,
+						want)
 				}
 			}
 		}
@@ -135,7 +136,8 @@ func TestHashTableAgreesWithMap(t *testing.T) {
 				t.Fatalf("seed %d, step %d, key %d: got %p, want %p", seed, step, k, got, want[k])
 			}
 			if x.live != len(want) {
-				t.Fatalf("seed %d, step %d: %d live entries, want %d", seed, step, x.live, len(want))
+				t.Fatalf("seed %d, step %d: %d live entries, want %d", seed, step, x.live,
+					len(want))
 			}
 		}
 		for k, e := range want {

@@ -185,7 +185,8 @@ func parseCheckCounter(rest string) (Command, error) {
 		return c, nil // must be zero
 	}
 	if len(fields) != 3 || fields[0] != "packets" && fields[0] != "bytes" {
-		return nil, fmt.Errorf("condition %q: want packets or bytes, an operator and a number", rest)
+		return nil, fmt.Errorf("condition %q: want packets or bytes, an operator and a number",
+			rest)
 	}
 	c.Bytes, c.Op = fields[0] == "bytes", fields[1]
 	if comparisons[c.Op] == nil {

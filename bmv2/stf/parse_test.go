@@ -30,10 +30,12 @@ func TestParse(t *testing.T) {
 	}{
 		{"packet 3 0A 0b0c # comment", stf.Packet{Port: 3, Data: []byte{10, 11, 12}}},
 		{"expect 3", stf.Expect{Port: 3, Any: true}},
-		{"expect 3 1*$", stf.Expect{Port: 3, Value: []byte{1, 0}, Care: []bool{true, false}, Exact: true}},
+		{"expect 3 1*$", stf.Expect{Port: 3, Value: []byte{1, 0}, Care: []bool{true, false},
+			Exact: true}},
 		{"add t 7 a.b:0x1 hs[1].c:2/3 x.act(p:1, q:0x2) = first", stf.Add{Table: "t", Priority: 7,
 			Match:  []stf.Arg{{"a.b", "0x1"}, {"hs[1].c", "2/3"}},
-			Action: stf.Call{Action: "x.act", Args: []stf.Arg{{"p", "1"}, {"q", "0x2"}}}, Label: "first"}},
+			Action: stf.Call{Action: "x.act", Args: []stf.Arg{{"p", "1"}, {"q", "0x2"}}},
+			Label:  "first"}},
 		{"add t drop()", stf.Add{Table: "t", Action: stf.Call{Action: "drop"}}},
 		{"setdefault t act(p:1)", stf.SetDefault{Table: "t",
 			Action: stf.Call{Action: "act", Args: []stf.Arg{{"p", "1"}}}}},
@@ -111,7 +113,8 @@ func TestExpectMatches(t *testing.T) {
 
 // TestRunFails shows that each kind of check can fail.
 func TestRunFails(t *testing.T) {
-	const hit = "add exact_table nibble:1 small:2 send(port:3)\npacket 0 00 1000 0002 00000000000000000000000000000000\n"
+	const hit = "add exact_table nibble:1 small:2 send(port:3)\n" +
+		"packet 0 00 1000 0002 00000000000000000000000000000000\n"
 	for text, want := range map[string]string{
 		hit + "expect 3 00 1000 0003":                    "port 3, frame 0",
 		hit + "expect 3 00 1000 0002\nexpect 3 00":       "1 frames left, want 2",
@@ -126,7 +129,7 @@ func TestRunFails(t *testing.T) {
 		"add table nibble:1 drop()":                      "ambiguous",
 		"add exact_table bit:1 drop()":                   "has no key",
 		"add exact_table nibble:1 dance()":               `unknown action "dance"`,
-		"add exact_table nibble:1 send()":                `parameter "port" of action "ingress.send" is missing`,
+		"add exact_table nibble:1 send()":                `of action "ingress.send" is missing`,
 		"add exact_table nibble:1 send(port:1, q:1)":     `no parameter "q"`,
 		"add exact_table nibble:x drop()":                `value "x"`,
 		"add const_table small:1 drop()":                 "fixed by the program",

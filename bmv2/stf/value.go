@@ -98,8 +98,9 @@ func lpm(k bmv2.KeyField, text string) (v1model.Match, error) {
 	}
 	v, err := number(value)
 	if err != nil || n < 0 || n > k.Width || new(big.Int).SetBytes(v).BitLen() > k.Width {
-		return v1model.Match{}, fmt.Errorf("prefix %q: want a value of %d bits and a length up to that",
-			text, k.Width)
+		return v1model.Match{},
+			fmt.Errorf("prefix %q: want a value of %d bits and a length up to that",
+				text, k.Width)
 	}
 	mask := new(big.Int).SetBytes(allOnes(k.Width))
 	mask.Rsh(mask, uint(k.Width-n)).Lsh(mask, uint(k.Width-n))

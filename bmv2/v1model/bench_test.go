@@ -37,7 +37,8 @@ func rack(b *testing.B) *v1model.Worker {
 	must(b, err)
 	insert := func(table, action string, match []v1model.Match, params ...[]byte) {
 		b.Helper()
-		must(b, sw.Insert(&v1model.Entry{Table: table, Action: action, Match: match, Params: params}))
+		must(b, sw.Insert(&v1model.Entry{Table: table, Action: action, Match: match,
+			Params: params}))
 	}
 	insert("ingress.service.service_table", "ingress.service.to_service",
 		[]v1model.Match{{Value: num(service, 4)}})
@@ -50,11 +51,13 @@ func rack(b *testing.B) *v1model.Worker {
 	}
 	for i := range uint64(subRanges) {
 		insert("ingress.resolve.partition_table", "ingress.resolve.set_sub_range",
-			[]v1model.Match{{Value: num(1, 2)}, {Value: append([]byte{byte(i)}, make([]byte, 15)...),
+			[]v1model.Match{{Value: num(1, 2)}, {Value: append([]byte{byte(i)}, make([]byte,
+				15)...),
 				PrefixLen: 8}}, num(i+1, 4))
 		chain := func(k uint64) []byte { return num(0x0a00000b+(i+k)%16, 4) }
 		insert("ingress.sub_range.sub_range_table", "ingress.sub_range.serve",
-			[]v1model.Match{{Value: num(i+1, 4)}}, num(7, 4), num(3, 1), chain(0), chain(1), chain(2),
+			[]v1model.Match{{Value: num(i+1, 4)}}, num(7, 4), num(3, 1), chain(0), chain(1),
+			chain(2),
 			nil, nil, nil, append([]byte{byte(i)}, num(1<<63, 8)...), nil, num(0, 1))
 	}
 	return sw.NewWorker()

@@ -51,17 +51,23 @@ func TestErrorsNameWhatIsWrong(t *testing.T) {
 		return e
 	}
 	ternary := &v1model.Entry{Table: "ingress.ternary_table", Action: "ingress.drop",
-		Match: []v1model.Match{{Value: []byte{3}, Mask: []byte{1}}, {Any: true}, {Any: true}}, Priority: 1}
+		Match:    []v1model.Match{{Value: []byte{3}, Mask: []byte{1}}, {Any: true}, {Any: true}},
+		Priority: 1}
 	for _, c := range []struct {
 		e    *v1model.Entry
 		want error
 		text string
 	}{
-		{change(func(e *v1model.Entry) { e.Table = "nope" }), v1model.ErrUnknown, "ingress.lpm_table"},
-		{change(func(e *v1model.Entry) { e.Action = "nope" }), v1model.ErrUnknown, "ingress.drop, ingress.send"},
-		{change(func(e *v1model.Entry) { e.Action = "ingress.send_wide" }), v1model.ErrUnknown, "send_wide"},
-		{change(func(e *v1model.Entry) { e.Match = e.Match[1:] }), v1model.ErrInvalid, "h.key.nibble (exact, 4 bits)"},
-		{change(func(e *v1model.Entry) { e.Match[0].Value = []byte{16} }), v1model.ErrWidth, "h.key.nibble"},
+		{change(func(e *v1model.Entry) { e.Table = "nope" }), v1model.ErrUnknown,
+			"ingress.lpm_table"},
+		{change(func(e *v1model.Entry) { e.Action = "nope" }), v1model.ErrUnknown,
+			"ingress.drop, ingress.send"},
+		{change(func(e *v1model.Entry) { e.Action = "ingress.send_wide" }), v1model.ErrUnknown,
+			"send_wide"},
+		{change(func(e *v1model.Entry) { e.Match = e.Match[1:] }), v1model.ErrInvalid,
+			"h.key.nibble (exact, 4 bits)"},
+		{change(func(e *v1model.Entry) { e.Match[0].Value = []byte{16} }), v1model.ErrWidth,
+			"h.key.nibble"},
 		{change(func(e *v1model.Entry) { e.Match[0].Any = true }), v1model.ErrInvalid, "exact"},
 		{change(func(e *v1model.Entry) { e.Params = nil }), v1model.ErrInvalid, "1"},
 		{change(func(e *v1model.Entry) { e.Params[0] = []byte{2, 0} }), v1model.ErrWidth, `"port"`},
@@ -73,7 +79,8 @@ func TestErrorsNameWhatIsWrong(t *testing.T) {
 		{&v1model.Entry{Table: "ingress.lpm_table", Action: "ingress.drop", Match: []v1model.Match{
 			{PrefixLen: 129}, {Value: []byte{1}}}}, v1model.ErrInvalid, "0 to 128"},
 		{&v1model.Entry{Table: "ingress.range_table", Action: "ingress.drop", Priority: 1,
-			Match: []v1model.Match{{Value: []byte{2}, High: []byte{1}}, {}}}, v1model.ErrInvalid, "empty"},
+			Match: []v1model.Match{{Value: []byte{2}, High: []byte{1}}, {}}}, v1model.ErrInvalid,
+			"empty"},
 	} {
 		err := sw.Insert(c.e)
 		if !errors.Is(err, c.want) || err != nil && !strings.Contains(err.Error(), c.text) {
@@ -102,11 +109,13 @@ func TestBatchReportsEachOperation(t *testing.T) {
 	errs := sw.Update([]v1model.Op{
 		{Type: v1model.OpInsert, Entity: exact(1, 1, 1)},
 		{Type: v1model.OpInsert, Entity: exact(1, 1, 2)},
-		{Type: v1model.OpInsert, Entity: &v1model.CloneSession{ID: 7, Replicas: []v1model.Replica{{Port: 1}}}},
+		{Type: v1model.OpInsert, Entity: &v1model.CloneSession{ID: 7,
+			Replicas: []v1model.Replica{{Port: 1}}}},
 		{Type: v1model.OpInsert, Entity: &v1model.MulticastGroup{ID: 0}},
 		{Type: v1model.OpModify, Entity: exact(1, 1, 3)},
 	})
-	if len(errs) != 5 || errs[0] != nil || !errors.Is(errs[1], v1model.ErrExists) || errs[2] != nil ||
+	if len(errs) != 5 || errs[0] != nil || !errors.Is(errs[1], v1model.ErrExists) ||
+		errs[2] != nil ||
 		!errors.Is(errs[3], v1model.ErrInvalid) || errs[4] != nil {
 		t.Fatalf("errors %v", errs)
 	}
@@ -168,7 +177,8 @@ func TestAtomicBatchLeavesNothingBehind(t *testing.T) {
 func TestDefaultEntries(t *testing.T) {
 	sw := newSwitch(t, "tables", v1model.Config{})
 	send := &v1model.DefaultEntry{Table: "ingress.wide_table", Action: "ingress.drop"}
-	must(t, sw.SetDefault(&v1model.DefaultEntry{Table: "ingress.exact_table", Action: "ingress.send",
+	must(t, sw.SetDefault(&v1model.DefaultEntry{Table: "ingress.exact_table",
+		Action: "ingress.send",
 		Params: [][]byte{{5}}}))
 	w := sw.NewWorker()
 	if out := process(w, 0, frame(0, 9, 9)); len(out) != 1 || out[0].port != 5 {
@@ -197,8 +207,10 @@ func TestReadingReturnsTheCanonicalForm(t *testing.T) {
 		t.Fatalf("%d entries, error %v", len(all), err)
 	}
 	e := all[0]
-	if !bytes.Equal(e.Match[0].Value, []byte{0, 5}) || !bytes.Equal(e.Match[0].Mask, []byte{0, 0xff}) ||
-		!e.Match[1].Any || !e.Match[2].Any || !bytes.Equal(e.Params[0], []byte{0, 7}) || e.Meta != "kept" {
+	if !bytes.Equal(e.Match[0].Value, []byte{0, 5}) || !bytes.Equal(e.Match[0].Mask, []byte{0,
+		0xff}) ||
+		!e.Match[1].Any || !e.Match[2].Any || !bytes.Equal(e.Params[0], []byte{0, 7}) ||
+		e.Meta != "kept" {
 		t.Errorf("entry %+v", e)
 	}
 }
@@ -245,7 +257,8 @@ func TestNewProgramForgetsTheOldState(t *testing.T) {
 	must(t, sw.Insert(exact(1, 1, 4)))
 	process(w, 0, frame(0, 1, 1))
 	must(t, sw.SetProgram(load(t, "copies")))
-	if out := process(w, 0, []byte{0, 0, 0, 0}); len(out) != 1 || out[0] != (sent{1, "\x00\x01\x00\x00"}) {
+	if out := process(w, 0, []byte{0, 0, 0, 0}); len(out) != 1 || out[0] != (sent{1,
+		"\x00\x01\x00\x00"}) {
 		t.Errorf("the new program forwards %v", out)
 	}
 	must(t, sw.SetProgram(load(t, "tables")))

@@ -16,9 +16,11 @@ func FuzzProcess(f *testing.F) {
 	programs := []string{"tables", "copies", "parsing"}
 	for i := range programs {
 		f.Add(byte(i), uint16(1), []byte{})
-		f.Add(byte(i), uint16(511), []byte("\x02\x00\x00\x00\x00\x01\x02\x00\x00\x00\x00\x02\x88\x47\x00\x06\x43\x40\x45"))
+		f.Add(byte(i), uint16(511),
+			[]byte("\x02\x00\x00\x00\x00\x01\x02\x00\x00\x00\x00\x02\x88\x47\x00\x06\x43\x40\x45"))
 		for what := range byte(15) {
-			f.Add(byte(i), uint16(what), append([]byte{what, what << 4, 1, 2, 3}, make([]byte, 30)...))
+			f.Add(byte(i), uint16(what), append([]byte{what, what << 4, 1, 2, 3}, make([]byte,
+				30)...))
 		}
 	}
 	var workers []*v1model.Worker
@@ -28,7 +30,8 @@ func FuzzProcess(f *testing.F) {
 			must(f, sw.Insert(exact(1, 2, 3)))
 		}
 		sw.Update([]v1model.Op{{Type: v1model.OpInsert,
-			Entity: &v1model.CloneSession{ID: 5, Replicas: []v1model.Replica{{Port: 2}, {Port: 3}}}}})
+			Entity: &v1model.CloneSession{ID: 5, Replicas: []v1model.Replica{{Port: 2},
+				{Port: 3}}}}})
 		workers = append(workers, sw.NewWorker())
 	}
 	f.Fuzz(func(t *testing.T, which byte, port uint16, frame []byte) {

@@ -42,8 +42,10 @@ func TestDamagedPrograms(t *testing.T) {
 
 func damage(r *rand.Rand, data []byte, places [][]int) []byte {
 	at := places[r.IntN(len(places))]
-	replacements := []string{"0", "1", "-1", "7", "100000", "2147483647", "null", "true", `""`, `"0x"`,
-		`"0xffffffffffffffffffff"`, `"-0x1"`, `"*"`, `"expression"`, `"hexstr"`, `"range"`, `"ternary"`,
+	replacements := []string{"0", "1", "-1", "7", "100000", "2147483647", "null", "true", `""`,
+		`"0x"`,
+		`"0xffffffffffffffffffff"`, `"-0x1"`, `"*"`, `"expression"`, `"hexstr"`, `"range"`,
+		`"ternary"`,
 		`"$valid$"`, `"header_stack"`, `"<<"`, `">>"`, `"+"`, `"?"`, `"two_comp_mod"`}
 	other := places[r.IntN(len(places))]
 	replacement := string(data[other[0]:other[1]])
@@ -72,7 +74,9 @@ func tryProgram(t *testing.T, what string, data []byte) bool {
 	}
 	w := sw.NewWorker()
 	for kind := range byte(15) {
-		w.Process(1, append([]byte{kind, kind << 4, 0, 1, 2}, make([]byte, 40)...), func(uint16, []byte) {})
+		w.Process(1, append([]byte{kind, kind << 4, 0, 1, 2}, make([]byte, 40)...), func(uint16,
+			[]byte) {
+		})
 	}
 	return true
 }

@@ -67,7 +67,8 @@ func TestStatsCountEachFate(t *testing.T) {
 		process(w, 0, []byte{what, 0, 0, 0})
 	}
 	process(w, 0, []byte{0})
-	want := v1model.Stats{Received: 7, Sent: 4, Dropped: 2, Resubmitted: 1, Recirculated: 2, Failed: 1,
+	want := v1model.Stats{Received: 7, Sent: 4, Dropped: 2, Resubmitted: 1, Recirculated: 2,
+		Failed:       1,
 		ParserErrors: 1}
 	if got := sw.Stats(); got != want {
 		t.Errorf("got  %+v\nwant %+v", got, want)
@@ -113,8 +114,10 @@ func TestProcessingAllocatesNothing(t *testing.T) {
 	sw := newSwitch(t, "copies", v1model.Config{OnDigest: func(v1model.Digest) { digests++ }})
 	w := sw.NewWorker()
 	ops := []v1model.Op{
-		{Type: v1model.OpInsert, Entity: &v1model.CloneSession{ID: 5, Replicas: []v1model.Replica{{Port: 2}}}},
-		{Type: v1model.OpInsert, Entity: &v1model.MulticastGroup{ID: 3, Replicas: []v1model.Replica{{Port: 1}, {Port: 2}}}},
+		{Type: v1model.OpInsert, Entity: &v1model.CloneSession{ID: 5,
+			Replicas: []v1model.Replica{{Port: 2}}}},
+		{Type: v1model.OpInsert, Entity: &v1model.MulticastGroup{ID: 3,
+			Replicas: []v1model.Replica{{Port: 1}, {Port: 2}}}},
 	}
 	if errs := sw.Update(ops); errs != nil {
 		t.Fatal(errs)
