@@ -8,6 +8,10 @@ import (
 
 // assign compiles dst = src: the value is cut to the width of the field.
 func (c *compiler) assign(args []bmv2.Expr) (op, error) {
+	if m, ok := c.move(args[0], args[1]); ok {
+		body := []instr{m}
+		return func(st *State) { execute(body, st) }, nil
+	}
 	switch dst := args[0].(type) {
 	case *bmv2.FieldExpr:
 		return c.assignField(c.layout.place(dst.Ref), args[1])
@@ -21,49 +25,15 @@ func (c *compiler) assign(args []bmv2.Expr) (op, error) {
 }
 
 func (c *compiler) assignField(dst place, src bmv2.Expr) (op, error) {
-	if f, ok := src.(*bmv2.FieldExpr); ok {
-		if o := copyField(dst, c.layout.place(f.Ref)); o != nil {
-			return o, nil
-		}
-	}
 	if dst.width > 64 {
 		return c.assignWide(dst, src)
-	}
-	if k, ok := src.(*bmv2.ConstExpr); ok {
-		return storeConst(dst, lowWord(k.Value)), nil
-	}
-	if p, ok := src.(*bmv2.ParamExpr); ok {
-		return storeParam(dst, c.paramWord(p.Index)), nil
 	}
 	v, err := c.number(src)
 	return store(dst, v), err
 }
 
-// storeParam saves a call for the most frequent body of an action.
-func storeParam(dst place, word int) op {
-	off, n, ok := dst.bytes()
-	m := mask(dst.width)
-	switch {
-	case ok && n == 1:
-		return func(st *State) { st.arena[off] = byte(st.args[word] & m) }
-	case ok && n == 2:
-		return func(st *State) { be.PutUint16(st.arena[off:], uint16(st.args[word]&m)) }
-	case ok && n == 4:
-		return func(st *State) { be.PutUint32(st.arena[off:], uint32(st.args[word]&m)) }
-	}
-	return store(dst, func(st *State) uint64 { return st.args[word] })
-}
-
 func (c *compiler) assignWide(dst place, src bmv2.Expr) (op, error) {
 	n := (dst.width + 63) / 64
-	off, size, ok := dst.bytes()
-	if p, isParam := src.(*bmv2.ParamExpr); isParam && ok && size == 16 && p.Width == 128 {
-		word := c.paramWord(p.Index)
-		return func(st *State) {
-			be.PutUint64(st.arena[off+8:], st.args[word])
-			be.PutUint64(st.arena[off:], st.args[word+1])
-		}, nil
-	}
 	v, err := c.wide(src, n)
 	t := c.temp(n)
 	return func(st *State) {

@@ -20,6 +20,9 @@ func (c *compiler) boolean(e bmv2.Expr) (pred, error) {
 }
 
 func (c *compiler) logic(e *bmv2.OpExpr) (pred, error) {
+	if t, negated, ok := c.testOf(e); ok {
+		return func(st *State) bool { return t.holds(st.arena) != negated }, nil
+	}
 	switch e.Op {
 	case bmv2.OpAnd, bmv2.OpOr:
 		return c.junction(e)
@@ -56,12 +59,10 @@ func (c *compiler) junction(e *bmv2.OpExpr) (pred, error) {
 	return func(st *State) bool { return l(st) || r(st) }, err
 }
 
-// toBool compiles the conversion of a number, usually of a one-byte box.
+// toBool compiles the conversion of a number.
 func (c *compiler) toBool(e bmv2.Expr) (pred, error) {
-	if f, ok := e.(*bmv2.FieldExpr); ok {
-		if off, n, ok := c.layout.place(f.Ref).bytes(); ok && n == 1 {
-			return func(st *State) bool { return st.arena[off] != 0 }, nil
-		}
+	if t, ok := c.equalTest(e, 0); ok {
+		return func(st *State) bool { return !t.holds(st.arena) }, nil
 	}
 	if !c.boundOf(e).fits64() {
 		v, err := c.exact(e)
@@ -194,32 +195,11 @@ func (c *compiler) compareUnsigned(o bmv2.Op, l, r bmv2.Expr) (pred, error) {
 	if err != nil {
 		return nil, err
 	}
-	if k, ok := r.(*bmv2.ConstExpr); ok && o == bmv2.OpEq {
-		v := lowWord(k.Value)
-		return c.equalConst(l, a, v), nil
-	}
 	b, err := c.number(r)
 	if o == bmv2.OpEq {
 		return func(st *State) bool { return a(st) == b(st) }, err
 	}
 	return func(st *State) bool { return a(st) < b(st) }, err
-}
-
-// equalConst saves a call for the most frequent condition: a field against a constant.
-func (c *compiler) equalConst(e bmv2.Expr, a u64, v uint64) pred {
-	if f, ok := e.(*bmv2.FieldExpr); ok {
-		if off, n, ok := c.layout.place(f.Ref).bytes(); ok {
-			switch n {
-			case 1:
-				return func(st *State) bool { return uint64(st.arena[off]) == v }
-			case 2:
-				return func(st *State) bool { return uint64(be.Uint16(st.arena[off:])) == v }
-			case 4:
-				return func(st *State) bool { return uint64(be.Uint32(st.arena[off:])) == v }
-			}
-		}
-	}
-	return func(st *State) bool { return a(st) == v }
 }
 
 func (c *compiler) compareSigned(o bmv2.Op, l, r bmv2.Expr) (pred, error) {
