@@ -164,7 +164,7 @@ func TestApplyDeletesRangesInTheOrderOfTheBatch(t *testing.T) {
 			return true
 		})
 		if err != nil || len(left) != 1 || left[0] != "after" {
-			t.Errorf("%d records: left %q, %v; want the one put afterwards", n, left, err)
+			t.Errorf("%d records: %d left, %v; want the one put afterwards", n, len(left), err)
 		}
 		if err := e.Close(); err != nil {
 			t.Fatal(err)
