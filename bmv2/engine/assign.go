@@ -28,8 +28,24 @@ func (c *compiler) assignField(dst place, src bmv2.Expr) (op, error) {
 	if dst.width > 64 {
 		return c.assignWide(dst, src)
 	}
-	v, err := c.number(src)
+	v, err := c.number(withoutCast(src, dst.width))
 	return store(dst, v), err
+}
+
+// withoutCast removes masks that keep at least the low bits that a store of the given width keeps
+// anyway.
+func withoutCast(e bmv2.Expr, width int) bmv2.Expr {
+	for {
+		o, ok := e.(*bmv2.OpExpr)
+		if !ok || o.Op != bmv2.OpBitAnd || o.Left == nil {
+			return e
+		}
+		k, ok := o.Right.(*bmv2.ConstExpr)
+		if !ok || lowWord(k.Value)&mask(width) != mask(width) {
+			return e
+		}
+		e = o.Left
+	}
 }
 
 func (c *compiler) assignWide(dst place, src bmv2.Expr) (op, error) {
