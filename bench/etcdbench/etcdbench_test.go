@@ -96,7 +96,7 @@ func TestProcessesServeAndStop(t *testing.T) {
 	if err != nil || report.Count != 80 {
 		t.Fatalf("%+v, %v", report, err)
 	}
-	v, err := runner.Verify(t.Context(), target, ledger, 8, s.Key, nil)
+	v, err := runner.Verify(t.Context(), target, ledger, runner.VerifyConfig{Clients: 8, Key: s.Key})
 	if err != nil || v.Err() != nil || v.Checked != 80 {
 		t.Errorf("%+v, %v", v, err)
 	}

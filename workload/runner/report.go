@@ -34,7 +34,7 @@ type KindReport struct {
 // Report is the result of one run.
 type Report struct {
 	Name       string            `json:"name"`
-	Clients    int               `json:"clients"`
+	Clients    int               `json:"clients"` // requests in flight
 	Seconds    float64           `json:"seconds"`
 	Count      uint64            `json:"count"` // operations answered
 	Throughput float64           `json:"ops_per_second"`
@@ -47,7 +47,7 @@ type Report struct {
 
 func newReport(c Config, all *recorder, elapsed time.Duration, retries uint64) Report {
 	r := Report{
-		Name: c.Name, Clients: c.Clients, Seconds: elapsed.Seconds(), Retries: retries,
+		Name: c.Name, Clients: c.Clients * max(c.InFlight, 1), Seconds: elapsed.Seconds(), Retries: retries,
 		ErrorTexts: all.texts,
 	}
 	total := newHistogram()

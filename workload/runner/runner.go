@@ -14,7 +14,10 @@ import (
 // Config says what to run and for how long.
 type Config struct {
 	Name    string // names the run in its report
-	Clients int    // requests in flight, at least 1
+	Clients int    // clients, at least 1; each has a goroutine
+	// InFlight is the number of requests that a client has in flight; 0 stands for 1. More than one
+	// needs a Target that is a Batcher.
+	InFlight int
 	// Source makes the operations of one client, numbered from 0.
 	Source  func(client int) (workload.Source, error)
 	Records workload.Records // makes the values that are written
@@ -34,6 +37,8 @@ func (c Config) validate() error {
 	switch {
 	case c.Clients < 1:
 		return fmt.Errorf("run %s: %d clients: need at least 1", c.Name, c.Clients)
+	case c.InFlight < 0:
+		return fmt.Errorf("run %s: %d requests in flight: need at least 1", c.Name, c.InFlight)
 	case c.Source == nil:
 		return fmt.Errorf("run %s: no source of operations", c.Name)
 	case c.Duration < 0:
@@ -52,6 +57,7 @@ const clientsPerRecorder = 16
 type run struct {
 	Config
 	target  Target
+	batcher Batcher // needed if InFlight > 1
 	stopped atomic.Bool
 	begun   atomic.Uint64 // operations taken from Count
 	done    atomic.Uint64
@@ -65,6 +71,11 @@ func Run(ctx context.Context, target Target, c Config) (Report, error) {
 	if err := c.validate(); err != nil {
 		return Report{}, err
 	}
+	batcher, ok := target.(Batcher)
+	if c.InFlight > 1 && !ok {
+		return Report{}, fmt.Errorf("run %s: %d requests in flight a client: %w", c.Name, c.InFlight,
+			ErrUnsupported)
+	}
 	sources := make([]workload.Source, c.Clients)
 	for i := range sources {
 		var err error
@@ -72,7 +83,7 @@ func Run(ctx context.Context, target Target, c Config) (Report, error) {
 			return Report{}, fmt.Errorf("run %s: %w", c.Name, err)
 		}
 	}
-	r := &run{Config: c, target: target}
+	r := &run{Config: c, target: target, batcher: batcher}
 	r.records = make([]recorder, (c.Clients+clientsPerRecorder-1)/clientsPerRecorder)
 	retries := target.Retries()
 	start := time.Now()
@@ -98,6 +109,11 @@ func (r *run) drive(ctx context.Context, sources []workload.Source) {
 	}
 	for i, s := range sources {
 		c := &client{run: r, source: s, recorder: &r.records[i/clientsPerRecorder]}
+		if r.InFlight > 1 {
+			b := newBatchClient(c, r.batcher.NewBatch())
+			clients.Go(func() { b.loop(ctx) })
+			continue
+		}
 		clients.Go(func() { c.loop(ctx) })
 	}
 	clients.Wait()
@@ -140,12 +156,22 @@ type client struct {
 
 func (c *client) loop(ctx context.Context) {
 	for ctx.Err() == nil && c.take() && c.source.Next(&c.op) {
-		start := time.Now()
-		returned, err := c.do(ctx, &c.op)
-		c.recorder.record(c.op.Kind, time.Since(start), returned, err)
-		c.source.Done(&c.op)
-		c.done.Add(1)
+		c.perform(ctx, &c.op)
 	}
+}
+
+// perform runs one operation from begin to end.
+func (c *client) perform(ctx context.Context, op *workload.Op) {
+	start := time.Now()
+	returned, err := c.do(ctx, op)
+	c.finish(op, time.Since(start), returned, err)
+}
+
+// finish enters an operation that has ended.
+func (c *client) finish(op *workload.Op, took time.Duration, returned int, err error) {
+	c.recorder.record(op.Kind, took, returned, err)
+	c.source.Done(op)
+	c.done.Add(1)
 }
 
 // do runs one operation and enters writes into the ledger.
@@ -153,9 +179,7 @@ func (c *client) do(ctx context.Context, op *workload.Op) (returned int, err err
 	switch op.Kind {
 	case workload.Read:
 		c.read, err = c.target.Get(ctx, op.Key, c.read[:0])
-		if c.Check != nil && (err == nil || errors.Is(err, ErrNotFound)) {
-			c.Check(op, c.read, err == nil)
-		}
+		c.check(op, c.read, err)
 		return 0, err
 	case workload.Update, workload.Insert:
 		return 0, c.put(ctx, op)
@@ -175,34 +199,51 @@ func (c *client) do(ctx context.Context, op *workload.Op) (returned int, err err
 }
 
 func (c *client) put(ctx context.Context, op *workload.Op) error {
-	var w workload.Write
-	if c.Ledger != nil {
-		w = c.Ledger.Begin(op.Record, op.Size, false)
-	}
+	w := c.beginWrite(op, false)
 	c.value = c.Records.Value(c.value[:0], op.Record, w.Version, op.Size)
 	err := c.target.Put(ctx, op.Key, c.value)
-	if c.Ledger != nil {
-		c.Ledger.End(w, outcome(err))
-	}
+	c.endWrite(w, err)
 	return err
 }
 
 func (c *client) remove(ctx context.Context, op *workload.Op) error {
-	if c.Ledger == nil {
-		return c.target.Delete(ctx, op.Key)
-	}
-	w := c.Ledger.Begin(op.Record, 0, true)
+	w := c.beginWrite(op, true)
 	err := c.target.Delete(ctx, op.Key)
-	c.Ledger.End(w, outcome(err))
+	c.endWrite(w, err)
 	return err
 }
 
 func (c *client) increment(ctx context.Context, op *workload.Op) error {
 	err := c.target.Increment(ctx, op.Key, op.Delta)
+	c.endIncrement(op, err)
+	return err
+}
+
+// beginWrite and the two after it keep the ledger, if there is one.
+func (c *client) beginWrite(op *workload.Op, isDelete bool) (w workload.Write) {
+	if c.Ledger != nil {
+		w = c.Ledger.Begin(op.Record, op.Size, isDelete)
+	}
+	return w
+}
+
+func (c *client) endWrite(w workload.Write, err error) {
+	if c.Ledger != nil {
+		c.Ledger.End(w, outcome(err))
+	}
+}
+
+func (c *client) endIncrement(op *workload.Op, err error) {
 	if c.Ledger != nil {
 		c.Ledger.Add(op.Record, op.Delta, outcome(err))
 	}
-	return err
+}
+
+// check shows the answer of a Read to whoever wants to see it.
+func (c *client) check(op *workload.Op, value []byte, err error) {
+	if c.Check != nil && (err == nil || errors.Is(err, ErrNotFound)) {
+		c.Check(op, value, err == nil)
+	}
 }
 
 // outcome translates the error of a write. A delete that found nothing took effect as well: the

@@ -209,7 +209,7 @@ func TestVerifyFindsEveryAcknowledgedWrite(t *testing.T) {
 		if _, err := Run(t.Context(), s, c); err != nil {
 			t.Fatal(err)
 		}
-		v, err := Verify(t.Context(), s, c.Ledger, 4, c.Records.Key, nil)
+		v, err := Verify(t.Context(), s, c.Ledger, VerifyConfig{Clients: 4, Key: c.Records.Key})
 		if err != nil || v.Err() != nil || v.Checked != uint64(c.Ledger.Len()) || v.Checked < 100 {
 			t.Errorf("%s: %+v, %v", mix, v, err)
 		}
@@ -223,7 +223,7 @@ func TestVerifyFindsALostWrite(t *testing.T) {
 	delete(s.data, string(c.Records.Key(nil, lost)))
 	again := c.Ledger.Begin(stale, c.Records.ValueSize, false)
 	c.Ledger.End(again, workload.Acknowledged) // and never stored
-	v, err := Verify(t.Context(), s, c.Ledger, 4, c.Records.Key, nil)
+	v, err := Verify(t.Context(), s, c.Ledger, VerifyConfig{Clients: 4, Key: c.Records.Key})
 	if err != nil || v.Violations != 2 || v.Checked != 98 || v.Err() == nil || len(v.First) != 2 {
 		t.Errorf("%+v, %v", v, err)
 	}
@@ -234,7 +234,7 @@ func TestVerifyStopsWithItsContext(t *testing.T) {
 	load(t, s, c)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := Verify(ctx, s, c.Ledger, 4, c.Records.Key, nil); !errors.Is(err, context.Canceled) {
+	if _, err := Verify(ctx, s, c.Ledger, VerifyConfig{Clients: 4, Key: c.Records.Key}); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -258,11 +258,11 @@ func TestIncrementsAreVerified(t *testing.T) {
 		t.Fatal(err)
 	}
 	key := func(dst []byte, n workload.Record) []byte { return append(dst, byte(n)) }
-	if v, err := Verify(t.Context(), s, c.Ledger, 2, key, nil); err != nil || v.Err() != nil || v.Checked != 3 {
+	if v, err := Verify(t.Context(), s, c.Ledger, VerifyConfig{Clients: 2, Key: key}); err != nil || v.Err() != nil || v.Checked != 3 {
 		t.Errorf("%+v, %v", v, err)
 	}
 	s.data["\x01"][7]--
-	if v, _ := Verify(t.Context(), s, c.Ledger, 2, key, nil); v.Violations != 1 {
+	if v, _ := Verify(t.Context(), s, c.Ledger, VerifyConfig{Clients: 2, Key: key}); v.Violations != 1 {
 		t.Errorf("a lost increment is not found: %+v", v)
 	}
 }

@@ -34,20 +34,27 @@ func (v Verification) Err() error {
 		v.Violations, v.Unread, v.Checked, first)
 }
 
-// Verify reads every record of the ledger with that many clients and judges it. All writes must
-// have ended. key appends the key of a record to dst; progress may be nil.
-func Verify(ctx context.Context, t Target, l *workload.Ledger, clients int,
-	key func(dst []byte, n workload.Record) []byte,
-	progress func(done uint64, elapsed time.Duration),
+// VerifyConfig says how to read.
+type VerifyConfig struct {
+	Clients, InFlight int // as in Config
+	// Key appends the key of a record to dst.
+	Key func(dst []byte, n workload.Record) []byte
+	// Progress may be nil.
+	Progress func(done uint64, elapsed time.Duration)
+}
+
+// Verify reads every record of the ledger and judges it. All writes must have ended.
+func Verify(
+	ctx context.Context, t Target, l *workload.Ledger, c VerifyConfig,
 ) (Verification, error) {
-	todo := make(chan workload.Record, clients)
+	todo := make(chan workload.Record, max(c.Clients, 1))
 	ctx, cancel := context.WithCancel(ctx)
 	var feeder sync.WaitGroup
 	feeder.Go(func() { feed(ctx, l, todo) })
 	j := judge{ledger: l}
 	report, err := Run(ctx, t, Config{
-		Name: "verify", Clients: clients, Progress: progress, Check: j.check,
-		Source: func(int) (workload.Source, error) { return &readBack{todo: todo, key: key}, nil },
+		Name: "verify", Clients: c.Clients, InFlight: c.InFlight, Progress: c.Progress, Check: j.check,
+		Source: func(int) (workload.Source, error) { return &readBack{todo, c.Key}, nil },
 	})
 	cancel() // or the feeder waits for ever when the run ended early
 	feeder.Wait()

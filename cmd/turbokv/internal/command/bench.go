@@ -63,7 +63,7 @@ func (f *benchFlags) add(c *cobra.Command) {
 	flags.IntVar(&f.valueSize, "value-size", workload.DefaultValueSize, "`bytes` of a value")
 	flags.IntSliceVar(&f.threads, "threads", []int{16},
 		"client threads; several numbers repeat every workload with each")
-	flags.IntVar(&f.inFlight, "in-flight", 1, "requests in flight a thread")
+	flags.IntVar(&f.inFlight, "in-flight", 1, "requests in flight a thread; several are sent in batches")
 	flags.DurationVar(&f.duration, "duration", defaultBenchTime, "of each workload; 0 for no limit")
 	flags.Uint64Var(&f.count, "count", 0, "operations of each workload; 0 for no limit")
 	flags.Uint64Var(&f.seed, "seed", 1, "seed of all random choices")
@@ -241,7 +241,7 @@ func (a *app) measure(
 ) (out benchOutput, err error) {
 	config := suite.Config{
 		Records:    workload.Records{KeySize: f.keySize, ValueSize: f.valueSize, Seed: f.seed},
-		Population: f.records, Clients: f.threads[0] * f.inFlight,
+		Population: f.records, Threads: f.threads[0], InFlight: f.inFlight,
 		Distribution: f.distribution, Theta: f.theta, Seed: f.seed,
 		Duration: f.duration, Count: f.count, Verify: f.verify, Meter: a.meter(),
 	}
@@ -256,7 +256,7 @@ func (a *app) measure(
 		return out, err
 	}
 	for _, threads := range f.threads {
-		s.SetClients(threads * f.inFlight)
+		s.SetThreads(threads)
 		for _, mix := range mixes {
 			if err := s.Mix(ctx, mix); err != nil {
 				return out, err

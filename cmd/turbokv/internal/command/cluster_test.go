@@ -163,7 +163,7 @@ func TestBenchReplaysTraces(t *testing.T) {
 }
 
 func TestDemoPrintsOneTable(t *testing.T) {
-	text := run(t, "demo", "--records", "300", "--duration", "100ms", "--clients", "8", "--nodes", "3",
+	text := run(t, "demo", "--records", "300", "--duration", "100ms", "--threads", "2", "--nodes", "3",
 		"--trace", filepath.Join("..", "..", "..", "..", "workload", "trace", "testdata", "twitter.csv"))
 	lines := strings.Split(text, "\n")
 	want := []string{

@@ -24,7 +24,8 @@ var demoMixes = []string{"A", "B", "C", "E", "F"}
 type demoFlags struct {
 	records    uint64
 	duration   time.Duration
-	clients    int
+	threads    int
+	inFlight   int
 	nodes      int
 	durability string
 	trace      string
@@ -48,7 +49,8 @@ print one table, and stop. The exit code is 0 only if nothing acknowledged is mi
 	flags := c.Flags()
 	flags.Uint64Var(&f.records, "records", 50_000, "records to load")
 	flags.DurationVar(&f.duration, "duration", 5*time.Second, "of each workload, and at most of the trace")
-	flags.IntVar(&f.clients, "clients", 128, "requests in flight")
+	flags.IntVar(&f.threads, "threads", 8, "client threads")
+	flags.IntVar(&f.inFlight, "in-flight", 16, "requests in flight a thread")
 	flags.IntVar(&f.nodes, "nodes", cluster.DefaultNodes, "storage nodes")
 	flags.StringVar(&f.durability, "durability", "memory", "memory or sync")
 	flags.StringVar(&f.trace, "trace", "", "also replay this Twitter or CacheLib trace `file`")
@@ -100,8 +102,8 @@ func (o benchOutput) join(p benchOutput) benchOutput {
 // demoConfig is what both parts of the demo have in common.
 func (a *app) demoConfig(f demoFlags) suite.Config {
 	return suite.Config{
-		Population: f.records, Clients: f.clients, Duration: f.duration, Verify: true, Seed: 1,
-		Meter: a.meter(),
+		Population: f.records, Threads: f.threads, InFlight: f.inFlight, Duration: f.duration,
+		Verify: true, Seed: 1, Meter: a.meter(),
 	}
 }
 

@@ -17,7 +17,8 @@ import (
 type Config struct {
 	Records    workload.Records
 	Population uint64 // records loaded at the beginning, at least 1 for YCSB
-	Clients    int    // requests in flight
+	Threads    int    // client threads, at least 1
+	InFlight   int    // requests in flight a thread, sent in batches if there are several; at least 1
 	// Distribution, if not empty, replaces the one of every mix but D, whose point is its own.
 	Distribution string
 	Theta        float64
@@ -55,8 +56,9 @@ func New(target runner.Target, c Config) (*Suite, error) {
 	if c.Records, err = c.Records.Validate(); err != nil {
 		return nil, err
 	}
-	if c.Clients < 1 {
-		return nil, fmt.Errorf("%d requests in flight: need at least 1", c.Clients)
+	if c.Threads < 1 || c.InFlight < 1 {
+		return nil, fmt.Errorf("%d threads with %d requests in flight: need at least 1",
+			c.Threads, c.InFlight)
 	}
 	s := &Suite{cfg: c, target: target, population: workload.NewPopulation(c.Population)}
 	if c.Verify {
@@ -72,7 +74,10 @@ func (s *Suite) Reports() []runner.Report { return s.reports }
 func (s *Suite) run(ctx context.Context, c runner.Config, total uint64) error {
 	c.Records, c.Ledger = s.cfg.Records, s.ledger
 	if c.Clients == 0 {
-		c.Clients = s.cfg.Clients
+		c.Clients = s.cfg.Threads
+	}
+	if c.InFlight == 0 {
+		c.InFlight = s.cfg.InFlight
 	}
 	c.Progress = s.cfg.Meter.Update
 	s.cfg.Meter.Begin(c.Name, total, c.Duration)
@@ -89,9 +94,12 @@ func (s *Suite) run(ctx context.Context, c runner.Config, total uint64) error {
 // measurement with one client does not wait long for its records.
 const bulkClients = 128
 
+// bulkThreads is how many threads that takes.
+func (s *Suite) bulkThreads() int { return max(s.cfg.Threads, bulkClients/s.cfg.InFlight) }
+
 // Load stores the population.
 func (s *Suite) Load(ctx context.Context) error {
-	n, clients := s.cfg.Population, uint64(max(s.cfg.Clients, bulkClients))
+	n, clients := s.cfg.Population, uint64(s.bulkThreads())
 	err := s.run(ctx, runner.Config{
 		Name: "load", Clients: int(clients),
 		Source: func(client int) (workload.Source, error) {
@@ -114,8 +122,13 @@ func (s *Suite) Mix(ctx context.Context, mix workload.Mix) error {
 		mix.Distribution = s.cfg.Distribution
 	}
 	seed := s.cfg.Seed + uint64(len(s.reports)) // no phase repeats the draws of another
+	threads, inFlight := s.cfg.Threads, s.cfg.InFlight
+	if mix.Share[workload.Scan] > 0 { // scans do not fit into batches
+		threads, inFlight = threads*inFlight, 1
+	}
 	return s.run(ctx, runner.Config{
-		Name: "YCSB " + mix.Name, Duration: s.cfg.Duration, Count: s.cfg.Count,
+		Name: "YCSB " + mix.Name, Clients: threads, InFlight: inFlight,
+		Duration: s.cfg.Duration, Count: s.cfg.Count,
 		Source: func(client int) (workload.Source, error) {
 			return workload.NewYCSB(workload.Config{
 				Mix: mix, Records: s.cfg.Records, Theta: s.cfg.Theta, Seed: seed,
@@ -133,7 +146,9 @@ func (s *Suite) verify(
 	ctx context.Context, name string, key func([]byte, workload.Record) []byte,
 ) (runner.Verification, error) {
 	s.cfg.Meter.Begin(name, uint64(s.ledger.Len()), 0)
-	v, err := runner.Verify(ctx, s.target, s.ledger, max(s.cfg.Clients, bulkClients), key, s.cfg.Meter.Update)
+	v, err := runner.Verify(ctx, s.target, s.ledger, runner.VerifyConfig{
+		Clients: s.bulkThreads(), InFlight: s.cfg.InFlight, Key: key, Progress: s.cfg.Meter.Update,
+	})
 	s.cfg.Meter.End()
 	if err == nil {
 		v.Report.Name = name
@@ -144,7 +159,9 @@ func (s *Suite) verify(
 
 // Replay runs the requests of a trace, at most Config.Count of them, and verifies what it wrote. It
 // is for a Suite and a keyspace of its own.
-func (s *Suite) Replay(ctx context.Context, file *trace.File) (*trace.Replay, runner.Verification, error) {
+func (s *Suite) Replay(
+	ctx context.Context, file *trace.File,
+) (*trace.Replay, runner.Verification, error) {
 	replay := trace.NewReplay(file.Reader)
 	err := s.run(ctx, runner.Config{
 		Name: "trace", Duration: s.cfg.Duration, Count: s.cfg.Count,
@@ -160,5 +177,5 @@ func (s *Suite) Replay(ctx context.Context, file *trace.File) (*trace.Replay, ru
 	return replay, v, err
 }
 
-// SetClients changes the number of requests in flight of the phases to come; it is at least 1.
-func (s *Suite) SetClients(n int) { s.cfg.Clients = max(n, 1) }
+// SetThreads changes the number of client threads of the phases to come; it is at least 1.
+func (s *Suite) SetThreads(n int) { s.cfg.Threads = max(n, 1) }

@@ -67,7 +67,7 @@ func (s *store) Retries() uint64 { return 0 }
 func TestAllMixesRunAndVerify(t *testing.T) {
 	var bar bytes.Buffer
 	s, err := New(newStore(), Config{
-		Population: 500, Clients: 4, Count: 1000, Verify: true, Distribution: workload.Uniform,
+		Population: 500, Threads: 4, InFlight: 1, Count: 1000, Verify: true, Distribution: workload.Uniform,
 		Meter: &Bar{Out: &bar}, Records: workload.Records{ValueSize: 32},
 	})
 	if err != nil {
@@ -109,7 +109,7 @@ func TestTracesAreReplayedAndVerified(t *testing.T) {
 	}
 	defer file.Close()
 	var lines bytes.Buffer
-	s, err := New(newStore(), Config{Clients: 1, Verify: true, Meter: Lines{&lines}})
+	s, err := New(newStore(), Config{Threads: 1, InFlight: 1, Verify: true, Meter: Lines{&lines}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +128,7 @@ func TestTracesAreReplayedAndVerified(t *testing.T) {
 
 func TestBadConfigurations(t *testing.T) {
 	for _, c := range []Config{
-		{Clients: 0}, {Clients: 1, Records: workload.Records{ValueSize: 1 << 20}},
+		{Threads: 0, InFlight: 1}, {Threads: 1}, {Threads: 1, InFlight: 1, Records: workload.Records{ValueSize: 1 << 20}},
 	} {
 		if _, err := New(newStore(), c); err == nil {
 			t.Errorf("%+v is accepted", c)
@@ -137,7 +137,7 @@ func TestBadConfigurations(t *testing.T) {
 }
 
 func TestMixesNeedRecords(t *testing.T) {
-	s, err := New(newStore(), Config{Clients: 1, Count: 1, Duration: time.Second, Meter: Silent{}})
+	s, err := New(newStore(), Config{Threads: 1, InFlight: 1, Count: 1, Duration: time.Second, Meter: Silent{}})
 	if err != nil {
 		t.Fatal(err)
 	}

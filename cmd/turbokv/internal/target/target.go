@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/antihax/optional"
 
@@ -12,43 +13,35 @@ import (
 	"github.com/turbokv/turbokv/workload/runner"
 )
 
-// Target runs operations on one or more clients of the same keyspace.
+// Target runs operations on a client.
 type Target struct {
-	clients []*clientlib.Client
+	client *clientlib.Client
 }
 
-// New returns a Target that spreads operations over the clients by key. It does not close them.
-func New(clients ...*clientlib.Client) *Target { return &Target{clients: clients} }
-
-// client picks one by the last byte of the key, which differs most.
-func (t *Target) client(key []byte) *clientlib.Client {
-	if len(key) == 0 {
-		return t.clients[0]
-	}
-	return t.clients[int(key[len(key)-1])%len(t.clients)]
-}
+// New returns a Target over a client, which it does not close.
+func New(client *clientlib.Client) *Target { return &Target{client} }
 
 // Get implements runner.Target.
 func (t *Target) Get(ctx context.Context, key, dst []byte) ([]byte, error) {
-	value, _, err := t.client(key).GetAppend(ctx, key, dst)
+	value, _, err := t.client.GetAppend(ctx, key, dst)
 	return value, translate(err)
 }
 
 // Put implements runner.Target.
 func (t *Target) Put(ctx context.Context, key, value []byte) error {
-	_, err := t.client(key).Put(ctx, key, value, nil)
+	_, err := t.client.Put(ctx, key, value, nil)
 	return translate(err)
 }
 
 // Delete implements runner.Target.
 func (t *Target) Delete(ctx context.Context, key []byte) error {
-	return translate(t.client(key).Delete(ctx, key, nil))
+	return translate(t.client.Delete(ctx, key, nil))
 }
 
 // Scan implements runner.Target.
 func (t *Target) Scan(ctx context.Context, start []byte, limit int) (n int, err error) {
 	opts := &clientlib.ScanOpts{Limit: optional.NewInt32(int32(limit))}
-	for _, err := range t.client(start).Scan(ctx, start, nil, opts) {
+	for _, err := range t.client.Scan(ctx, start, nil, opts) {
 		if err != nil {
 			return n, translate(err)
 		}
@@ -59,17 +52,14 @@ func (t *Target) Scan(ctx context.Context, start []byte, limit int) (n int, err 
 
 // Increment implements runner.Target.
 func (t *Target) Increment(ctx context.Context, key []byte, delta int64) error {
-	_, err := t.client(key).Increment(ctx, key, delta)
+	_, err := t.client.Increment(ctx, key, delta)
 	return translate(err)
 }
 
 // Retries counts requests that were sent again: unanswered ones and refused ones.
-func (t *Target) Retries() (n uint64) {
-	for _, c := range t.clients {
-		s := c.Stats()
-		n += s.Retransmitted + s.Refused
-	}
-	return n
+func (t *Target) Retries() uint64 {
+	s := t.client.Stats()
+	return s.Retransmitted + s.Refused
 }
 
 // translate adds the runner's meaning to an error of the client.
@@ -93,4 +83,33 @@ func shorten(err error) error {
 		return fmt.Errorf("%v: %w", op.Op, op.Err)
 	}
 	return err
+}
+
+// NewBatch implements runner.Batcher.
+func (t *Target) NewBatch() runner.Batch { return &batch{t.client.NewBatch()} }
+
+// batch is a batch of the client.
+type batch struct{ *clientlib.Batch }
+
+// Get implements runner.Batch.
+func (b *batch) Get(key []byte) { b.Batch.Get(key) }
+
+// Put implements runner.Batch.
+func (b *batch) Put(key, value []byte) { b.Batch.Put(key, value, nil) }
+
+// Delete implements runner.Batch.
+func (b *batch) Delete(key []byte) { b.Batch.Delete(key, nil) }
+
+// Increment implements runner.Batch.
+func (b *batch) Increment(key []byte, delta int64) { b.Batch.Increment(key, delta) }
+
+// Do implements runner.Batch.
+func (b *batch) Do(ctx context.Context) {
+	_ = b.Batch.Do(ctx) // every request has its own error
+}
+
+// Result implements runner.Batch.
+func (b *batch) Result(i int) (value []byte, took time.Duration, err error) {
+	r := b.Batch.Result(i)
+	return r.Value, r.Latency, translate(r.Err)
 }
