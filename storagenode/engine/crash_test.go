@@ -98,7 +98,8 @@ func newestOf(e serverlib.Engine) (uint64, error) {
 	return binary.BigEndian.Uint64(value), nil
 }
 
-// checkHistory tells whether an engine holds exactly the batches up to its newest, and returns that.
+// checkHistory tells whether an engine holds exactly the batches up to its newest, and returns
+// that one.
 func checkHistory(t *testing.T, e serverlib.Engine) uint64 {
 	t.Helper()
 	newest, err := newestOf(e)

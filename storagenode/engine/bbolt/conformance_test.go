@@ -87,7 +87,10 @@ func TestSyncRunsBesideEverythingElse(t *testing.T) {
 			t.Fatalf("record %d: got %v, %v, %v", i, value, ok, err)
 		}
 		found := false
-		err = e.Scan([]byte{byte(i)}, nil, func(key, _ []byte) bool { found = key[0] == byte(i); return false })
+		err = e.Scan([]byte{byte(i)}, nil, func(key, _ []byte) bool {
+			found = key[0] == byte(i)
+			return false
+		})
 		if err != nil || !found {
 			t.Fatalf("scan from record %d does not start with it: %v", i, err)
 		}

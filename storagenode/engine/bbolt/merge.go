@@ -28,7 +28,8 @@ func merge(sources []source, end []byte, yield func(key, value []byte) bool) {
 	}
 }
 
-// least returns the smallest key at the head of any source, with the update of the first that has it.
+// least returns the smallest key at the head of any source, with the update of the first source
+// that has it.
 func least(sources []source) (least []byte, u update) {
 	for _, s := range sources {
 		key, v := s.head()

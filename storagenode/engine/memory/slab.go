@@ -124,7 +124,8 @@ func (s *slabs) key(r ref) []byte {
 func (s *slabs) record(r ref) (key, value []byte) {
 	b := s.block(r)
 	k, v := binary.NativeEndian.Uint32(b), binary.NativeEndian.Uint32(b[4:])
-	return b[blockHeader : blockHeader+k : blockHeader+k], b[blockHeader+k : blockHeader+k+v : blockHeader+k+v]
+	b = b[blockHeader:]
+	return b[:k:k], b[k : k+v : k+v]
 }
 
 // store writes a record into block r, which is large enough.

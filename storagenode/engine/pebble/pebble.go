@@ -1,6 +1,6 @@
-// Package pebble is a durable engine over Pebble, a log-structured merge tree: an update is appended
-// to a write-ahead log and inserted into a table in memory; tables are written out sorted and
-// merged in the background.
+// Package pebble is a durable engine over Pebble, a log-structured merge tree: an update is
+// appended to a write-ahead log and inserted into a table in memory; tables are written out
+// sorted and merged in the background.
 //
 // Apply commits without waiting for the disk. Sync appends an empty record to the log and waits for
 // its fsync, which covers everything appended before: one fsync for all batches since the last

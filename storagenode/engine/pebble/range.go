@@ -8,9 +8,9 @@ import (
 	"github.com/turbokv/turbokv/serverlib"
 )
 
-// shortRange is the longest run of records that DeleteRange removes one by one. A range tombstone is
-// cheaper to write than many deletions, but every tombstone makes all later reads of the table
-// in memory slower until it is written out, and trimming a log writes them all the time.
+// shortRange is the longest run of records that DeleteRange removes one by one. A range tombstone
+// is cheaper to write than many deletions, but every tombstone makes all later reads of the
+// table in memory slower until it is written out, and trimming a log writes them all the time.
 const shortRange = 1024
 
 // addDeleteRange adds the deletion of start <= key < end, operation at of b, to batch.
