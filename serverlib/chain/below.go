@@ -22,6 +22,7 @@ type outLink struct {
 	acked    kv.Seq // the successor has applied everything up to it
 	sent     kv.Seq // everything up to it was sent at least once, and not given up since
 	markSent kv.Seq // the mark that was sent last
+	stable   kv.Seq // the stable mark that the successor was heard to know
 	fetchTo  kv.Seq // what the successor has beyond this member, to be fetched; 0 if nothing
 
 	deadline time.Duration // when to repeat what was not answered; 0 if nothing is open
@@ -80,7 +81,7 @@ func (r *Replica) onWelcome(now time.Duration, m Message) Verdict {
 	if m.Seq < r.log.Base() {
 		return Malformed // it has lost what was stable: the controller must replace it
 	}
-	r.out = outLink{open: true, peer: m.Sender}
+	r.out = outLink{open: true, peer: m.Sender, stable: m.Mark}
 	if m.Seq > r.Applied() {
 		r.ready, r.out.fetchTo = false, m.Seq
 		r.out.schedule(now, r.cfg.Timing.Retransmit)
@@ -131,7 +132,8 @@ func (r *Replica) onAck(now time.Duration, m Message) Verdict {
 	if m.Seq > r.Applied() || r.out.fetchTo != 0 {
 		return Malformed
 	}
-	progress := m.Seq > r.out.acked || m.Mark > r.stable
+	progress := m.Seq > r.out.acked || m.Mark > r.out.stable
+	r.out.stable = max(r.out.stable, m.Mark)
 	r.out.acked = max(r.out.acked, m.Seq)
 	r.out.sent = max(r.out.sent, r.out.acked)
 	r.learnStable(m.Mark)
@@ -161,10 +163,10 @@ func (r *Replica) sendUpdates(now time.Duration) {
 	for n := 0; n < burst && r.out.sent < limit; n++ {
 		r.out.sent = r.sendUpdate(r.out.sent+1) - 1
 	}
-	if r.mark() > max(r.out.markSent, r.stable) {
+	if r.mark() > max(r.out.markSent, r.out.stable) {
 		r.sendMark()
 	}
-	if r.out.deadline == 0 && r.stable < r.Applied() {
+	if r.out.deadline == 0 && r.out.stable < r.Applied() {
 		r.out.schedule(now, r.cfg.Timing.Retransmit)
 	}
 }
@@ -189,7 +191,7 @@ func (r *Replica) tickOut(now time.Duration) {
 	if r.out.deadline == 0 || now < r.out.deadline {
 		return
 	}
-	if r.out.open && r.out.fetchTo == 0 && r.stable == r.Applied() {
+	if r.out.open && r.out.fetchTo == 0 && r.out.stable >= r.Applied() {
 		r.out.deadline = 0
 		return
 	}

@@ -277,8 +277,10 @@ func (r *Replica) Busy() bool {
 	switch {
 	case r.members == nil:
 		return false
-	case !r.ready || !r.Tail() && !r.out.open || r.stable < r.Applied():
+	case !r.ready || r.stable < r.Applied():
 		return true
+	case !r.Tail() && (!r.out.open || r.out.stable < r.Applied()):
+		return true // a successor that restarted may not know what this member knows
 	}
 	return !r.Head() && r.in.peer != 0 && r.in.ackedApplied < r.Applied()
 }
