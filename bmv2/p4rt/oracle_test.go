@@ -78,7 +78,7 @@ func (r *rig) outcome(step any) string {
 // The same controller sees no difference between this server and the real one.
 func TestSameAsSimpleSwitch(t *testing.T) {
 	oracle, ours := newOracle(t), newRig(t).withPipeline()
-	for i, step := range oracleSteps(ours) {
+	for i, step := range append(tableSteps(ours), entitySteps(ours)...) {
 		want, got := oracle.outcome(step), ours.outcome(step)
 		if got != want {
 			t.Errorf("step %d, %v:\nours             %s\nsimple_switch_grpc %s", i, step, got, want)
@@ -86,10 +86,10 @@ func TestSameAsSimpleSwitch(t *testing.T) {
 	}
 }
 
-// oracleSteps are writes (updates) and reads (entities) in their order. The differences that the
+// tableSteps are writes (updates) and reads (entities) in their order. The differences that the
 // package comment lists are left out: every range below is there, because PI returns a missing one
 // as the full range where the width is no multiple of 8.
-func oracleSteps(r *rig) []any {
+func tableSteps(r *rig) []any {
 	forward := func(dst, port string) *p4v1.Entity {
 		return tableEntity(r.entry(forwardTable, key(exact(1, dst)), "ingress.forward", port))
 	}
@@ -143,10 +143,16 @@ func oracleSteps(r *rig) []any {
 		remove(rank(5, some)), remove(rank(5, some)), tableEntity(&p4v1.TableEntry{}),
 
 		tableEntity(reset), modify(tableEntity(standard)), tableEntity(reset),
-		insert(tableEntity(standard)), remove(tableEntity(standard)), modify(tableEntity(reset)), tableEntity(reset),
+		insert(tableEntity(standard)), remove(tableEntity(standard)),
+		modify(tableEntity(reset)), tableEntity(reset),
 		modify(tableEntity(fixed)), of(fixedTable),
 		tableEntity(&p4v1.TableEntry{IsDefaultAction: true}),
+	}
+}
 
+// entitySteps are like tableSteps, with what is not a table.
+func entitySteps(r *rig) []any {
+	return []any{
 		insert(session(5, 0, replica(3, 1), replica(4, 1))), insert(session(5, 0)), session(5, 0),
 		modify(session(5, 0, replica(6, 2))), session(0, 0), insert(session(0, 0)), session(9, 0),
 		insert(session(1<<15, 0)), remove(session(9, 0)), remove(session(5, 0)), session(0, 0),
