@@ -117,3 +117,29 @@ func benchmarkOp(b *testing.B, op byte) {
 
 func BenchmarkGet(b *testing.B) { benchmarkOp(b, 0x01) }
 func BenchmarkPut(b *testing.B) { benchmarkOp(b, 0x10) }
+
+// BenchmarkInsert measures one more entry in a prefix table that holds thousands.
+func BenchmarkInsert(b *testing.B) {
+	data, err := os.ReadFile(bigProgram)
+	if err != nil {
+		b.Skip(err)
+	}
+	p, err := bmv2.Load(data)
+	must(b, err)
+	const most = 60000 // the table holds 65536
+	entry := func(i uint64) *v1model.Entry {
+		key := append(num(i*0x9e3779b97f4a7c15, 8), make([]byte, 8)...)
+		return &v1model.Entry{Table: "ingress.resolve.partition_table",
+			Action: "ingress.resolve.set_sub_range", Params: [][]byte{num(i, 4)},
+			Match: []v1model.Match{{Value: num(1, 2)}, {Value: key, PrefixLen: 64}}}
+	}
+	var sw *v1model.Switch
+	b.ReportAllocs()
+	for i := range b.N {
+		if i%most == 0 {
+			sw, err = v1model.NewSwitch(p, v1model.Config{})
+			must(b, err)
+		}
+		must(b, sw.Insert(entry(uint64(i%most)+1)))
+	}
+}

@@ -28,11 +28,7 @@ func (s *Switch) Entries(table string) ([]*Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := make([]*Entry, len(st.order))
-	for i, o := range st.order {
-		out[i] = o.entry
-	}
-	return out, nil
+	return st.entries(), nil
 }
 
 // Entry returns the entry with the match and priority of e.

@@ -1,7 +1,10 @@
 package v1model
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/turbokv/turbokv/bmv2"
 	"github.com/turbokv/turbokv/bmv2/engine"
@@ -13,7 +16,7 @@ type store struct {
 	table   *bmv2.Table
 	index   int // in snapshot.tables
 	byMatch map[string]*stored
-	order   []*stored // by insertion
+	last    uint64 // sequence number of the newest entry
 	def     *DefaultEntry
 	initial *DefaultEntry // what the program declares
 }
@@ -21,6 +24,7 @@ type store struct {
 // stored is an entry as the control plane wrote it and as packets use it.
 type stored struct {
 	id    string
+	seq   uint64 // orders entries by insertion
 	entry *Entry
 	live  *engine.Entry
 }
@@ -125,7 +129,7 @@ func (s *store) prepare(e *Entry, old *stored) (*stored, error) {
 	}
 	clean := *e
 	clean.Match, clean.Params = matches, params
-	return &stored{id, &clean, live}, nil
+	return &stored{id: id, entry: &clean, live: live}, nil
 }
 
 // find returns the entry with the match and priority of e.
@@ -140,29 +144,33 @@ func (s *store) find(e *Entry) (*stored, error) {
 	return nil, ErrNotFound
 }
 
+// add files an entry that was not there.
 func (s *store) add(st *stored) {
+	s.last++
+	st.seq = s.last
 	s.byMatch[st.id] = st
-	s.order = append(s.order, st)
 }
 
-// replace keeps the place of an entry in the order.
+// replace puts st, a change of old, in its place in the order.
 func (s *store) replace(old, st *stored) {
+	st.seq = old.seq
 	s.byMatch[st.id] = st
-	for i, o := range s.order {
-		if o == old {
-			s.order[i] = st
-		}
-	}
 }
 
-func (s *store) remove(old *stored) {
-	delete(s.byMatch, old.id)
-	for i, o := range s.order {
-		if o == old {
-			s.order = append(s.order[:i:i], s.order[i+1:]...)
-			return
-		}
+func (s *store) remove(old *stored) { delete(s.byMatch, old.id) }
+
+// restore takes a removal back.
+func (s *store) restore(old *stored) { s.byMatch[old.id] = old }
+
+// entries returns all entries in the order of their insertion.
+func (s *store) entries() []*Entry {
+	all := slices.SortedFunc(maps.Values(s.byMatch),
+		func(a, b *stored) int { return cmp.Compare(a.seq, b.seq) })
+	out := make([]*Entry, len(all))
+	for i, st := range all {
+		out[i] = st.entry
 	}
+	return out
 }
 
 // mayChange refuses changes to tables with const entries.

@@ -175,7 +175,7 @@ func (u *update) remove(s *store, e *Entry) error {
 		return err
 	}
 	s.remove(old)
-	u.undo = append(u.undo, func() { s.add(old) })
+	u.undo = append(u.undo, func() { s.restore(old) })
 	u.setTable(s.index, u.next.tables[s.index].Without(old.live))
 	return nil
 }

@@ -67,7 +67,8 @@ func (s *Stats) add(w *workerStats) {
 
 // Process handles one frame received on port and calls out for every frame that leaves the
 // switch, in order. It returns when the frame and all its copies are done. frame is only read,
-// never kept; the slice passed to out is valid only during the call.
+// never kept; the slice passed to out is valid only during the call. out must not call Process
+// of the same worker.
 func (w *Worker) Process(port uint16, frame []byte, out func(port uint16, frame []byte)) {
 	w.stats.received.Add(1)
 	w.snap = w.sw.snap.Load()
