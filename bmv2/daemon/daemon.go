@@ -12,6 +12,7 @@ import (
 
 	p4v1 "github.com/p4lang/p4runtime/go/p4/v1"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/keepalive"
 
 	"github.com/turbokv/turbokv/bmv2"
 	"github.com/turbokv/turbokv/bmv2/p4rt"
@@ -229,13 +230,26 @@ func (d *Daemon) Addr() net.Addr { return d.listener.Addr() }
 // Server returns the P4Runtime server.
 func (d *Daemon) Server() *p4rt.Server { return d.server }
 
+// serverOptions take large messages, notice within a minute that a controller is gone without a
+// word, so that a backup takes over, and let controllers do the same with the switch.
+func serverOptions() []grpc.ServerOption {
+	const probe, patience, often = 20 * time.Second, 20 * time.Second, 5 * time.Second
+	return []grpc.ServerOption{
+		grpc.MaxRecvMsgSize(p4rt.MaxRequest),
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: probe, Timeout: patience}),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{
+			MinTime: often, PermitWithoutStream: true,
+		}),
+	}
+}
+
 // Run serves P4Runtime until the context ends, and closes the switch. The error is nil when the
 // context ended it.
 func (d *Daemon) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	options := []grpc.ServerOption{grpc.MaxRecvMsgSize(p4rt.MaxRequest)}
-	g := grpc.NewServer(append(options, d.cfg.ServerOptions...)...)
+	options := append(serverOptions(), d.cfg.ServerOptions...)
+	g := grpc.NewServer(options...)
 	d.server.Register(g)
 	var served error
 	var group sync.WaitGroup
