@@ -55,8 +55,8 @@ func ParseKind(name string) (Kind, error) {
 const kindFile = "ENGINE"
 
 // Open opens the engine of this kind in a directory, making the directory if needed, and puts a
-// cache of records in front of a durable one. Only Memory needs no directory. An engine is open in one
-// process at a time.
+// cache of records in front of a durable one. Only Memory needs no directory. An engine is open
+// in one process at a time.
 func Open(kind Kind, dir string) (serverlib.Engine, error) {
 	if kind == Memory {
 		return memory.New(), nil

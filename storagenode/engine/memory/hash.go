@@ -8,14 +8,15 @@ type table struct {
 	used  int
 }
 
+// minSlots is the size of an empty table; sizes are powers of two.
 const minSlots = 1 << 10
 
 func newTable() table { return table{slots: make([]uint64, minSlots)} }
 
-// probe positions: the low bits of the hash say where a slot belongs.
+// mask cuts a hash to the position where its slot belongs.
 func (t *table) mask() uint32 { return uint32(len(t.slots) - 1) }
 
-// find returns the position of the slot with this hash whose record satisfies same, or -1.
+// find returns the position of the slot of the record with this key and hash, or -1.
 func (t *table) find(hash uint32, key []byte, s *slabs) int {
 	mask := t.mask()
 	for i := hash & mask; ; i = (i + 1) & mask {
