@@ -139,7 +139,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	var pairs []pair
 	for _, where := range p.deployments {
 		for _, durability := range p.durabilities {
-			setup := setup{plan: p, where: where, durability: durability, stderr: stderr}
+			setup := setup{plan: p, where: where, durability: durability}
 			fmt.Fprintf(stderr, "%s, durability %s: etcd ...\n", where, durability)
 			etcd, err := setup.etcd(ctx)
 			if err != nil {

@@ -155,7 +155,7 @@ func TestBenchReplaysTraces(t *testing.T) {
 	up(t)
 	folder := filepath.Join("..", "..", "..", "..", "workload", "trace", "testdata")
 	for file, requests := range map[string]uint64{"twitter.csv": 12, "cachelib_202401.csv": 26} {
-		out := benchmark(t, "--trace", filepath.Join(folder, file))
+		out := benchmark(t, "--trace", filepath.Join(folder, file), "--in-flight", "4")
 		if out.Trace == nil || out.Trace.Requests != requests || out.Verification.Err() != nil {
 			t.Errorf("%s: %+v", file, out)
 		}
