@@ -17,8 +17,10 @@ const ackEvery = inFlight / 4
 
 // inLink is the link with the predecessor, seen from below.
 type inLink struct {
-	peer         uint64 // the life of the predecessor that was admitted; 0 if none was
-	ackNow       bool   // an ack is due with the next Flush
+	peer         uint64        // the life of the predecessor that was admitted; 0 if none was
+	readyAt      time.Duration // when to ask for a HELLO again as long as there is no peer
+	readyDelay   time.Duration
+	ackNow       bool // an ack is due with the next Flush
 	ackAt        time.Duration
 	ackedApplied kv.Seq // what the last ack said
 	ackedStable  kv.Seq
@@ -185,7 +187,15 @@ func (r *Replica) fill(p []byte, seq kv.Seq) ([]byte, kv.Seq) {
 	return p, seq
 }
 
+// tickIn asks a predecessor that has not been heard of for its HELLO, because it may believe in a
+// link to an older life, and lets a delayed ack go.
 func (r *Replica) tickIn(now time.Duration) {
+	if r.ready && r.in.peer == 0 && now >= r.in.readyAt {
+		t := r.cfg.Timing
+		r.in.readyDelay = min(max(2*r.in.readyDelay, t.Retransmit), t.RetransmitMax)
+		r.in.readyAt = now + r.in.readyDelay
+		r.sendReady()
+	}
 	if r.in.ackAt != 0 && now >= r.in.ackAt {
 		r.in.ackNow, r.in.ackAt = true, 0
 	}

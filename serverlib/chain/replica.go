@@ -237,10 +237,11 @@ func (r *Replica) advance() {
 	r.host.Stabilized(r.stable)
 }
 
-// learnStable takes over the stable mark that the successor reports.
+// learnStable takes over the stable mark that the successor reports. What is stable is durable at
+// the members above as well, which is told to a successor that restarts and has forgotten it.
 func (r *Replica) learnStable(seq kv.Seq) {
 	if seq = min(seq, r.durable); seq > r.stable {
-		r.stable = seq
+		r.stable, r.upstream = seq, max(r.upstream, seq)
 		r.host.Stabilized(seq)
 	}
 }
@@ -282,7 +283,7 @@ func (r *Replica) Busy() bool {
 	case !r.Tail() && (!r.out.open || r.out.stable < r.Applied()):
 		return true // a successor that restarted may not know what this member knows
 	}
-	return !r.Head() && r.in.peer != 0 && r.in.ackedApplied < r.Applied()
+	return !r.Head() && (r.in.peer == 0 || r.in.ackedApplied < r.Applied())
 }
 
 // message starts a packet to a neighbour that lived, when last heard of, its life receiver.
