@@ -77,9 +77,11 @@ func newLoop(d *Daemon, from *livePort) *loop {
 		arena:   make([]byte, 0, arenaSize),
 		touched: make([]uint16, 0, port.MaxNumber+1),
 	}
-	block := make([]byte, batchSize*port.MaxFrame)
+	// A stride of exactly 2 KiB would make all frames compete for the same sets of a cache.
+	const stride = port.MaxFrame + 64
+	block := make([]byte, batchSize*stride)
 	for i := range l.bufs {
-		l.bufs[i] = block[i*port.MaxFrame : (i+1)*port.MaxFrame : (i+1)*port.MaxFrame]
+		l.bufs[i] = block[i*stride : i*stride+port.MaxFrame : i*stride+port.MaxFrame]
 	}
 	l.emit = l.collect
 	return l

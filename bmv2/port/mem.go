@@ -60,15 +60,17 @@ type slot struct {
 // ring is a bounded queue of frames. Writers share one lock and the reader has another, so the two
 // sides meet only at the two positions. A sleeping reader is woken once per batch.
 type ring struct {
-	slots []slot // length is a power of two
+	slots []slot   // length is a power of two
+	order []uint32 // which slot holds the frame at a position
 	mask  uint64
 
 	writers sync.Mutex
-	tail    atomic.Uint64 // next slot to fill; written under writers
-	_       [48]byte      // keeps the positions in different cache lines
+	tail    atomic.Uint64 // next position to fill; written under writers
+	next    uint32        // next slot to fill
+	_       [44]byte      // keeps the positions in different cache lines
 
 	readers sync.Mutex
-	head    atomic.Uint64 // next slot to empty; written under readers
+	head    atomic.Uint64 // next position to empty; written under readers
 	_       [48]byte
 
 	sleep    sync.Mutex
@@ -79,7 +81,7 @@ type ring struct {
 
 func newRing(capacity int) *ring {
 	n := 1 << bits.Len(uint(capacity-1))
-	r := &ring{slots: make([]slot, n), mask: uint64(n - 1)}
+	r := &ring{slots: make([]slot, n), order: make([]uint32, n), mask: uint64(n - 1)}
 	r.wake.L = &r.sleep
 	return r
 }
@@ -91,8 +93,13 @@ func (r *ring) write(frames [][]byte) int {
 		return 0
 	}
 	r.writers.Lock()
-	tail := r.tail.Load()
-	room := uint64(len(r.slots)) - (tail - r.head.Load())
+	tail, head := r.tail.Load(), r.head.Load()
+	if tail == head {
+		// All slots are free. Starting over with the first keeps a ring that is seldom full within
+		// the few slots that are still in a cache.
+		r.next = 0
+	}
+	room := uint64(len(r.slots)) - (tail - head)
 	n := 0
 	for _, f := range frames {
 		if uint64(n) == room {
@@ -101,8 +108,10 @@ func (r *ring) write(frames [][]byte) int {
 		if len(f) > MaxFrame {
 			continue
 		}
-		s := &r.slots[(tail+uint64(n))&r.mask]
+		s := &r.slots[r.next]
 		s.n = copy(s.frame[:], f)
+		r.order[(tail+uint64(n))&r.mask] = r.next
+		r.next = (r.next + 1) & uint32(r.mask)
 		n++
 	}
 	r.tail.Store(tail + uint64(n))
@@ -131,7 +140,7 @@ func (r *ring) read(bufs [][]byte) (int, error) {
 	}
 	n := min(len(bufs), int(tail-head))
 	for i := range bufs[:n] {
-		s := &r.slots[(head+uint64(i))&r.mask]
+		s := &r.slots[r.order[(head+uint64(i))&r.mask]]
 		bufs[i] = append(bufs[i][:0], s.frame[:s.n]...)
 	}
 	r.head.Store(head + uint64(n))
