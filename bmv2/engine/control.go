@@ -144,7 +144,8 @@ func (c *compiler) node(out *node, n bmv2.Node, g graph) error {
 		return nil
 	case *bmv2.ActionCall:
 		out.yes = g.of(n.Next)
-		return out.setAction(c.actions[n.Action], &Entry{act: c.actions[n.Action]})
+		out.setAction(&Entry{act: c.actions[n.Action]})
+		return nil
 	case *bmv2.Table:
 		return c.table(out, n, g)
 	}
@@ -152,12 +153,11 @@ func (c *compiler) node(out *node, n bmv2.Node, g graph) error {
 }
 
 // setAction makes a node run an action with known parameters.
-func (n *node) setAction(a *action, e *Entry) error {
+func (n *node) setAction(e *Entry) {
 	n.kind, n.entry = nodeAction, e
-	if a.steps == nil && !a.mayExit && a.words == 0 {
+	if a := e.act; a.steps == nil && !a.mayExit && a.words == 0 {
 		n.kind, n.body = nodeBody, a.body
 	}
-	return nil
 }
 
 // branch compiles a condition to nodes that go to yes or no, and returns the first one.
@@ -232,5 +232,6 @@ func (c *compiler) fixedAction(out *node, s *tableSpec, d *bmv2.DefaultEntry) er
 		return err
 	}
 	*out = node{yes: out.miss[e.slot]}
-	return out.setAction(e.act, e)
+	out.setAction(e)
+	return nil
 }
