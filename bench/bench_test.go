@@ -9,7 +9,8 @@ import (
 )
 
 func TestPlansAreChecked(t *testing.T) {
-	p, err := parsePlan([]string{"-mixes", "a,F", "-clients", "1,64", "-durability", "sync"}, new(bytes.Buffer))
+	p, err := parsePlan([]string{"-mixes", "a,F", "-clients", "1,64", "-durability", "sync"},
+		new(bytes.Buffer))
 	if err != nil || len(p.mixes) != 2 || p.mixes[1].Name != "F" || len(p.clients) != 2 ||
 		len(p.deployments) != 2 || p.records.KeySize == 0 {
 		t.Errorf("%+v, %v", p, err)
@@ -25,7 +26,9 @@ func TestPlansAreChecked(t *testing.T) {
 }
 
 func TestClientsAreSplitIntoBatches(t *testing.T) {
-	for clients, want := range map[int][2]int{1: {1, 1}, 8: {8, 1}, 16: {1, 16}, 64: {4, 16}, 100: {100, 1}} {
+	for clients, want := range map[int][2]int{
+		1: {1, 1}, 8: {8, 1}, 16: {1, 16}, 64: {4, 16}, 100: {100, 1},
+	} {
 		if threads, inFlight := split(clients); [2]int{threads, inFlight} != want {
 			t.Errorf("%d clients: %d threads with %d in flight, want %v", clients, threads, inFlight, want)
 		}

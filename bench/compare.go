@@ -24,7 +24,7 @@ func (s setup) pair(turbo, etcd []runner.Report) ([]pair, error) {
 	var out []pair
 	for i := range turbo {
 		if turbo[i].Name != etcd[i].Name || turbo[i].Clients != etcd[i].Clients {
-			return nil, fmt.Errorf("report %d is of %s with %d clients for TurboKV and of %s with %d for etcd",
+			return nil, fmt.Errorf("report %d is of %s with %d clients for TurboKV, of %s with %d for etcd",
 				i, turbo[i].Name, turbo[i].Clients, etcd[i].Name, etcd[i].Clients)
 		}
 		out = append(out, pair{s.where, s.durability, turbo[i], etcd[i]})
@@ -40,8 +40,8 @@ func ratio(a, b float64) float64 {
 	return a / b
 }
 
-// writeTable prints one row a pair. The ratio of throughputs is TurboKV/etcd, more is better; that of
-// median latencies is etcd/TurboKV, more is better as well.
+// writeTable prints one row a pair. The ratio of throughputs is TurboKV/etcd, more is better; that
+// of median latencies is etcd/TurboKV, more is better as well.
 func writeTable(w io.Writer, pairs []pair) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "deployment\tdurability\tclients\trun\tTurboKV ops/s\tetcd ops/s\tratio\t"+

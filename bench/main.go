@@ -1,6 +1,6 @@
 // Command bench compares TurboKV with a three-member etcd: the same YCSB mixes by the same runner,
-// at equal durability, in like deployment, with the same number of requests in flight, in one run on
-// one machine. It prints one table with the ratios, and measures the switch pipeline.
+// at equal durability, in like deployment, with the same number of requests in flight, in one run
+// on one machine. It prints one table with the ratios, and measures the switch pipeline.
 //
 // etcd runs embedded in this process, or as three processes that this program starts from itself.
 // TurboKV runs in one process of its own (`turbokv bench --embedded`), or as separate switch,

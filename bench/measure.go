@@ -52,7 +52,9 @@ func (s setup) etcd(ctx context.Context) (reports []runner.Report, err error) {
 }
 
 // ycsb loads the records and runs every mix with every number of clients.
-func (s setup) ycsb(ctx context.Context, target runner.Target) (reports []runner.Report, err error) {
+func (s setup) ycsb(
+	ctx context.Context, target runner.Target,
+) (reports []runner.Report, err error) {
 	_, err = runner.Run(ctx, target, runner.Config{
 		Name: "load", Clients: loadClients, Records: s.records,
 		Source: func(i int) (workload.Source, error) {
@@ -210,7 +212,8 @@ func stopCommand(cmd *exec.Cmd) error {
 	return nil
 }
 
-// waitForLine reads until a line holds the word, and goes on reading so that the writer never blocks.
+// waitForLine reads until a line holds the word, and goes on reading so that the writer never
+// blocks.
 func waitForLine(r io.Reader, word string) error {
 	buf := make([]byte, 4096)
 	var seen bytes.Buffer

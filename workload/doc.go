@@ -15,5 +15,6 @@
 // Two choices differ from the Java YCSB on purpose. The zipfian sampler uses rejection-inversion,
 // which is exact for every exponent; YCSB's formula (Gray et al., SIGMOD 1994) is only defined for
 // exponents below 1. And popular records are scattered over the key space by the bijection in
-// Records.Key instead of by hashing ranks onto records, so that scattering leaves the distribution exact.
+// Records.Key instead of by hashing ranks onto records, so that scattering leaves the distribution
+// exact.
 package workload

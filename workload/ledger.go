@@ -182,7 +182,8 @@ func (l *Ledger) checkValue(n Record, e *ledgerEntry, value []byte, found bool) 
 		if c.absent == found || found && int(c.size) != len(value) {
 			continue
 		}
-		if want = l.records.Value(want[:0], n, c.version, int(c.size)); !found || bytes.Equal(want, value) {
+		want = l.records.Value(want[:0], n, c.version, int(c.size))
+		if !found || bytes.Equal(want, value) {
 			return nil
 		}
 	}

@@ -36,7 +36,8 @@ func (s Records) Validate() (Records, error) {
 	}
 	switch {
 	case s.KeySize < MinKeySize || s.KeySize > wire.MaxKeySize:
-		return s, fmt.Errorf("key size %d: must be %d to %d bytes", s.KeySize, MinKeySize, wire.MaxKeySize)
+		return s, fmt.Errorf("key size %d: must be %d to %d bytes", s.KeySize, MinKeySize,
+			wire.MaxKeySize)
 	case s.ValueSize < 0 || s.KeySize+s.ValueSize > wire.MaxRecordSize:
 		return s, fmt.Errorf("value size %d with keys of %d: together at most %d bytes",
 			s.ValueSize, s.KeySize, wire.MaxRecordSize)

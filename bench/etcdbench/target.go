@@ -131,7 +131,8 @@ func (t *Target) Delete(ctx context.Context, key []byte) error {
 func (t *Target) Scan(ctx context.Context, start []byte, limit int) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	r, err := t.client().Get(ctx, string(start), clientv3.WithFromKey(), clientv3.WithLimit(int64(limit)))
+	r, err := t.client().Get(ctx, string(start), clientv3.WithFromKey(),
+		clientv3.WithLimit(int64(limit)))
 	if err != nil {
 		return 0, err
 	}

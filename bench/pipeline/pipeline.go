@@ -61,7 +61,8 @@ func entries() (ops []v1model.Op) {
 		}})
 	}
 	add("service.service_table", "service.to_service", []v1model.Match{exact(addr(service.Addr()))})
-	add("learn.learn_table", "learn.known", []v1model.Match{exact(addr(client.Addr())), exact([]byte{9})})
+	add("learn.learn_table", "learn.known", []v1model.Match{exact(addr(client.Addr())),
+		exact([]byte{9})})
 	for i, part := range kv.EvenSplit(subRanges) {
 		id := number(uint32(i + 1))
 		for _, p := range part.Cover() {

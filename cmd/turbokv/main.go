@@ -12,7 +12,8 @@ import (
 
 func main() {
 	ctx, stop := procs.Context(context.Background())
-	code := command.Run(ctx, os.Args[1:], command.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr})
+	streams := command.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}
+	code := command.Run(ctx, os.Args[1:], streams)
 	stop()
 	os.Exit(code)
 }

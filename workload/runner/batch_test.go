@@ -81,7 +81,8 @@ func TestBatchesCountExactlyAndVerify(t *testing.T) {
 		if err != nil || r.Count+r.Errors != 3001 || r.Clients != 32 || r.Errors == 0 {
 			t.Errorf("%s: %+v, %v", mix, r, err)
 		}
-		v, err := Verify(t.Context(), s, c.Ledger, VerifyConfig{Clients: 2, InFlight: 8, Key: c.Records.Key})
+		v, err := Verify(t.Context(), s, c.Ledger, VerifyConfig{Clients: 2, InFlight: 8,
+			Key: c.Records.Key})
 		if err != nil || v.Err() != nil || v.Checked != uint64(c.Ledger.Len()) || v.Checked < 100 {
 			t.Errorf("%s: %+v, %v", mix, v, err)
 		}

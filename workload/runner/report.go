@@ -47,8 +47,8 @@ type Report struct {
 
 func newReport(c Config, all *recorder, elapsed time.Duration, retries uint64) Report {
 	r := Report{
-		Name: c.Name, Clients: c.Clients * max(c.InFlight, 1), Seconds: elapsed.Seconds(), Retries: retries,
-		ErrorTexts: all.texts,
+		Name: c.Name, Clients: c.Clients * max(c.InFlight, 1),
+		Seconds: elapsed.Seconds(), Retries: retries, ErrorTexts: all.texts,
 	}
 	total := newHistogram()
 	for k := range all.kinds {

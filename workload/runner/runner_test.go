@@ -86,7 +86,8 @@ func (s *mapStore) Scan(_ context.Context, start []byte, limit int) (int, error)
 func (s *mapStore) Increment(_ context.Context, key []byte, delta int64) error {
 	return s.write(func() {
 		old := slices.Concat(s.data[string(key)], make([]byte, 8))[:8]
-		s.data[string(key)] = binary.BigEndian.AppendUint64(nil, binary.BigEndian.Uint64(old)+uint64(delta))
+		s.data[string(key)] = binary.BigEndian.AppendUint64(nil,
+			binary.BigEndian.Uint64(old)+uint64(delta))
 	})
 }
 
@@ -234,7 +235,8 @@ func TestVerifyStopsWithItsContext(t *testing.T) {
 	load(t, s, c)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := Verify(ctx, s, c.Ledger, VerifyConfig{Clients: 4, Key: c.Records.Key}); !errors.Is(err, context.Canceled) {
+	_, err := Verify(ctx, s, c.Ledger, VerifyConfig{Clients: 4, Key: c.Records.Key})
+	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -258,11 +260,13 @@ func TestIncrementsAreVerified(t *testing.T) {
 		t.Fatal(err)
 	}
 	key := func(dst []byte, n workload.Record) []byte { return append(dst, byte(n)) }
-	if v, err := Verify(t.Context(), s, c.Ledger, VerifyConfig{Clients: 2, Key: key}); err != nil || v.Err() != nil || v.Checked != 3 {
+	reading := VerifyConfig{Clients: 2, Key: key}
+	v, err := Verify(t.Context(), s, c.Ledger, reading)
+	if err != nil || v.Err() != nil || v.Checked != 3 {
 		t.Errorf("%+v, %v", v, err)
 	}
 	s.data["\x01"][7]--
-	if v, _ := Verify(t.Context(), s, c.Ledger, VerifyConfig{Clients: 2, Key: key}); v.Violations != 1 {
+	if v, _ := Verify(t.Context(), s, c.Ledger, reading); v.Violations != 1 {
 		t.Errorf("a lost increment is not found: %+v", v)
 	}
 }
@@ -292,7 +296,8 @@ func TestReportsPrint(t *testing.T) {
 		Kinds:   []KindReport{{Kind: "read", Count: 1000, Misses: 3}},
 	}
 	var table, kinds, encoded strings.Builder
-	if err := errors.Join(WriteTable(&table, r), WriteKinds(&kinds, r), WriteJSON(&encoded, r)); err != nil {
+	err := errors.Join(WriteTable(&table, r), WriteKinds(&kinds, r), WriteJSON(&encoded, r))
+	if err != nil {
 		t.Fatal(err)
 	}
 	want := "A 8 1000 123456 88µs 1.25ms 20ms 3s 1 2"
@@ -303,7 +308,8 @@ func TestReportsPrint(t *testing.T) {
 		t.Errorf("kinds %q", kinds.String())
 	}
 	var back []Report
-	if err := json.Unmarshal([]byte(encoded.String()), &back); err != nil || back[0].Latency != r.Latency {
+	if err := json.Unmarshal([]byte(encoded.String()), &back); err != nil ||
+		back[0].Latency != r.Latency {
 		t.Errorf("JSON %s: %v", encoded.String(), err)
 	}
 }

@@ -16,13 +16,18 @@ const counterPrefix = '#'
 
 // Stats is what a replay has handed out so far.
 type Stats struct {
-	Requests  uint64                   `json:"requests"`
-	Rows      uint64                   `json:"rows"`
-	Misses    uint64                   `json:"misses"`     // reads that missed when the trace was recorded
-	CutValues uint64                   `json:"cut_values"` // values longer than fits, written at the largest size
-	CutKeys   uint64                   `json:"cut_keys"`   // keys longer than fits, replayed at the largest size
-	Written   uint64                   `json:"written"`    // distinct keys written, deleted or incremented
-	ByKind    [workload.OpKinds]uint64 `json:"-"`
+	Requests uint64 `json:"requests"`
+	Rows     uint64 `json:"rows"`
+	// Misses are reads that missed when the trace was recorded.
+	Misses uint64 `json:"misses"`
+	// CutValues and CutKeys are requests whose value or key is longer than fits and was replayed
+	// at the largest size.
+	CutValues uint64 `json:"cut_values"`
+	CutKeys   uint64 `json:"cut_keys"`
+	// Written are the distinct keys written, deleted or incremented.
+	Written uint64 `json:"written"`
+	// ByKind counts the requests of each kind.
+	ByKind [workload.OpKinds]uint64 `json:"-"`
 }
 
 // Replay hands out the requests of a trace to any number of clients, each request to one of them

@@ -58,7 +58,8 @@ func parseKind(op []byte) (workload.OpKind, error) {
 func parseNumber(column string, text []byte, limit uint64) (uint64, error) {
 	n, err := strconv.ParseUint(string(text), 10, 64)
 	if err != nil || n > limit {
-		return 0, fmt.Errorf("%w: %s %.30q: must be a number from 0 to %d", ErrFormat, column, text, limit)
+		return 0, fmt.Errorf("%w: %s %.30q: must be a number from 0 to %d", ErrFormat, column, text,
+			limit)
 	}
 	return n, nil
 }

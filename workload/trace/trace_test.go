@@ -225,7 +225,8 @@ func TestKeysKeepTheirSizeAndStayDistinct(t *testing.T) {
 
 func TestReplayTellsWhereItStopped(t *testing.T) {
 	ops, p := replayOf(t, "0,k,1,1,1,get,0\n0,k,1,x,1,get,0\n0,k,1,1,1,get,0\n")
-	if len(ops) != 1 || !errors.Is(p.Err(), ErrFormat) || !strings.Contains(p.Err().Error(), "line 2") {
+	err := p.Err()
+	if len(ops) != 1 || !errors.Is(err, ErrFormat) || !strings.Contains(err.Error(), "line 2") {
 		t.Errorf("%d requests, %v", len(ops), p.Err())
 	}
 }

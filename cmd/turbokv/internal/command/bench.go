@@ -57,32 +57,36 @@ func (f *benchFlags) add(c *cobra.Command) {
 	flags.StringSliceVarP(&f.mixes, "workload", "w", []string{"A"}, "YCSB workloads, `letters` A to F")
 	flags.StringVar(&f.distribution, "distribution", "",
 		"uniform, zipfian or latest (default: that of the workload)")
-	flags.Float64Var(&f.theta, "theta", workload.DefaultTheta, "exponent of zipfian and latest, above 0")
+	flags.Float64Var(&f.theta, "theta", workload.DefaultTheta,
+		"exponent of zipfian and latest, above 0")
 	flags.Uint64Var(&f.records, "records", 50_000, "records loaded before")
 	flags.IntVar(&f.keySize, "key-size", workload.DefaultKeySize, "`bytes` of a key")
 	flags.IntVar(&f.valueSize, "value-size", workload.DefaultValueSize, "`bytes` of a value")
 	flags.IntSliceVar(&f.threads, "threads", []int{16},
 		"client threads; several numbers repeat every workload with each")
-	flags.IntVar(&f.inFlight, "in-flight", 1, "requests in flight a thread; several are sent in batches")
+	flags.IntVar(&f.inFlight, "in-flight", 1,
+		"requests in flight a thread; several are sent in batches")
 	flags.DurationVar(&f.duration, "duration", defaultBenchTime, "of each workload; 0 for no limit")
 	flags.Uint64Var(&f.count, "count", 0, "operations of each workload; 0 for no limit")
 	flags.Uint64Var(&f.seed, "seed", 1, "seed of all random choices")
 	flags.BoolVar(&f.verify, "verify", true, "read back every acknowledged write at the end")
 	flags.BoolVar(&f.json, "json", false, "print JSON, as --output json does")
 	flags.StringVar(&f.trace, "trace", "",
-		"replay a Twitter or CacheLib trace `file` instead (CSV, .gz, .zst), up to --count or --duration if given")
+		"replay a Twitter or CacheLib trace `file` instead (CSV, .gz, .zst), up to --count "+
+			"or --duration if given")
 	flags.StringVarP(&f.keyspace, "keyspace", "k", "",
 		"`name` of an existing, empty keyspace (default: a new one, dropped at the end)")
 	flags.StringVar(&f.partitioner, "partitioner", "range", "of a new keyspace: range or hash")
 	flags.StringVar(&f.durability, "durability", "memory", "of a new keyspace: memory or sync")
 	flags.IntVar(&f.replication, "replication", 3, "replicas of a new keyspace")
-	flags.IntVar(&f.subRanges, "sub-ranges", 0, "of a new keyspace (default: chosen by the controller)")
+	flags.IntVar(&f.subRanges, "sub-ranges", 0,
+		"of a new keyspace (default: chosen by the controller)")
 	flags.BoolVar(&f.embedded, "embedded", false, "start a cluster in this process and measure that")
 	flags.IntVar(&f.nodes, "nodes", cluster.DefaultNodes, "with --embedded: storage nodes")
 }
 
-// adaptToTrace changes defaults: a trace ends by itself, and the keys of real caches begin alike, so
-// ranges would spread them badly.
+// adaptToTrace changes defaults: a trace ends by itself, and the keys of real caches begin alike,
+// so ranges would spread them badly.
 func (f *benchFlags) adaptToTrace(c *cobra.Command) {
 	if !c.Flags().Changed("duration") {
 		f.duration = 0
@@ -105,13 +109,13 @@ func (a *app) benchCommand() *cobra.Command {
 		Use:     "bench",
 		GroupID: groupMeasure,
 		Short:   "Measure throughput and latency with YCSB workloads or a recorded trace",
-		Long: `Measure throughput and latency with the YCSB core workloads A to F or with a recorded trace of
-Twitter's (twemcache) or Meta's (CacheLib) caches.
+		Long: `Measure throughput and latency with the YCSB core workloads A to F or with a recorded
+trace of Twitter's (twemcache) or Meta's (CacheLib) caches.
 
-The records are loaded first and every acknowledged write is read back last. Each thread keeps
---in-flight requests in flight; latency is that of an operation, from call to return, in an
-HdrHistogram. A trace is replayed as fast as the cluster answers; values that do not fit are cut and
-counted.`,
+The records are loaded first and every acknowledged write is read back last. Each
+thread keeps --in-flight requests in flight; latency is that of an operation, from
+call to return, in an HdrHistogram. A trace is replayed as fast as the cluster
+answers; values that do not fit are cut and counted.`,
 		Example: `  turbokv bench -w A,B,C --threads 64
   turbokv bench -w C --distribution zipfian --theta 1.2 --threads 1,16,256 --json
   turbokv bench --trace cluster052.csv.zst --threads 64 --in-flight 4
@@ -174,7 +178,8 @@ func (f benchFlags) parse() (mixes []workload.Mix, spec admin.KeyspaceSpec, err 
 		}
 		mixes = append(mixes, mix)
 	}
-	if _, err := (workload.Records{KeySize: f.keySize, ValueSize: f.valueSize}).Validate(); err != nil {
+	records := workload.Records{KeySize: f.keySize, ValueSize: f.valueSize}
+	if _, err := records.Validate(); err != nil {
 		return nil, spec, usagef("%w", err)
 	}
 	if f.distribution != "" {
@@ -333,8 +338,8 @@ func writeNotes(w io.Writer, out benchOutput) error {
 		}
 	}
 	if v := out.Verification; v != nil {
-		fmt.Fprintf(&b, "verified: %d records hold what was acknowledged, %d do not, %d could not be read\n",
-			v.Checked, v.Violations, v.Unread)
+		fmt.Fprintf(&b, "verified: %d records hold what was acknowledged, %d do not, "+
+			"%d could not be read\n", v.Checked, v.Violations, v.Unread)
 		for _, text := range v.First {
 			fmt.Fprintf(&b, "  %s\n", text)
 		}

@@ -15,9 +15,9 @@ func (a *app) casCommand() *cobra.Command {
 		Use:     "cas KEY VERSION VALUE",
 		GroupID: groupData,
 		Short:   "Store a record if it has the expected version",
-		Long: `Store a record if the present one has the expected version (compare and swap), and print the
-new version. VERSION 0 means that there must be no record. "-" as VALUE stands for standard
-input. The exit code is 4 if the version is another one.`,
+		Long: `Store a record if the present one has the expected version (compare and swap), and
+print the new version. VERSION 0 means that there must be no record. "-" as VALUE
+stands for standard input. The exit code is 4 if the version is another one.`,
 		Example: `  turbokv cas lock 0 me            # create only
   turbokv get config -o json       # shows the version, say 17
   turbokv cas config 17 new-value`,

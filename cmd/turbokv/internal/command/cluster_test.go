@@ -50,7 +50,9 @@ func up(t *testing.T, more ...string) {
 		dir := t.TempDir()
 		ctx, stop := context.WithCancel(context.Background())
 		out := &signalWriter{text: "is ready", seen: make(chan struct{})}
-		args := append([]string{"up", "--nodes", "3", "--data-dir", dir, "--base-port", strconv.Itoa(base)}, more...)
+		args := append([]string{
+			"up", "--nodes", "3", "--data-dir", dir, "--base-port", strconv.Itoa(base),
+		}, more...)
 		ended := make(chan int, 1)
 		go func() { ended <- Run(ctx, args, Streams{In: strings.NewReader(""), Out: out, Err: out}) }()
 		select {
@@ -123,7 +125,9 @@ func TestStatusTellsTheWholeCluster(t *testing.T) {
 // benchmark runs bench with few operations and returns its results.
 func benchmark(t *testing.T, more ...string) (out benchOutput) {
 	t.Helper()
-	args := append([]string{"bench", "--json", "--count", "300", "--duration", "0", "--records", "200"}, more...)
+	args := append([]string{
+		"bench", "--json", "--count", "300", "--duration", "0", "--records", "200",
+	}, more...)
 	if err := json.Unmarshal([]byte(run(t, args...)), &out); err != nil {
 		t.Fatal(err)
 	}
@@ -167,7 +171,8 @@ func TestDemoPrintsOneTable(t *testing.T) {
 		"--trace", filepath.Join("..", "..", "..", "..", "workload", "trace", "testdata", "twitter.csv"))
 	lines := strings.Split(text, "\n")
 	want := []string{
-		"run", "load", "YCSB A", "YCSB B", "YCSB C", "YCSB E", "YCSB F", "verify", "trace", "verify trace",
+		"run", "load", "YCSB A", "YCSB B", "YCSB C", "YCSB E", "YCSB F", "verify", "trace",
+		"verify trace",
 		"trace:", "verified:",
 	}
 	for i, prefix := range want {

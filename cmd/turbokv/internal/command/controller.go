@@ -28,24 +28,28 @@ func (a *app) controllerCommand() *cobra.Command {
 		Use:     "controller",
 		GroupID: groupCluster,
 		Short:   "Run the controller",
-		Long: `Run the controller until it is interrupted. It loads the P4 program into the switch over P4Runtime,
-places sub-ranges on storage nodes, keeps the tables of the switch right, and serves the commands
-keyspace and status. The switch may be turbokv's own or a simple_switch_grpc, started with
---cpu-port 510. No request of a client passes through the controller: the store serves without it.`,
+		Long: `Run the controller until it is interrupted. It loads the P4 program into the switch
+over P4Runtime, places sub-ranges on storage nodes, keeps the tables of the switch
+right, and serves the commands keyspace and status. The switch may be turbokv's own or
+a simple_switch_grpc, started with --cpu-port 510. No request of a client passes
+through the controller: the store serves without it.`,
 		Example: `  turbokv controller --p4runtime 127.0.0.1:9559 --listen 10.9.0.1:21590 --expect-nodes 5 \
       --store /var/lib/turbokv/controller.db --service 10.0.255.1 --addr 10.0.254.1:21580`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.runController(cmd.Context(), f) },
 	}
 	flags := c.Flags()
-	flags.StringVar(&f.listen, "listen", "127.0.0.1:21590", "`address` of the gRPC service for nodes and operators")
-	flags.StringVar(&f.p4runtime, "p4runtime", "127.0.0.1:9559", "`address` of the switch's P4Runtime service")
+	flags.StringVar(&f.listen, "listen", "127.0.0.1:21590",
+		"`address` of the gRPC service for nodes and operators")
+	flags.StringVar(&f.p4runtime, "p4runtime", "127.0.0.1:9559",
+		"`address` of the switch's P4Runtime service")
 	flags.Uint64Var(&f.device, "device-id", 1, "P4Runtime device id of the switch")
 	flags.StringVar(&f.store, "store", "controller.db", "`file` that keeps the directory")
 	flags.StringVar(&f.service, "service", "", "IPv4 `address` to which clients send (required)")
 	flags.StringVar(&f.addr, "addr", "",
 		"own IPv4 `address` and port in the data network, from which keyspaces are published (required)")
-	flags.IntVar(&f.expectNodes, "expect-nodes", 1, "place nothing before that many nodes have connected")
+	flags.IntVar(&f.expectNodes, "expect-nodes", 1,
+		"place nothing before that many nodes have connected")
 	required(c, "service")
 	required(c, "addr")
 	return c

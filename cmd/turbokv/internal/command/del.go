@@ -14,8 +14,8 @@ func (a *app) delCommand() *cobra.Command {
 		Use:     "del KEY",
 		GroupID: groupData,
 		Short:   "Remove a record",
-		Long: `Remove a record. The exit code is 3 if there is none, and 4 if it does not have the version
-given by --version.`,
+		Long: `Remove a record. The exit code is 3 if there is none, and 4 if it does not have the
+version given by --version.`,
 		Example: `  turbokv del greeting
   turbokv del greeting --version 17`,
 		Args: cobra.ExactArgs(1),

@@ -17,7 +17,8 @@ import (
 	"github.com/turbokv/turbokv/workload"
 )
 
-// demoMixes are the workloads of the demo. D is left out: it differs from B by its distribution only.
+// demoMixes are the workloads of the demo. D is left out: it differs from B by its distribution
+// only.
 var demoMixes = []string{"A", "B", "C", "E", "F"}
 
 // demoFlags are the options of the demo.
@@ -37,10 +38,11 @@ func (a *app) demoCommand() *cobra.Command {
 		Use:     "demo",
 		GroupID: groupMeasure,
 		Short:   "Run a cluster in this process, measure and verify it, and print one table",
-		Long: `Start a whole cluster in this process: the built-in switch with the P4 program, the controller
-that programs it over P4Runtime, storage nodes with 3 replicas of everything. Load records, run the
-YCSB workloads A, B, C, E and F, replay a trace if one is given, read back every acknowledged write,
-print one table, and stop. The exit code is 0 only if nothing acknowledged is missing.`,
+		Long: `Start a whole cluster in this process: the built-in switch with the P4 program, the
+controller that programs it over P4Runtime, storage nodes with 3 replicas of
+everything. Load records, run the YCSB workloads A, B, C, E and F, replay a trace if
+one is given, read back every acknowledged write, print one table, and stop. The exit
+code is 0 only if nothing acknowledged is missing.`,
 		Example: `  turbokv demo
   turbokv demo --trace cluster052.csv.zst`,
 		Args: cobra.NoArgs,
@@ -48,7 +50,8 @@ print one table, and stop. The exit code is 0 only if nothing acknowledged is mi
 	}
 	flags := c.Flags()
 	flags.Uint64Var(&f.records, "records", 50_000, "records to load")
-	flags.DurationVar(&f.duration, "duration", 5*time.Second, "of each workload, and at most of the trace")
+	flags.DurationVar(&f.duration, "duration", 5*time.Second,
+		"of each workload, and at most of the trace")
 	flags.IntVar(&f.threads, "threads", 8, "client threads")
 	flags.IntVar(&f.inFlight, "in-flight", 16, "requests in flight a thread")
 	flags.IntVar(&f.nodes, "nodes", cluster.DefaultNodes, "storage nodes")
@@ -150,7 +153,9 @@ func (a *app) demoTrace(
 }
 
 // createAndDial creates a keyspace and connects to it.
-func createAndDial(ctx context.Context, s site, spec admin.KeyspaceSpec) (*clientlib.Client, error) {
+func createAndDial(
+	ctx context.Context, s site, spec admin.KeyspaceSpec,
+) (*clientlib.Client, error) {
 	if err := s.CreateKeyspace(ctx, spec); err != nil {
 		return nil, fmt.Errorf("keyspace %s: %w", spec.Name, err)
 	}

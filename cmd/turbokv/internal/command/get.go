@@ -24,8 +24,8 @@ func (a *app) getCommand() *cobra.Command {
 		Use:     "get KEY",
 		GroupID: groupData,
 		Short:   "Print the value of a record",
-		Long: `Print the value of a record and a line end. With --output json, also its version, for cas.
-The read is linearizable. The exit code is 3 if there is no such record.`,
+		Long: `Print the value of a record and a line end. With --output json, also its version, for
+cas. The read is linearizable. The exit code is 3 if there is no such record.`,
 		Example: `  turbokv get greeting
   turbokv get greeting -o json
   turbokv get --hex 00ff17`,

@@ -23,9 +23,9 @@ func (a *app) incrCommand() *cobra.Command {
 		Use:     "incr KEY [DELTA]",
 		GroupID: groupData,
 		Short:   "Add to a counter",
-		Long: `Add DELTA, 1 by default, to a counter and print the sum. An absent counter counts as 0. A counter
-is a record of 8 bytes, a big-endian signed integer; any other record is an error. Put "--" in
-front of a negative DELTA.`,
+		Long: `Add DELTA, 1 by default, to a counter and print the sum. An absent counter counts as
+0. A counter is a record of 8 bytes, a big-endian signed integer; any other record is
+an error. Put "--" in front of a negative DELTA.`,
 		Example: `  turbokv incr visits
   turbokv incr stock -- -5`,
 		Args: cobra.RangeArgs(1, 2),

@@ -18,13 +18,14 @@ func (a *app) keyspaceCommand() *cobra.Command {
 		Use:     "keyspace",
 		GroupID: groupCluster,
 		Short:   "Create, list and drop keyspaces",
-		Long: `A keyspace is a set of records with one partitioner, one durability and one number of replicas.
-Creating and dropping take effect at run time.`,
+		Long: `A keyspace is a set of records with one partitioner, one durability and one number of
+replicas. Creating and dropping take effect at run time.`,
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error { return usagef("create, list or drop?") },
 	}
 	flags.add(c)
-	c.AddCommand(a.keyspaceCreateCommand(&flags), a.keyspaceListCommand(&flags), a.keyspaceDropCommand(&flags))
+	c.AddCommand(a.keyspaceCreateCommand(&flags), a.keyspaceListCommand(&flags),
+		a.keyspaceDropCommand(&flags))
 	return c
 }
 
@@ -72,10 +73,10 @@ func (a *app) keyspaceCreateCommand(flags *adminFlags) *cobra.Command {
 		Short: "Create a keyspace and wait until clients can use it",
 		Long: `Create a keyspace and wait until clients can use it.
 
-Partitioner "range" keeps keys in order and can be scanned; "hash" spreads any keys evenly. The line
-of keys is cut into sub-ranges of equal length, or at --cut: give cuts when keys begin alike.
-Durability "memory" acknowledges a write when every replica has it in memory, "sync" when every
-replica has it on disk.`,
+Partitioner "range" keeps keys in order and can be scanned; "hash" spreads any keys
+evenly. The line of keys is cut into sub-ranges of equal length, or at --cut: give
+cuts when keys begin alike. Durability "memory" acknowledges a write when every
+replica has it in memory, "sync" when every replica has it on disk.`,
 		Example: `  turbokv keyspace create users --durability sync
   turbokv keyspace create cache --partitioner hash --replication 2
   turbokv keyspace create words --cut h --cut p`,
@@ -100,8 +101,10 @@ replica has it on disk.`,
 	c.Flags().StringVar(&f.partitioner, "partitioner", kv.RangePartitioned.String(), "range or hash")
 	c.Flags().StringVar(&f.durability, "durability", kv.DurabilityMemory.String(), "memory or sync")
 	c.Flags().IntVar(&f.replication, "replication", 0,
-		fmt.Sprintf("replicas of a record, 1 to %d (default: 3, or as many as there are nodes)", kv.MaxChain))
-	c.Flags().IntVar(&f.subRanges, "sub-ranges", 0, "number of sub-ranges (default: chosen by the controller)")
+		fmt.Sprintf("replicas of a record, 1 to %d (default: 3, or as many as there are nodes)",
+			kv.MaxChain))
+	c.Flags().IntVar(&f.subRanges, "sub-ranges", 0,
+		"number of sub-ranges (default: chosen by the controller)")
 	c.Flags().StringArrayVar(&f.cuts, "cut", nil,
 		"first `key` of a sub-range, ascending; may be repeated, instead of --sub-ranges")
 	return c

@@ -33,9 +33,10 @@ func (a *app) loadCommand() *cobra.Command {
 		Short:   "Store the records of a CSV or JSON lines file",
 		Long: `Store the records of a file; "-" stands for standard input.
 
-CSV has two columns, key and value, or a header that names these two among others. JSON lines are
-objects with the members "key" and "value", strings or {"base64": "..."}: what scan -o json prints.
-The load stops at the first record that cannot be stored.`,
+CSV has two columns, key and value, or a header that names these two among others.
+JSON lines are objects with the members "key" and "value", strings or {"base64":
+"..."}: what scan -o json prints. The load stops at the first record that cannot be
+stored.`,
 		Example: `  turbokv load users.csv
   turbokv scan -o json --limit 0 | turbokv load - --format jsonl -k copy`,
 		Args: cobra.ExactArgs(1),

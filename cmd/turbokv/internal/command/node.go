@@ -35,10 +35,12 @@ func (a *app) nodeCommand() *cobra.Command {
 		Use:     "node",
 		GroupID: groupCluster,
 		Short:   "Run a storage node",
-		Long: `Run a storage node until it is interrupted. The node announces itself to the controller and serves
-the sub-ranges that the controller assigns to it. With a data directory it keeps them over a
-restart; without one it holds only keyspaces of durability memory.`,
-		Example: `  turbokv node --addr 10.0.0.1:21579 --port 1 --controller 10.9.0.1:21590 --data-dir /var/lib/turbokv
+		Long: `Run a storage node until it is interrupted. The node announces itself to the
+controller and serves the sub-ranges that the controller assigns to it. With a data
+directory it keeps them over a restart; without one it holds only keyspaces of
+durability memory.`,
+		Example: `  turbokv node --addr 10.0.0.1:21579 --port 1 --controller 10.9.0.1:21590 \
+      --data-dir /var/lib/turbokv
   turbokv node --addr 10.0.0.1:21579 --network tunnel:127.0.0.1:22101,127.0.0.1:22001 \
       --port 1 --controller 127.0.0.1:21590`,
 		Args: cobra.NoArgs,
@@ -50,9 +52,12 @@ restart; without one it holds only keyspaces of durability memory.`,
 		"udp for a socket of the kernel, or tunnel:LOCAL,PEER for a cable to a switch port")
 	flags.StringVar(&f.dataDir, "data-dir", "", "`directory` for what survives a restart")
 	flags.StringVar(&f.engine, "engine", "", "storage engine in the data directory: pebble or bbolt")
-	flags.StringVar(&f.controller, "controller", "", "`address` of the controller for nodes (required)")
-	flags.StringVar(&f.switchName, "switch", "", "`name` of the switch that the node hangs on, if there are several")
-	flags.Uint32Var(&f.port, "port", 0, "`number` of the switch port that the node hangs on (required)")
+	flags.StringVar(&f.controller, "controller", "",
+		"`address` of the controller for nodes (required)")
+	flags.StringVar(&f.switchName, "switch", "",
+		"`name` of the switch that the node hangs on, if there are several")
+	flags.Uint32Var(&f.port, "port", 0,
+		"`number` of the switch port that the node hangs on (required)")
 	for _, name := range []string{"addr", "controller", "port"} {
 		required(c, name)
 	}
@@ -134,6 +139,8 @@ func nodeEvents(log *slog.Logger) storagenode.Events {
 		StateChanged: func(id kv.SubRangeID, state serverlib.State) {
 			log.Debug("state", "sub_range", id, "state", state)
 		},
-		Failed: func(d kv.Durability, err error) { log.Error("engine failed", "durability", d, "error", err) },
+		Failed: func(d kv.Durability, err error) {
+			log.Error("engine failed", "durability", d, "error", err)
+		},
 	}
 }

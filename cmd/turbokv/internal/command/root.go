@@ -62,7 +62,8 @@ func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "turbokv",
 		Short: "A replicated key-value store coordinated by a P4 switch",
-		Long: `TurboKV is a replicated, linearizable key-value store whose coordinator is the network switch.
+		Long: `TurboKV is a replicated, linearizable key-value store whose coordinator is the network
+switch.
 
 ` + exitHelp,
 		Example: `  turbokv demo                    # everything in one process, some benchmarks, one table
@@ -111,7 +112,8 @@ func (a *app) addGlobals(root *cobra.Command) {
 		"cluster `file` written by turbokv up (default $TURBOKV_CLUSTER, or turbokv-data/cluster.json)")
 	flags.StringVarP(&a.output, "output", "o", outputTable, "output `format`: table or json")
 	flags.BoolVarP(&a.verbose, "verbose", "v", false, "log more")
-	flags.StringVar(&a.cpuProfile, "cpuprofile", "", "write a CPU profile of the command to this `file`")
+	flags.StringVar(&a.cpuProfile, "cpuprofile", "",
+		"write a CPU profile of the command to this `file`")
 	flags.DurationVar(&a.timeout, "timeout", defaultTimeout, "how long a request may take")
 }
 

@@ -23,9 +23,10 @@ func (a *app) scanCommand() *cobra.Command {
 		Use:     "scan [START [END]]",
 		GroupID: groupData,
 		Short:   "Print records in the order of their keys",
-		Long: `Print the records from START, inclusive, to END, exclusive, in the order of their keys, one a
-line. Without END to the end of the keyspace, without START from its beginning. Only
-range-partitioned keyspaces can be scanned. With --output json, one JSON object a line.`,
+		Long: `Print the records from START, inclusive, to END, exclusive, in the order of their
+keys, one a line. Without END to the end of the keyspace, without START from its
+beginning. Only range-partitioned keyspaces can be scanned. With --output json, one
+JSON object a line.`,
 		Example: `  turbokv scan
   turbokv scan user: 'user;' --limit 0
   turbokv scan -o json > records.jsonl`,

@@ -24,8 +24,8 @@ var rewrite = flag.Bool("rewrite", false, "write what the commands print into th
 //	> load - < a,1\nb,2
 //
 // Standard output and standard error follow each other in this order; [exit N] stands for an exit
-// code other than 0, T for a duration. Arguments are cut at spaces, 'quoted ones' are not; after "<" stands standard
-// input with \n for line ends.
+// code other than 0, T for a duration. Arguments are cut at spaces, 'quoted ones' are not; after
+// "<" stands standard input with \n for line ends.
 func runScript(t *testing.T, path string) {
 	t.Helper()
 	text, err := os.ReadFile(path)

@@ -20,9 +20,9 @@ func (a *app) statusCommand() *cobra.Command {
 		Use:     "status",
 		GroupID: groupCluster,
 		Short:   "Show switches, nodes, keyspaces, sub-ranges with their chains, and load",
-		Long: `Show what the controller knows: switches, nodes, keyspaces, and every sub-range with its chain from
-head to tail, its epoch and its requests a second, read from the counters of the switch. What needs
-an operator comes first.`,
+		Long: `Show what the controller knows: switches, nodes, keyspaces, and every sub-range with
+its chain from head to tail, its epoch and its requests a second, read from the
+counters of the switch. What needs an operator comes first.`,
 		Example: `  turbokv status
   turbokv status -o json | jq '.sub_ranges[] | select(.state != "serving")'`,
 		Args: cobra.NoArgs,

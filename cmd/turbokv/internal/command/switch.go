@@ -25,8 +25,9 @@ func (a *app) switchCommand() *cobra.Command {
 		Use:     "switch",
 		GroupID: groupCluster,
 		Short:   "Run the built-in P4 switch",
-		Long: `Run the built-in switch until it is interrupted: a P4 (v1model) switch that a controller programs over
-P4Runtime, like simple_switch_grpc. It drops everything until it has a program.
+		Long: `Run the built-in switch until it is interrupted: a P4 (v1model) switch that a
+controller programs over P4Runtime, like simple_switch_grpc. It drops everything until
+it has a program.
 
 A port is NUMBER@INTERFACE for a network interface, which needs CAP_NET_RAW, or
 NUMBER@udp:LOCAL,REMOTE for a tunnel of Ethernet frames in UDP, which needs nothing.`,
@@ -37,9 +38,11 @@ NUMBER@udp:LOCAL,REMOTE for a tunnel of Ethernet frames in UDP, which needs noth
 	}
 	flags := c.Flags()
 	flags.StringArrayVarP(&f.ports, "interface", "i", nil, "`port` to open; may be repeated")
-	flags.StringVar(&f.address, "grpc-addr", daemon.DefaultAddress, "`address` of the P4Runtime service")
+	flags.StringVar(&f.address, "grpc-addr", daemon.DefaultAddress,
+		"`address` of the P4Runtime service")
 	flags.Uint64Var(&f.device, "device-id", daemon.DefaultDeviceID, "P4Runtime device id")
-	flags.Uint16Var(&f.cpuPort, "cpu-port", daemon.DefaultCPUPort, "port `number` of packet-in and packet-out")
+	flags.Uint16Var(&f.cpuPort, "cpu-port", daemon.DefaultCPUPort,
+		"port `number` of packet-in and packet-out")
 	return c
 }
 
@@ -64,8 +67,10 @@ func (a *app) runSwitch(ctx context.Context, f switchFlags) error {
 // switchEvents logs what an operator may want to know.
 func switchEvents(log *slog.Logger) daemon.Events {
 	return daemon.Events{
-		PortFailed: func(number uint16, err error) { log.Error("port failed", "port", number, "error", err) },
-		Log:        func(text string) { log.Info(text) },
+		PortFailed: func(number uint16, err error) {
+			log.Error("port failed", "port", number, "error", err)
+		},
+		Log: func(text string) { log.Info(text) },
 		Control: p4rt.Events{
 			Primary:  func(id string) { log.Info("primary controller", "election_id", id) },
 			Pipeline: func(program string) { log.Info("pipeline in service", "program", program) },

@@ -41,14 +41,16 @@ func (a *app) upCommand() *cobra.Command {
 		Use:     "up",
 		GroupID: groupCluster,
 		Short:   "Run a cluster on this machine until ctrl-C",
-		Long: `Run a cluster on this machine, without root: the built-in switch, the controller that programs it over
-P4Runtime, and storage nodes. It serves until ctrl-C and keeps its data in --data-dir. There is a
-range-partitioned keyspace "default" at once.
+		Long: `Run a cluster on this machine, without root: the built-in switch, the controller that
+programs it over P4Runtime, and storage nodes. It serves until ctrl-C and keeps its
+data in --data-dir. There is a range-partitioned keyspace "default" at once.
 
-Everything runs in this process or, with --processes, the switch, the controller and every node in a
-process of its own, which may be killed and is then missed until the next start.
+Everything runs in this process or, with --processes, the switch, the controller and
+every node in a process of its own. One of them may be killed: the others go on without
+it.
 
-Clients on this machine find the cluster by the file cluster.json in the data directory.`,
+Clients on this machine find the cluster by the file cluster.json in the data
+directory.`,
 		Example: `  turbokv up
   turbokv up --processes --nodes 7 --data-dir /tmp/cluster
   turbokv put greeting hello              # in another terminal, in the same directory`,
@@ -57,8 +59,10 @@ Clients on this machine find the cluster by the file cluster.json in the data di
 	}
 	flags := c.Flags()
 	flags.BoolVar(&f.processes, "processes", false, "run every part in a process of its own")
-	flags.IntVar(&f.nodes, "nodes", cluster.DefaultNodes, fmt.Sprintf("storage nodes, 1 to %d", cluster.MaxNodes))
-	flags.StringVar(&f.dataDir, "data-dir", clusterfile.DefaultDataDir, "`directory` of all that is kept")
+	flags.IntVar(&f.nodes, "nodes", cluster.DefaultNodes,
+		fmt.Sprintf("storage nodes, 1 to %d", cluster.MaxNodes))
+	flags.StringVar(&f.dataDir, "data-dir", clusterfile.DefaultDataDir,
+		"`directory` of all that is kept")
 	flags.IntVar(&f.base, "base-port", layout.DefaultBase,
 		"lowest `port` number on 127.0.0.1; some hundred above it are used as well")
 	flags.StringVar(&f.durability, "durability", kv.DurabilitySync.String(),
@@ -100,20 +104,22 @@ func (a *app) upProcesses(ctx context.Context, plan layout.Plan, d kv.Durability
 	readyCtx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
 	go func() { ready <- prepare(readyCtx, plan.Controller(), d) }()
+	select {
+	case err = <-group.Ended():
+	case err = <-ready:
+	case <-ctx.Done():
+		return nil
+	}
+	if err == nil {
+		err = a.announce(plan)
+	}
+	if err != nil {
+		return err
+	}
 	for {
 		select {
 		case err := <-group.Ended():
-			return err
-		case err := <-ready:
-			if ctx.Err() != nil {
-				return nil
-			}
-			if err == nil {
-				err = a.announce(plan)
-			}
-			if err != nil {
-				return err
-			}
+			a.logger("cluster").Warn("goes on without a part", "error", err)
 		case <-ctx.Done():
 			return nil
 		}

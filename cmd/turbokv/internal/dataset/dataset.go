@@ -64,8 +64,8 @@ func newCSV(r io.Reader) (Reader, error) {
 		t.key, t.value, t.first = 0, 1, first
 		return t, nil
 	}
-	return nil, fmt.Errorf("%w: line 1: %d columns: give two, key and value, or a header that names them",
-		ErrFormat, len(first))
+	return nil, fmt.Errorf("%w: line 1: %d columns: give two, key and value, or a header that names "+
+		"them", ErrFormat, len(first))
 }
 
 func (t *table) Read() (Record, error) {
@@ -103,8 +103,8 @@ func (l *lines) Read() (Record, error) {
 	case err != nil:
 		return Record{}, fmt.Errorf("%w: record %d: %w", ErrFormat, l.count, err)
 	case r.Key == nil || r.Value == nil || len(*r.Key) == 0:
-		return Record{}, fmt.Errorf("%w: record %d: needs a key and a value, and the key must not be empty",
-			ErrFormat, l.count)
+		return Record{}, fmt.Errorf("%w: record %d: needs a key and a value, and the key must not be "+
+			"empty", ErrFormat, l.count)
 	}
 	return Record{*r.Key, *r.Value}, nil
 }

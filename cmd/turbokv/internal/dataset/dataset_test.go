@@ -29,7 +29,8 @@ func TestFormats(t *testing.T) {
 		{"header", CSV, "id,value,key\n9,1,a\n8,2,b\n", "a=1 b=2"},
 		{"empty file", CSV, "", ""},
 		{"empty value", CSV, "a,\n", "a="},
-		{"objects", JSONLines, `{"key":"a","value":"1","version":7}` + "\n" + `{"key":"b","value":"2"}`, "a=1 b=2"},
+		{"objects", JSONLines, `{"key":"a","value":"1","version":7}` + "\n" + `{"key":"b","value":"2"}`,
+			"a=1 b=2"},
 		{"base64", JSONLines, `{"key":{"base64":"AAE="},"value":"1"}`, "\x00\x01=1"},
 		{"no objects", JSONLines, "", ""},
 	} {
@@ -46,12 +47,14 @@ func TestErrorsNameThePlace(t *testing.T) {
 		{"three columns", CSV, "a,b,c\n", "give two, key and value, or a header"},
 		{"ragged", CSV, "a,1\nb\n", "record on line 2: wrong number of fields"},
 		{"empty key", CSV, "a,1\n,2\n", "line 2: the key is empty"},
-		{"no value", JSONLines, `{"key":"a","value":"1"}{"key":"b"}`, "record 2: needs a key and a value"},
+		{"no value", JSONLines, `{"key":"a","value":"1"}{"key":"b"}`,
+			"record 2: needs a key and a value"},
 		{"number", JSONLines, `{"key":1,"value":"1"}`, "must be a string"},
 		{"bad base64", JSONLines, `{"key":{"base64":"?"},"value":"1"}`, "base64"},
 		{"not JSON", JSONLines, "key=a", "record 1"},
 	} {
-		if _, err := readAll(c.format, c.text); !errors.Is(err, ErrFormat) || !strings.Contains(err.Error(), c.want) {
+		if _, err := readAll(c.format, c.text); !errors.Is(err, ErrFormat) ||
+			!strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got %v, want an error with %q", c.name, err, c.want)
 		}
 	}

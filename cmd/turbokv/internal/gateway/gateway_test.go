@@ -24,7 +24,8 @@ func local(t *testing.T, ports int) netip.AddrPort {
 
 func free(base uint16, n int) bool {
 	for i := range n {
-		c, err := transport.ListenUDP(netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), base+uint16(i)))
+		loopback := netip.AddrFrom4([4]byte{127, 0, 0, 1})
+		c, err := transport.ListenUDP(netip.AddrPortFrom(loopback, base+uint16(i)))
 		if err != nil {
 			return false
 		}

@@ -18,7 +18,8 @@ import (
 // GatewaySlots is how many client processes may be connected at a time.
 const GatewaySlots = 32
 
-// DefaultBase is the lowest port number that a cluster uses; it uses those up to DefaultBase+maxOffset.
+// DefaultBase is the lowest port number that a cluster uses; it uses those up to
+// DefaultBase+maxOffset.
 const DefaultBase = 21590
 
 // Offsets of port numbers from the base.

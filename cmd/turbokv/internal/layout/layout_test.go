@@ -63,7 +63,8 @@ func TestNodesHangOnTheirPorts(t *testing.T) {
 
 func TestPlansThatDoNotFit(t *testing.T) {
 	for _, p := range []Plan{
-		{Nodes: 0, Base: DefaultBase, DataDir: "d"}, {Nodes: cluster.MaxNodes + 1, Base: DefaultBase, DataDir: "d"},
+		{Nodes: 0, Base: DefaultBase, DataDir: "d"},
+		{Nodes: cluster.MaxNodes + 1, Base: DefaultBase, DataDir: "d"},
 		{Nodes: 1, Base: 80, DataDir: "d"}, {Nodes: 1, Base: 65500, DataDir: "d"},
 		{Nodes: 1, Base: DefaultBase},
 	} {

@@ -103,7 +103,8 @@ func TestAChildThatHangsIsKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	out.wait(t)
-	if err := g.Stop(50 * time.Millisecond); err == nil || !strings.Contains(err.Error(), "was killed") {
+	err := g.Stop(50 * time.Millisecond)
+	if err == nil || !strings.Contains(err.Error(), "was killed") {
 		t.Errorf("Stop: %v", err)
 	}
 }

@@ -24,7 +24,9 @@ func (Silent) End() {}
 type Lines struct{ Out io.Writer }
 
 // Begin implements Meter.
-func (l Lines) Begin(phase string, _ uint64, _ time.Duration) { fmt.Fprintf(l.Out, "%s ...\n", phase) }
+func (l Lines) Begin(phase string, _ uint64, _ time.Duration) {
+	fmt.Fprintf(l.Out, "%s ...\n", phase)
+}
 
 // Update implements Meter.
 func (Lines) Update(uint64, time.Duration) {}

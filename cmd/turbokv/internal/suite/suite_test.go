@@ -67,8 +67,9 @@ func (s *store) Retries() uint64 { return 0 }
 func TestAllMixesRunAndVerify(t *testing.T) {
 	var bar bytes.Buffer
 	s, err := New(newStore(), Config{
-		Population: 500, Threads: 4, InFlight: 1, Count: 1000, Verify: true, Distribution: workload.Uniform,
-		Meter: &Bar{Out: &bar}, Records: workload.Records{ValueSize: 32},
+		Population: 500, Threads: 4, InFlight: 1, Count: 1000, Verify: true,
+		Distribution: workload.Uniform,
+		Meter:        &Bar{Out: &bar}, Records: workload.Records{ValueSize: 32},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -103,7 +104,8 @@ func TestAllMixesRunAndVerify(t *testing.T) {
 }
 
 func TestTracesAreReplayedAndVerified(t *testing.T) {
-	file, err := trace.OpenFile(filepath.Join("..", "..", "..", "..", "workload", "trace", "testdata", "twitter.csv"))
+	folder := filepath.Join("..", "..", "..", "..", "workload", "trace", "testdata")
+	file, err := trace.OpenFile(filepath.Join(folder, "twitter.csv"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +130,8 @@ func TestTracesAreReplayedAndVerified(t *testing.T) {
 
 func TestBadConfigurations(t *testing.T) {
 	for _, c := range []Config{
-		{Threads: 0, InFlight: 1}, {Threads: 1}, {Threads: 1, InFlight: 1, Records: workload.Records{ValueSize: 1 << 20}},
+		{Threads: 0, InFlight: 1}, {Threads: 1},
+		{Threads: 1, InFlight: 1, Records: workload.Records{ValueSize: 1 << 20}},
 	} {
 		if _, err := New(newStore(), c); err == nil {
 			t.Errorf("%+v is accepted", c)
@@ -137,7 +140,8 @@ func TestBadConfigurations(t *testing.T) {
 }
 
 func TestMixesNeedRecords(t *testing.T) {
-	s, err := New(newStore(), Config{Threads: 1, InFlight: 1, Count: 1, Duration: time.Second, Meter: Silent{}})
+	s, err := New(newStore(), Config{Threads: 1, InFlight: 1, Count: 1, Duration: time.Second,
+		Meter: Silent{}})
 	if err != nil {
 		t.Fatal(err)
 	}
