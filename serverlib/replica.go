@@ -73,11 +73,10 @@ func (r *replica) enter(now time.Duration, a kv.Assignment) {
 	}
 }
 
-// shadowUnknown hides from readers the records with updates that are not known to be committed:
-// what they held before is in no log.
+// shadowUnknown hides from readers the records with updates that are not known to be committed.
 func (r *replica) shadowUnknown() {
 	for seq := r.chain.Stable() + 1; seq <= r.chain.Applied(); seq++ {
-		r.view.add(seq, r.chain.Entry(seq).Key())
+		r.view.addDoubtful(seq, r.chain.Entry(seq).Key())
 	}
 }
 

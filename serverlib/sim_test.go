@@ -208,7 +208,7 @@ func (s *sim) run(until time.Duration, done func() bool) {
 
 // breakThings crashes nodes and changes the chain now and then.
 func (s *sim) breakThings() {
-	s.after(s.between(5*time.Millisecond, 60*time.Millisecond), func() {
+	s.after(s.between(3*time.Millisecond, 45*time.Millisecond), func() {
 		if s.quiet {
 			return
 		}
@@ -218,7 +218,7 @@ func (s *sim) breakThings() {
 		case n.server == nil:
 		case s.durability == kv.DurabilitySync:
 			s.crash(n)
-			if s.chance(0.2) { // a power cut takes them all
+			if s.chance(0.35) { // a power cut takes them all
 				for _, id := range s.a.Chain {
 					s.crash(s.nodes[id])
 				}

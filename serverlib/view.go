@@ -16,10 +16,15 @@ import (
 //
 // The obvious alternative, to let reads wait, starves them on a record that is written all the
 // time, because when one update commits the next is already in the engine.
+//
+// A tail that has just started, or just become tail, holds updates of which it cannot tell whether
+// they were acknowledged before. The state before such an update may be old news to some client, so
+// it is shown to nobody; the update itself is, when it is known to be committed.
 type view struct {
 	shadows []shadow // the one of the update at seq stands at seq modulo len, a power of two
 	base    kv.Seq   // updates up to base are committed
 	last    kv.Seq   // newest update that is not; base if there is none
+	doubt   kv.Seq   // updates up to it may have been acknowledged, whatever is known of them here
 	oldest  map[uint64]kv.Seq
 }
 
@@ -43,8 +48,14 @@ func (v *view) empty() bool { return v.last == v.base }
 
 // reset forgets everything.
 func (v *view) reset() {
-	v.base, v.last = 0, 0
+	v.base, v.last, v.doubt = 0, 0, 0
 	clear(v.oldest)
+}
+
+// addDoubtful notes that the update at seq, the next, may be committed already.
+func (v *view) addDoubtful(seq kv.Seq, key []byte) {
+	v.add(seq, key)
+	v.doubt = seq
 }
 
 // add notes that the update at seq, the next, changes key. The result is not nil if the caller
@@ -100,8 +111,8 @@ func (v *view) commit(seq kv.Seq, e wire.ChainEntry) {
 		v.oldest[s.hash] = s.next
 		next := v.at(s.next)
 		next.newest = s.newest
-		if !bytes.Equal(next.key, s.key) {
-			return // two records of one hash: the second stays unknown until it is committed
+		if s.next <= v.doubt || !bytes.Equal(next.key, s.key) {
+			return // unknown until it is committed; so is the second of two records of one hash
 		}
 		next.known, next.had = true, e.Effect() == wire.EffectPut
 		if next.had {

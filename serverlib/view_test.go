@@ -94,21 +94,33 @@ func compareView(t *testing.T, seed uint64, v *view, newest, committed map[strin
 	}
 }
 
-func TestViewDoesNotKnowWhatItWasNotTold(t *testing.T) {
+// TestViewShowsNothingOlderThanWhatMayBeAcknowledged: of three updates of a record, the first two
+// come from before a restart. The state after the first must not be shown, because a client may
+// have been told of the second.
+func TestViewShowsNothingOlderThanWhatMayBeAcknowledged(t *testing.T) {
 	var v view
-	put := wire.AppendChainEntry(nil, wire.ChainEntryFields{
-		Op: wire.OpPut, Client: 1, Effect: wire.EffectPut, Key: []byte("k"), Value: []byte("v"),
-	})
-	v.add(5, []byte("k"))
-	v.add(6, []byte("k"))
-	if s := v.find([]byte("k")); s == nil || s.known {
-		t.Fatalf("the state before 5 is known: %+v", s)
+	put := func(value string) wire.ChainEntry {
+		return wire.AppendChainEntry(nil, wire.ChainEntryFields{
+			Op: wire.OpPut, Client: 1, Effect: wire.EffectPut, Key: []byte("k"), Value: []byte(value),
+		})
 	}
-	if _, known := v.between(nil, nil); known {
-		t.Fatal("a scan over it is answered")
+	v.addDoubtful(5, []byte("k"))
+	v.addDoubtful(6, []byte("k"))
+	v.add(7, []byte("k"))
+	for seq := kv.Seq(5); seq <= 6; seq++ {
+		if s := v.find([]byte("k")); s == nil || s.known {
+			t.Fatalf("the state before %d is shown: %+v", seq, s)
+		}
+		if _, known := v.between(nil, nil); known {
+			t.Fatalf("a scan shows the state before %d", seq)
+		}
+		v.commit(seq, put(fmt.Sprint(seq)))
 	}
-	v.commit(5, put)
-	if s := v.find([]byte("k")); s == nil || !s.known || string(s.before[versionSize:]) != "v" {
-		t.Fatalf("the state before 6 is that after 5, got %+v", s)
+	if s := v.find([]byte("k")); s == nil || !s.known || string(s.before[versionSize:]) != "6" {
+		t.Fatalf("before 7 the record is as 6 left it, got %+v", s)
+	}
+	v.commit(7, put("7"))
+	if s := v.find([]byte("k")); s != nil {
+		t.Fatalf("%+v shadows a record that is committed", s)
 	}
 }
