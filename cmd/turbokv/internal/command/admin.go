@@ -2,6 +2,8 @@ package command
 
 import (
 	"context"
+	"errors"
+	"fmt"
 
 	"github.com/spf13/cobra"
 	"google.golang.org/grpc"
@@ -40,7 +42,11 @@ func (a *app) withAdmin(
 	defer client.Close()
 	ctx, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()
-	return f(ctx, client)
+	err = f(ctx, client)
+	if errors.Is(err, admin.ErrUnavailable) {
+		err = fmt.Errorf("controller at %s: %w", address, err)
+	}
+	return err
 }
 
 func dialAdmin(address string) (*admin.Client, error) {

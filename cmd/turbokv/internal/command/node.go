@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 
 	"github.com/spf13/cobra"
 	"google.golang.org/grpc"
@@ -121,11 +122,20 @@ func openConn(network string, addr netip.AddrPort) (transport.Conn, error) {
 	return transport.NewHost(link, transport.HostConfig{Addr: addr})
 }
 
-// nodeEvents logs what an operator may want to know.
+// nodeEvents logs what an operator may want to know. Of many vain attempts to reach the controller
+// it logs the first.
 func nodeEvents(log *slog.Logger) storagenode.Events {
+	var away atomic.Bool
 	return storagenode.Events{
-		Connected:    func(target string) { log.Info("connected", "controller", target) },
-		Disconnected: func(err error) { log.Warn("no controller", "error", err) },
+		Connected: func(target string) {
+			away.Store(false)
+			log.Info("connected", "controller", target)
+		},
+		Disconnected: func(err error) {
+			if !away.Swap(true) {
+				log.Warn("no controller, trying again", "error", err)
+			}
+		},
 		Assigned: func(s kv.Assignment, err error) {
 			if err != nil {
 				log.Warn("assignment refused", "sub_range", s.SubRange, "epoch", s.Epoch, "error", err)
