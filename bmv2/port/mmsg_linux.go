@@ -45,15 +45,15 @@ func (m *mmsg) recv(n int) (int, error) {
 	return m.done, nil
 }
 
-// send transmits the first n messages and reports how many went out. A message that the kernel
-// refuses is passed over, so that neither a full socket nor an unreachable peer stalls the
-// others.
-func (m *mmsg) send(n int) (int, error) {
-	m.want, m.done, m.errno = n, 0, 0
+// send transmits messages from first up to, not including, end. It returns the first message that
+// did not go out, or end, and the kernel's reason. It never waits: what finds no room (EAGAIN) is for
+// the caller to drop, as on a cable.
+func (m *mmsg) send(first, end int) (next int, reason syscall.Errno, err error) {
+	m.done, m.want, m.errno = first, end, 0
 	if err := m.raw.Write(m.transmit); err != nil {
-		return 0, err
+		return first, 0, err
 	}
-	return m.done, nil
+	return m.done, m.errno, nil
 }
 
 // recvmmsg reports whether the call is over; false makes the runtime wait until the socket is
@@ -76,20 +76,18 @@ func (m *mmsg) recvmmsg(fd uintptr) bool {
 	}
 }
 
-// sendmmsg never waits: what finds no room is lost, as on a cable.
+// sendmmsg sends until all is sent or the kernel refuses a message. The kernel reports a refusal only
+// for the first message of a call.
 func (m *mmsg) sendmmsg(fd uintptr) bool {
-	for next := 0; next < m.want; {
+	for m.done < m.want && m.errno == 0 {
 		n, _, errno := unix.Syscall6(unix.SYS_SENDMMSG, fd,
-			uintptr(unsafe.Pointer(&m.hdrs[next])), uintptr(m.want-next), 0, 0, 0)
+			uintptr(unsafe.Pointer(&m.hdrs[m.done])), uintptr(m.want-m.done), 0, 0, 0)
 		switch errno {
 		case 0:
 			m.done += int(n)
-			next += int(n)
 		case unix.EINTR:
-		case unix.EAGAIN:
-			return true
 		default:
-			next++
+			m.errno = errno
 		}
 	}
 	return true
@@ -108,6 +106,12 @@ func (m *mmsg) setIov(i int, first, second []byte) {
 	}
 	m.hdrs[i].hdr.Iov = &iov[0]
 	m.hdrs[i].hdr.SetIovlen(parts)
+}
+
+// setControl gives message i room for, or the bytes of, a control message.
+func (m *mmsg) setControl(i int, control *byte, length int) {
+	m.hdrs[i].hdr.Control = control
+	m.hdrs[i].hdr.SetControllen(length)
 }
 
 // setName gives message i room for, or the value of, a socket address.

@@ -73,8 +73,10 @@ func FuzzOffload(f *testing.F) {
 			}
 			return
 		}
-		field := int(binary.NativeEndian.Uint16(vnet[6:])) + int(binary.NativeEndian.Uint16(vnet[8:]))
-		if !bytes.Equal(frame[:field], data[:field]) || !bytes.Equal(frame[field+2:], data[field+2:]) {
+		field := int(binary.NativeEndian.Uint16(vnet[6:])) +
+			int(binary.NativeEndian.Uint16(vnet[8:]))
+		if !bytes.Equal(frame[:field], data[:field]) || !bytes.Equal(frame[field+2:],
+			data[field+2:]) {
 			t.Errorf("more than the field at %d changed: %x became %x", field, data, frame)
 		}
 		before := bytes.Clone(frame)

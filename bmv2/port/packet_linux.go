@@ -48,7 +48,8 @@ func OpenPacket(name string) (*Packet, error) {
 	// Protocol zero receives nothing until the socket is bound to its interface.
 	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		return nil, fmt.Errorf("interface %q: raw socket (needs root or CAP_NET_RAW): %w", name, err)
+		return nil, fmt.Errorf("interface %q: raw socket (needs root or CAP_NET_RAW): %w", name,
+			err)
 	}
 	if err := bindPacket(fd, iface.Index); err != nil {
 		return nil, fmt.Errorf("interface %q: %w", name, errors.Join(err, unix.Close(fd)))
@@ -127,9 +128,7 @@ func (p *Packet) receive(bufs [][]byte) (int, error) {
 	for i, b := range bufs {
 		p.rd.setIov(i, p.vnet[i][:], b[:cap(b)])
 		p.rd.setName(i, unsafe.Pointer(&p.from[i]), unix.SizeofSockaddrLinklayer)
-		h := &p.rd.hdrs[i].hdr
-		h.Control = (*byte)(unsafe.Pointer(&p.aux[i]))
-		h.SetControllen(auxdataLen)
+		p.rd.setControl(i, (*byte)(unsafe.Pointer(&p.aux[i])), auxdataLen)
 	}
 	n, err := p.rd.recv(len(bufs))
 	if err != nil {
@@ -201,13 +200,30 @@ func (p *Packet) WriteBatch(frames [][]byte) (int, error) {
 				n++
 			}
 		}
-		done, err := p.wr.send(n)
+		done, err := p.send(n)
 		sent += done
 		if err != nil {
 			return sent, net.ErrClosed
 		}
 	}
 	p.txDrops.Add(uint64(len(frames) - sent))
+	return sent, nil
+}
+
+// send transmits the first n messages and returns how many went out. One that the kernel refuses is
+// passed over, so that it does not stall the others.
+func (p *Packet) send(n int) (sent int, err error) {
+	for first := 0; first < n; {
+		next, reason, err := p.wr.send(first, n)
+		sent += next - first
+		if err != nil || reason == unix.EAGAIN {
+			return sent, err
+		}
+		first = next
+		if reason != 0 {
+			first++
+		}
+	}
 	return sent, nil
 }
 

@@ -225,7 +225,8 @@ func TestPacketCloseUnblocksReader(t *testing.T) {
 }
 
 func TestPacketUnknownInterface(t *testing.T) {
-	if _, err := OpenPacket("no-such-if"); err == nil || !strings.Contains(err.Error(), "no-such-if") {
+	if _, err := OpenPacket("no-such-if"); err == nil || !strings.Contains(err.Error(),
+		"no-such-if") {
 		t.Errorf("error %v does not name the interface", err)
 	}
 }

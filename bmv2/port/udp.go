@@ -113,7 +113,7 @@ func (u *UDP) ReadBatch(bufs [][]byte) (int, error) {
 	u.reading.Lock()
 	defer u.reading.Unlock()
 	for {
-		n, from, err := u.batch.read(bufs[:min(len(bufs), maxBatch)])
+		n, from, err := u.batch.read(bufs)
 		switch {
 		case errors.Is(err, net.ErrClosed):
 			return 0, net.ErrClosed
@@ -123,7 +123,7 @@ func (u *UDP) ReadBatch(bufs [][]byte) (int, error) {
 			continue
 		}
 		u.learn(from)
-		if n = u.compact(bufs[:n]); n > 0 {
+		if n > 0 {
 			return n, nil
 		}
 	}
@@ -145,23 +145,6 @@ func (u *UDP) learn(from netip.AddrPort) {
 		sender := from // only this copy moves to the heap
 		u.learned.Store(&sender)
 	}
-}
-
-// compact moves the frames that count to the front; empty datagrams are greetings.
-func (u *UDP) compact(bufs [][]byte) int {
-	kept := 0
-	for i, f := range bufs {
-		if len(f) > MaxFrame {
-			u.rxDrops.Add(1)
-			continue
-		}
-		if len(f) == 0 {
-			continue
-		}
-		bufs[kept], bufs[i] = bufs[i], bufs[kept]
-		kept++
-	}
-	return kept
 }
 
 // WriteBatch implements [Port]. Frames are dropped until a peer is known.
@@ -194,7 +177,7 @@ func (u *UDP) WriteBatch(frames [][]byte) (int, error) {
 // Counters implements [Counting].
 func (u *UDP) Counters() Counters {
 	c := u.counters.Counters()
-	c.RxDrops += u.batch.truncated.Load()
+	c.RxDrops += u.batch.tooLong.Load()
 	return c
 }
 

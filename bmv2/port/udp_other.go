@@ -11,8 +11,9 @@ import (
 
 // datagrams moves frames one by one, where there is no system call for batches.
 type datagrams struct {
-	truncated atomic.Uint64 // datagrams longer than their buffer; not seen here
-	conn      *net.UDPConn
+	tooLong atomic.Uint64 // datagrams longer than MaxFrame
+	conn    *net.UDPConn
+	buf     [MaxFrame + 1]byte
 }
 
 func (d *datagrams) init(conn *net.UDPConn) error {
@@ -20,14 +21,18 @@ func (d *datagrams) init(conn *net.UDPConn) error {
 	return nil
 }
 
-// read fills the first buffer and returns the sender.
-func (d *datagrams) read(bufs [][]byte) (int, netip.AddrPort, error) {
-	n, from, err := d.conn.ReadFromUDPAddrPort(bufs[0][:cap(bufs[0])])
-	if err != nil {
-		return 0, netip.AddrPort{}, err
+// read copies a frame into the first buffer and returns the sender. It may return no frame.
+func (d *datagrams) read(bufs [][]byte) (n int, sender netip.AddrPort, err error) {
+	size, sender, err := d.conn.ReadFromUDPAddrPort(d.buf[:])
+	if err != nil || size == 0 {
+		return 0, sender, err
 	}
-	bufs[0] = bufs[0][:n]
-	return 1, from, nil
+	if size > MaxFrame {
+		d.tooLong.Add(1)
+		return 0, sender, nil
+	}
+	bufs[0] = append(bufs[0][:0], d.buf[:size]...)
+	return 1, sender, nil
 }
 
 // write sends the frames to one address, or to the connected peer when to is not valid.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"testing"
+	"time"
 )
 
 // tunnel returns a connected switch end and host end on the loopback interface.
@@ -67,6 +68,41 @@ func TestUDPLearnsItsPeerAndAnswers(t *testing.T) {
 		t.Fatalf("WriteBatch = %d, %v", n, err)
 	}
 	equalFrames(t, collect(t, host, 3), down)
+}
+
+// Frames of one size leave as runs, which a peer that knows nothing of it receives one by one.
+func TestUDPRunsArriveAsDatagrams(t *testing.T) {
+	plain, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer plain.Close()
+	host, err := DialTunnel("127.0.0.1:0", plain.LocalAddr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer host.Close()
+	var want [][]byte
+	for i, size := range []int{90, 90, 90, 40, 90, 1500, 1500, 1501, 14, 14, 2048} {
+		want = append(want, bytes.Repeat([]byte{byte(i)}, size))
+	}
+	if n, err := host.WriteBatch(want); n != len(want) || err != nil {
+		t.Fatalf("WriteBatch = %d, %v", n, err)
+	}
+	if err := plain.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	var got [][]byte
+	for buf := make([]byte, 1<<16); len(got) < len(want); {
+		n, err := plain.Read(buf)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n > 0 { // the greeting is empty
+			got = append(got, bytes.Clone(buf[:n]))
+		}
+	}
+	equalFrames(t, got, want)
 }
 
 func TestUDPLastSenderWins(t *testing.T) {
@@ -171,6 +207,25 @@ func TestUDPCloseUnblocksReader(t *testing.T) {
 	}
 	if err := sw.Close(); err != nil {
 		t.Errorf("second Close: %v", err)
+	}
+}
+
+// Large batches of mixed sizes come through whole and in order, whatever runs they make.
+func TestUDPMixedSizes(t *testing.T) {
+	sw, host := tunnel(t)
+	for seed := range 20 {
+		var want [][]byte
+		for i := range 150 {
+			size := 14 + (i*i*7+seed*31)%5*300
+			if i%7 < 4 {
+				size = 1200
+			}
+			want = append(want, bytes.Repeat([]byte{byte(i), byte(seed)}, size/2))
+		}
+		if n, err := host.WriteBatch(want); n != len(want) || err != nil {
+			t.Fatalf("WriteBatch = %d, %v", n, err)
+		}
+		equalFrames(t, collect(t, sw, len(want)), want)
 	}
 }
 
