@@ -2,7 +2,6 @@ package serverlib_test
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"net/netip"
 	"testing"
@@ -165,36 +164,6 @@ func TestScanOfHashedKeyspaceIsUnsupported(t *testing.T) {
 	scan := request{op: wire.OpScan, client: 1, seq: 3}
 	if got := describe(ask(t, n, scan.packet(a, clientAddr(1)))); got != "UNSUPPORTED" {
 		t.Fatalf("scan: %s", got)
-	}
-}
-
-func TestScanLimitsAndPacketSize(t *testing.T) {
-	a := assignment(1, kv.DurabilityMemory, chainOf(1))
-	n := single(t, a)
-	for i := range 10 {
-		put := request{op: wire.OpPut, key: string(rune('a' + i)), value: string(make([]byte, 300)), client: 1,
-			seq: kv.RequestSeq(i + 1)}
-		ask(t, n, put.packet(a, clientAddr(1)))
-	}
-	for _, c := range []struct {
-		limit uint16
-		want  int
-		more  bool
-	}{{0, 4, true}, {3, 3, true}, {4, 4, true}, {9, 4, true}} {
-		p := wire.Packet(request{op: wire.OpScan, client: 1, seq: 20}.packet(a, clientAddr(1)))
-		binary.BigEndian.PutUint16(p[wire.HeaderSize:], c.limit)
-		p.Seal()
-		reply, count := ask(t, n, p), 0
-		if err := reply.ScanRecords(func(wire.ScanRecord) { count++ }); err != nil {
-			t.Fatal(err)
-		}
-		if more := reply.Flags()&wire.FlagMore != 0; count != c.want || more != c.more {
-			t.Errorf("limit %d: %d records, more %v, want %d, %v", c.limit, count, more, c.want, c.more)
-		}
-	}
-	p := request{op: wire.OpScan, key: "h", value: "j", client: 1, seq: 21}.packet(a, clientAddr(1))
-	if reply := ask(t, n, p); reply.Flags()&wire.FlagMore != 0 {
-		t.Error("a scan that reached its end says MORE")
 	}
 }
 

@@ -90,6 +90,10 @@ func (p Packet) ScanRequest() (ScanRequest, error) {
 	return r, nil
 }
 
+// MaxScanTrain is the largest number of packets with which a node answers one SCAN: enough to make
+// round trips rare, few enough for the queue of a port.
+const MaxScanTrain = 16
+
 // ScanRecord is one record of a scan reply.
 type ScanRecord struct {
 	Key, Value []byte
@@ -127,6 +131,29 @@ func (s *ScanReply) Add(r ScanRecord) bool {
 
 // Count returns the number of records added.
 func (s *ScanReply) Count() int { return int(s.count) }
+
+// ScanMark is a place between two records of a scan reply.
+type ScanMark struct {
+	at    int
+	count uint16
+}
+
+// Mark returns the place behind the last record.
+func (s *ScanReply) Mark() ScanMark { return ScanMark{len(s.buf), s.count} }
+
+// Cut removes the records behind m and returns them as AddCut takes them. They are valid until the
+// buffer is reused.
+func (s *ScanReply) Cut(m ScanMark) (records []byte, count int) {
+	records, count = s.buf[m.at:], int(s.count-m.count)
+	s.buf, s.count = s.buf[:m.at], m.count
+	return records, count
+}
+
+// AddCut adds records that Cut removed from a reply; into an empty one they fit.
+func (s *ScanReply) AddCut(records []byte, count int) {
+	s.buf = append(s.buf, records...)
+	s.count += uint16(count)
+}
 
 // Finish writes the count and returns the buffer, ready for Seal of its packet.
 func (s *ScanReply) Finish() []byte {

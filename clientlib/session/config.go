@@ -17,7 +17,7 @@ type Config struct {
 	// Queue bounds the requests that wait for room in the window. Default 4096.
 	Queue int
 	// Span bounds the writes from the lowest outstanding one on, ended ones included: the
-	// results that the nodes must keep for this session. Default 65536.
+	// results that the nodes must keep for this session. Default 4096, as many as a node keeps.
 	Span int
 	// MinRTO is the shortest retransmission time-out. Default 5 ms: a loaded node or a garbage
 	// collection may delay a reply by a few milliseconds.
@@ -34,7 +34,7 @@ type Config struct {
 const (
 	DefaultWindow   = 1024
 	DefaultQueue    = 4096
-	DefaultSpan     = 1 << 16
+	DefaultSpan     = 4096
 	DefaultMinRTO   = 5 * time.Millisecond
 	DefaultFirstRTO = 50 * time.Millisecond
 	DefaultMaxRTO   = 250 * time.Millisecond

@@ -24,7 +24,7 @@ var rewrite = flag.Bool("rewrite", false, "write the observed output into the in
 //	new [window=N] [queue=N] [span=N]
 //	submit NAME OP KEY [VALUE] [version=N] [end=KEY] [limit=N] [budget=N] [deadline=D]
 //	reply NAME STATUS [value=V] [version=N] [switch] [copies=N] [corrupt]
-//	piece NAME FIRST LAST [more] [KEY=VALUE]...
+//	piece NAME FIRST LAST [more] [budget=N] [KEY=VALUE]...
 //	refuse NAME FIRST STATUS
 //	cancel NAME | close | at D | sleep D | stats
 //
@@ -253,16 +253,20 @@ func (p *player) piece(args []string) {
 	plain := args[:3]
 	reply := wire.BeginScanReply(p.last[plain[0]].AppendReply(nil, wire.StatusOK))
 	more := false
+	budget := p.last[plain[0]].ScanBudget()
 	for _, a := range args[3:] {
 		key, value, isRecord := strings.Cut(a, "=")
 		more = more || a == "more"
-		if isRecord {
+		if key == "budget" {
+			budget = uint8(p.number(value))
+		} else if isRecord {
 			reply.Add(wire.ScanRecord{Key: []byte(key), Value: []byte(value), Version: 1})
 		}
 	}
 	r := wire.Packet(reply.Finish())
 	r.SetIndexKey(index(plain[1]))
 	r.SetEndIndexKey(index(plain[2]))
+	r.SetScanBudget(budget)
 	if more {
 		r.SetFlags(wire.FlagReply | wire.FlagMore)
 	}

@@ -63,6 +63,9 @@ func readPiece(memory, packet wire.Packet) (p piece, ok bool) {
 
 func (p *piece) more() bool { return p.packet.Flags()&wire.FlagMore != 0 }
 
+// followed reports whether the rest of the scan is on its way as pieces of their own.
+func (p *piece) followed() bool { return p.packet.ScanBudget() > 0 }
+
 // stopsBefore reports whether the records of a piece that says MORE do not reach k.
 func (p *piece) stopsBefore(k kv.IndexKey) bool {
 	return p.more() && kv.RangePartitioned.IndexKey(p.lastKey).Less(k)

@@ -107,7 +107,7 @@ func (c *scan) add(p wire.Packet) bool {
 	}
 	c.pieces = slices.Insert(c.pieces, at, added)
 	// There are never more pieces than the budget allows; the farthest gives way.
-	c.pieces = c.pieces[:min(len(c.pieces), c.budget+1)]
+	c.pieces = c.pieces[:min(len(c.pieces), (c.budget+1)*wire.MaxScanTrain)]
 	return true
 }
 
@@ -162,12 +162,10 @@ func (c *scan) extent() extent {
 		if p.more() {
 			return extent{pieces: i + 1, closed: true, more: p.lastKey}
 		}
-		if !p.last.Less(c.last) {
-			e.closed, e.done = true, !p.last.Less(c.end)
-		}
+		reached := !p.last.Less(c.last)
+		e.closed, e.done = reached || !p.followed(), reached && !p.last.Less(c.end)
 		e.next, _ = p.last.Next()
 	}
-	e.closed = e.closed || e.pieces > c.budget
 	return e
 }
 

@@ -24,6 +24,7 @@ func (s *Store) scan(p wire.Packet, records map[string]Record, reply func(wire.P
 		}
 		piece.SetIndexKey(first)
 		piece.SetEndIndexKey(last)
+		piece.SetScanBudget(budget)
 		if !s.refuse(piece, reply) {
 			reply(scanPiece(piece, keys, records))
 		}
