@@ -52,6 +52,16 @@ func (c *compiler) booleans(e *bmv2.OpExpr) (l, r pred, err error) {
 }
 
 func (c *compiler) junction(e *bmv2.OpExpr) (pred, error) {
+	if tests, ok := c.all(e); ok {
+		return func(st *State) bool {
+			for i := range tests {
+				if !tests[i].holds(st.arena) {
+					return false
+				}
+			}
+			return true
+		}, nil
+	}
 	l, r, err := c.booleans(e)
 	if e.Op == bmv2.OpAnd {
 		return func(st *State) bool { return l(st) && r(st) }, err

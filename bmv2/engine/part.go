@@ -66,18 +66,35 @@ type test struct {
 }
 
 func (t *test) holds(arena []byte) bool {
-	var w uint64
-	switch t.size {
+	return loadWord(arena, t.off, t.size)&t.mask-t.low <= t.span
+}
+
+// loadWord reads 1, 2, 4 or 8 bytes.
+func loadWord(arena []byte, off, size int) uint64 {
+	switch size {
 	case 1:
-		w = uint64(arena[t.off])
+		return uint64(arena[off])
 	case 2:
-		w = uint64(be.Uint16(arena[t.off:]))
+		return uint64(be.Uint16(arena[off:]))
 	case 4:
-		w = uint64(be.Uint32(arena[t.off:]))
-	default:
-		w = be.Uint64(arena[t.off:])
+		return uint64(be.Uint32(arena[off:]))
 	}
-	return w&t.mask-t.low <= t.span
+	return be.Uint64(arena[off:])
+}
+
+// all compiles a condition that is a conjunction of tests, if it is one.
+func (c *compiler) all(e bmv2.Expr) (tests []test, ok bool) {
+	if o, isOp := e.(*bmv2.OpExpr); isOp && o.Op == bmv2.OpAnd {
+		l, ok := c.all(o.Left)
+		r, ok2 := c.all(o.Right)
+		return append(l, r...), ok && ok2
+	}
+	t, negated, ok := c.testOf(e)
+	if negated && ok { // a bit that is not zero is one
+		ok = t.mask&(t.mask-1) == 0 && t.low == 0 && t.span == 0
+		t.low = t.mask
+	}
+	return []test{t}, ok
 }
 
 // window is the smallest word that holds a place: size bytes from off, shift bits to the right of

@@ -27,10 +27,9 @@ type tableSpec struct {
 	parts    []keyPart // in the order of the program
 	lpm      int       // index of the lpm part
 	keyBytes int
-	pack     u64    // builds a packed key
-	packMask uint64 // static masks of a packed key
-	static   []byte // static masks of a byte key, or nil
-	write    []func(st *State, key []byte)
+	sources  []keySource    // in the order of the program
+	packMask uint64         // static masks of a packed key
+	static   []byte         // static masks of a byte key, or nil
 	actions  []*bmv2.Action // by slot: those of the table, and of its default entry
 	acts     []*action      // the same, compiled
 }
@@ -136,7 +135,7 @@ func hashKey(key []byte) uint64 { return maphash.Bytes(hashSeed, key) }
 func (s *tableSpec) lookup(st *State, t *Table) *Entry {
 	switch s.form {
 	case formPacked:
-		return t.exact.find(s.pack(st), nil)
+		return t.exact.find(s.packed(st), nil)
 	case formBytes:
 		key := s.key(st)
 		return t.exact.find(hashKey(key), key)
@@ -148,10 +147,37 @@ func (s *tableSpec) lookup(st *State, t *Table) *Entry {
 	return nil
 }
 
+// packed builds a key of up to 64 bits.
+func (s *tableSpec) packed(st *State) (word uint64) {
+	for i := range s.sources {
+		src := &s.sources[i]
+		var v uint64
+		switch {
+		case src.valid >= 0 && st.arena[src.valid] == 0:
+		case src.word.size > 0:
+			v = loadWord(st.arena, src.word.off, src.word.size) >> src.word.shift & mask(src.width)
+		default:
+			v = loadBits(st.arena, src.bit, src.width)
+		}
+		word = word<<src.width | v
+	}
+	return word & s.packMask
+}
+
+// key builds a key of bytes.
 func (s *tableSpec) key(st *State) []byte {
 	key := st.keyBuf[:s.keyBytes]
-	for _, w := range s.write {
-		w(st, key)
+	for i := range s.sources {
+		src := &s.sources[i]
+		dst := key[src.to : src.to+src.size]
+		switch {
+		case src.valid >= 0 && st.arena[src.valid] == 0:
+			clear(dst)
+		case src.whole:
+			copy(dst, st.arena[src.from:src.from+src.size])
+		default:
+			appendField(st.arena, src.place, src.size, dst[:0])
+		}
 	}
 	for i, m := range s.static {
 		key[i] &= m

@@ -24,10 +24,13 @@ func (c *compiler) newTableSpec(t *bmv2.Table) (*tableSpec, error) {
 	}
 	s.form = formOf(t, bits)
 	s.place()
+	for i, k := range t.Key {
+		s.sources = append(s.sources, c.keySource(k, s.parts[i]))
+	}
 	if s.form == formPacked {
-		c.packedKey(s)
+		s.packedKey()
 	} else {
-		c.byteKey(s)
+		s.byteKey()
 	}
 	c.keyBytes = max(c.keyBytes, align(s.keyBytes, 8))
 	if c.byName[t.Name] != nil {
@@ -68,52 +71,46 @@ func (s *tableSpec) place() {
 	}
 }
 
-// keyField compiles a key field of up to 64 bits. A field of an invalid header is zero, as in
-// bmv2, where programs rely on it.
-func (c *compiler) keyField(k bmv2.KeyField) u64 {
-	v := load(c.layout.place(k.Field))
-	if k.Field.Header.Metadata || k.Field.Index == bmv2.ValidField {
-		return v
-	}
-	valid := c.layout.headers[k.Field.Header].valid
-	return func(st *State) uint64 {
-		if st.arena[valid] == 0 {
-			return 0
-		}
-		return v(st)
-	}
+// keySource says where a field of the key comes from and, in a byte key, where it goes.
+type keySource struct {
+	place
+	valid int    // validity byte of the header, or -1: always valid
+	word  window // holds the place, if its size is not 0
+	whole bool   // the field has whole bytes: from
+	from  int
+	to    int // place in a byte key
+	size  int // bytes in a byte key
 }
 
-func (c *compiler) packedKey(s *tableSpec) {
+// keySource compiles a key field. A field of an invalid header is zero, as in bmv2, where
+// programs rely on it.
+func (c *compiler) keySource(k bmv2.KeyField, part keyPart) keySource {
+	p := c.layout.place(k.Field)
+	s := keySource{place: p, valid: -1, to: part.off, size: part.size}
+	if !k.Field.Header.Metadata && k.Field.Index != bmv2.ValidField {
+		s.valid = c.layout.headers[k.Field.Header].valid
+	}
+	if w, ok := p.window(); ok {
+		s.word = w
+	}
+	off, n, aligned := p.bytes()
+	s.whole, s.from = aligned, off+n-part.size // boxes may be larger than the key part
+	return s
+}
+
+func (s *tableSpec) packedKey() {
 	for _, k := range s.t.Key {
-		v, width := c.keyField(k), k.Width
-		m := mask(width)
+		m := mask(k.Width)
 		if k.Mask != nil {
-			m = lowWord(k.Mask) & m
+			m &= lowWord(k.Mask)
 		}
-		s.packMask = s.packMask<<width | m
-		if before := s.pack; before != nil {
-			s.pack = func(st *State) uint64 { return before(st)<<width | v(st) }
-		} else {
-			s.pack = v
-		}
-	}
-	if all := mask(widthOf(s.t)); s.packMask != all {
-		whole, m := s.pack, s.packMask
-		s.pack = func(st *State) uint64 { return whole(st) & m }
+		s.packMask = s.packMask<<k.Width | m
 	}
 }
 
-func widthOf(t *bmv2.Table) (bits int) {
-	for _, k := range t.Key {
-		bits += k.Width
-	}
-	return bits
-}
-
-func (c *compiler) byteKey(s *tableSpec) {
+// byteKey prepares the static masks of a byte key.
+func (s *tableSpec) byteKey() {
 	for i, k := range s.t.Key {
-		s.write = append(s.write, c.keyWriter(k, s.parts[i]))
 		if k.Mask == nil {
 			continue
 		}
@@ -125,29 +122,6 @@ func (c *compiler) byteKey(s *tableSpec) {
 		for j := range p.size {
 			at := p.size - 1 - j
 			s.static[p.off+at] = byte(limbs[j/8] >> (8 * (j % 8)))
-		}
-	}
-}
-
-// keyWriter compiles copying a field into a byte key.
-func (c *compiler) keyWriter(k bmv2.KeyField, part keyPart) func(*State, []byte) {
-	p := c.layout.place(k.Field)
-	valid := -1
-	if !k.Field.Header.Metadata && k.Field.Index != bmv2.ValidField {
-		valid = c.layout.headers[k.Field.Header].valid
-	}
-	off, n, aligned := p.bytes()
-	skip := n - part.size // boxes may be larger than the key part
-	end := part.off + part.size
-	return func(st *State, key []byte) {
-		dst := key[part.off:end]
-		switch {
-		case valid >= 0 && st.arena[valid] == 0:
-			clear(dst)
-		case aligned:
-			copy(dst, st.arena[off+skip:off+n])
-		default:
-			appendField(st.arena, p, part.size, dst[:0])
 		}
 	}
 }

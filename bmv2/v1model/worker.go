@@ -22,6 +22,7 @@ type Worker struct {
 	passes int      // copies made for the current frame
 	sample []byte   // values of a digest
 	values [][]byte // the same, cut into fields
+	sent   uint64   // frames given to out for the current frame
 }
 
 // job is a copy of a packet that goes through a control later.
@@ -47,14 +48,17 @@ type Stats struct {
 	Failed       uint64 // dropped because of an assert, an assume, or an endless loop
 }
 
+// workerStats are the counters of one worker. Frames of which one frame leaves, nearly all, are
+// counted in forwarded instead of received and sent.
 type workerStats struct {
-	received, sent, dropped, resubmitted, recirculated, cloned, replicated, tooManyLoops,
+	forwarded, received, sent, dropped, resubmitted, recirculated, cloned, replicated, tooManyLoops,
 	parserErrors, failed atomic.Uint64
 }
 
 func (s *Stats) add(w *workerStats) {
-	s.Received += w.received.Load()
-	s.Sent += w.sent.Load()
+	forwarded := w.forwarded.Load()
+	s.Received += forwarded + w.received.Load()
+	s.Sent += forwarded + w.sent.Load()
 	s.Dropped += w.dropped.Load()
 	s.Resubmitted += w.resubmitted.Load()
 	s.Recirculated += w.recirculated.Load()
@@ -70,7 +74,6 @@ func (s *Stats) add(w *workerStats) {
 // never kept; the slice passed to out is valid only during the call. out must not call Process
 // of the same worker.
 func (w *Worker) Process(port uint16, frame []byte, out func(port uint16, frame []byte)) {
-	w.stats.received.Add(1)
 	w.snap = w.sw.snap.Load()
 	if w.rt != w.snap.rt {
 		w.adopt(w.snap.rt)
@@ -79,7 +82,7 @@ func (w *Worker) Process(port uint16, frame []byte, out func(port uint16, frame 
 		w.rt.serial.Lock()
 		defer w.rt.serial.Unlock()
 	}
-	w.out, w.passes = out, 0
+	w.out, w.passes, w.sent = out, 0, 0
 	st, meta := w.main, w.rt.meta
 	w.begin(st, frame, instanceNormal)
 	meta.ingressPort.Set(st, uint64(port))
@@ -88,6 +91,12 @@ func (w *Worker) Process(port uint16, frame []byte, out func(port uint16, frame 
 		w.drain()
 	}
 	w.out = nil
+	if w.sent == 1 {
+		w.stats.forwarded.Add(1)
+		return
+	}
+	w.stats.received.Add(1)
+	w.stats.sent.Add(w.sent)
 }
 
 // adopt switches to another program.
@@ -212,6 +221,6 @@ func (w *Worker) egress(st *engine.State, port, rid uint16) {
 		w.recirculate(st, frame)
 		return
 	}
-	w.stats.sent.Add(1)
+	w.sent++
 	w.out(port, frame)
 }
