@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/anishathalye/porcupine"
@@ -20,7 +21,7 @@ type history struct {
 func (h *history) add(op *operation, client int, now time.Duration, p wire.Packet) {
 	h.operations = append(h.operations, porcupine.Operation{
 		ClientId: client, Input: op.request, Call: int64(op.called),
-		Output: describe(p), Return: int64(now),
+		Output: outcomeOf(p), Return: int64(now),
 	})
 }
 
@@ -67,11 +68,24 @@ func (h *history) stuck(model porcupine.Model) (out string) {
 	return out
 }
 
-// storeModel is the sequential store, one record per key of counters and registers.
+// outcome is what a reply says.
+type outcome struct {
+	status  wire.Status
+	version kv.Version
+	text    string // the value, the sum, or the records of a scan
+}
+
+func outcomeOf(p wire.Packet) outcome {
+	if p.Op() == wire.OpScan {
+		return outcome{text: describe(p)}
+	}
+	return outcome{p.Status(), p.RecordVersion(), string(p.Payload())}
+}
+
+// storeModel is the sequential store, one record per key of counters and registers; version 0 if
+// there is none.
 type storeModel [5]struct {
-	value   string
-	number  int64
-	numeric bool
+	text    string
 	version kv.Version
 }
 
@@ -85,80 +99,48 @@ func modelIndex(key string) int {
 // stepModel executes an operation on the model. The version that a write gets is the one it says;
 // everything else must follow from the state.
 func stepModel(state, in, out any) (bool, any) {
-	m, r, got := state.(storeModel), in.(request), out.(string)
+	m, r, got := state.(storeModel), in.(request), out.(outcome)
 	if r.op == wire.OpScan {
-		return got == m.scan(), m
+		return got.text == m.scan(), m
 	}
 	rec := &m[modelIndex(r.key)]
-	version := rec.version
-	failed := func(s wire.Status, v kv.Version) string {
-		if v != 0 {
-			return fmt.Sprintf("%v version=%d", s, v)
-		}
-		return s.String()
+	mismatch := outcome{status: wire.StatusVersionMismatch, version: rec.version}
+	switch {
+	case r.op == wire.OpGet && rec.version != 0:
+		return got == outcome{wire.StatusOK, rec.version, rec.text}, m
+	case r.op == wire.OpGet, r.op == wire.OpDelete && rec.version == 0:
+		return got == outcome{status: wire.StatusNotFound}, m
+	case r.op == wire.OpDelete && r.version != 0 && r.version != rec.version,
+		r.op == wire.OpCAS && r.version != rec.version:
+		return got == mismatch, m
+	case r.op == wire.OpDelete:
+		rec.text, rec.version = "", 0
+		return got == outcome{}, m
 	}
-	switch r.op {
-	case wire.OpGet:
-		if rec.version == 0 {
-			return got == "NOT_FOUND", m
+	reply := "" // of a PUT or CAS
+	text := r.value
+	if r.op == wire.OpIncrement {
+		old, ok := wire.Number([]byte(rec.text))
+		if rec.version != 0 && !ok {
+			return got == outcome{status: wire.StatusNotANumber}, m
 		}
-		return got == fmt.Sprintf("OK version=%d value=%s", rec.version, m.textAt(modelIndex(r.key))), m
-	case wire.OpDelete:
-		switch {
-		case rec.version == 0:
-			return got == "NOT_FOUND", m
-		case r.version != 0 && r.version != version:
-			return got == failed(wire.StatusVersionMismatch, version), m
-		}
-		ok := got == "OK"
-		*rec = storeModel{}[0]
-		return ok, m
-	case wire.OpCAS:
-		if r.version != version {
-			return got == failed(wire.StatusVersionMismatch, version), m
-		}
-	case wire.OpIncrement:
-		if rec.version != 0 && !rec.numeric {
-			return got == "NOT_A_NUMBER", m
-		}
-		return m.increment(modelIndex(r.key), r.delta, got)
+		text = string(wire.AppendNumber(nil, old+r.delta))
+		reply = text
 	}
-	var v kv.Version
-	if n, _ := fmt.Sscanf(got, "OK version=%d", &v); n != 1 || v <= version {
-		return false, m
-	}
-	*rec = storeModel{}[0]
-	rec.value, rec.version = r.value, v
-	return true, m
-}
-
-func (m storeModel) increment(at int, delta int64, got string) (bool, any) {
-	var v kv.Version
-	var sum int64
-	rec := &m[at]
-	n, _ := fmt.Sscanf(got, "OK version=%d value=%d", &v, &sum)
-	if n != 2 || v <= rec.version || sum != rec.number+delta {
-		return false, m
-	}
-	rec.number, rec.numeric, rec.version = sum, true, v
-	return true, m
-}
-
-// textAt is the stored value.
-func (m storeModel) textAt(i int) string {
-	if m[i].numeric {
-		return string(wire.AppendNumber(nil, m[i].number))
-	}
-	return m[i].value
+	ok := got.status == wire.StatusOK && got.version > rec.version && got.text == reply
+	rec.text, rec.version = text, got.version
+	return ok, m
 }
 
 // scan is what a scan of everything returns.
 func (m storeModel) scan() string {
 	s := "OK"
-	for i, key := range append(append([]string{}, counters...), registers...) {
+	for i, key := range modelKeys {
 		if m[i].version != 0 {
-			s += fmt.Sprintf(" %s=%s@%d", key, m.textAt(i), m[i].version)
+			s += " " + key + "=" + m[i].text + "@" + strconv.FormatUint(uint64(m[i].version), 10)
 		}
 	}
 	return s
 }
+
+var modelKeys = append(slices.Clone(counters), registers...)
