@@ -47,6 +47,10 @@ func execute(body []instr, st *State) {
 				return
 			}
 		case instrFill:
+			if len(s.image) == 1 { // most often; a call would cost more than the store
+				a[s.dst] = s.image[0]
+				continue
+			}
 			copy(a[s.dst:], s.image)
 		case instrImage:
 			copy(a[s.dst:s.dst+s.n], st.image[s.src:s.src+s.n])
