@@ -69,8 +69,8 @@ type Config struct {
 
 // Events are the observations of a switch; nil functions are not called.
 type Events struct {
-	// PortFailed reports a port that stopped working, such as an interface that was removed. The port
-	// is closed.
+	// PortFailed reports a port that stopped working, such as an interface that was removed. The
+	// port is closed.
 	PortFailed func(number uint16, err error)
 	// Log receives the texts of the extern log_msg.
 	Log func(string)

@@ -41,8 +41,8 @@ type Config struct {
 	// Activate puts a switch into service in place of the one before. It is called with all tables
 	// filled. Required.
 	Activate func(*v1model.Switch)
-	// PacketOut sends a frame into the switch as if it had come in on the CPU port. It must not wait;
-	// an error is reported to the controller. Nil: there is no CPU port.
+	// PacketOut sends a frame into the switch as if it had come in on the CPU port. It must not
+	// wait; an error is reported to the controller. Nil: there is no CPU port.
 	PacketOut func(frame []byte) error
 	// Events reports what happens. Its functions must not wait.
 	Events Events

@@ -46,8 +46,8 @@ func (m *mmsg) recv(n int) (int, error) {
 }
 
 // send transmits messages from first up to, not including, end. It returns the first message that
-// did not go out, or end, and the kernel's reason. It never waits: what finds no room (EAGAIN) is for
-// the caller to drop, as on a cable.
+// did not go out, or end, and the kernel's reason. It never waits: what finds no room (EAGAIN) is
+// for the caller to drop, as on a cable.
 func (m *mmsg) send(first, end int) (next int, reason syscall.Errno, err error) {
 	m.done, m.want, m.errno = first, end, 0
 	if err := m.raw.Write(m.transmit); err != nil {
@@ -76,8 +76,8 @@ func (m *mmsg) recvmmsg(fd uintptr) bool {
 	}
 }
 
-// sendmmsg sends until all is sent or the kernel refuses a message. The kernel reports a refusal only
-// for the first message of a call.
+// sendmmsg sends until all is sent or the kernel refuses a message. The kernel reports a refusal
+// only for the first message of a call.
 func (m *mmsg) sendmmsg(fd uintptr) bool {
 	for m.done < m.want && m.errno == 0 {
 		n, _, errno := unix.Syscall6(unix.SYS_SENDMMSG, fd,

@@ -11,12 +11,12 @@ const maxBatch = 64
 
 // A Port is a place where frames enter and leave.
 type Port interface {
-	// ReadBatch blocks until at least one frame arrived and copies frames into bufs. The capacity of
-	// each buffer must be at least MaxFrame; the length of bufs[i], i < n, is set to that of its
-	// frame. The error is net.ErrClosed after Close. One reader at a time.
+	// ReadBatch blocks until at least one frame arrived and copies frames into bufs. The capacity
+	// of each buffer must be at least MaxFrame; the length of bufs[i], i < n, is set to that of
+	// its frame. The error is net.ErrClosed after Close. One reader at a time.
 	ReadBatch(bufs [][]byte) (n int, err error)
-	// WriteBatch copies the frames out and reports how many were taken; it never waits for room. The
-	// others are dropped and counted, which is no error. Safe for concurrent use.
+	// WriteBatch copies the frames out and reports how many were taken; it never waits for room.
+	// The others are dropped and counted, which is no error. Safe for concurrent use.
 	WriteBatch(frames [][]byte) (n int, err error)
 	// Close unblocks ReadBatch. Closing twice is harmless.
 	Close() error

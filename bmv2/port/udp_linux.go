@@ -194,8 +194,8 @@ func (d *datagrams) pack(frames [][]byte, nameLength uintptr) (messages, taken i
 	return messages, taken
 }
 
-// runLength returns how many frames may go as one message: all of the size of the first, except that
-// the last may be shorter.
+// runLength returns how many frames may go as one message: all of the size of the first, except
+// that the last may be shorter.
 func runLength(frames [][]byte) int {
 	size := len(frames[0])
 	bytes := size
