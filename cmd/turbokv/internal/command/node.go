@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 
+	"github.com/turbokv/turbokv/cmd/turbokv/internal/tunnel"
 	"github.com/turbokv/turbokv/kv"
 	"github.com/turbokv/turbokv/serverlib"
 	"github.com/turbokv/turbokv/storagenode"
@@ -115,7 +116,7 @@ func openConn(network string, addr netip.AddrPort) (transport.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	link, err := transport.DialTunnel(from, to)
+	link, err := tunnel.Open(from, to)
 	if err != nil {
 		return nil, err
 	}

@@ -8,7 +8,6 @@ import (
 
 	"github.com/turbokv/turbokv/bmv2/daemon"
 	"github.com/turbokv/turbokv/bmv2/p4rt"
-	"github.com/turbokv/turbokv/bmv2/port"
 )
 
 // switchFlags are the options of the built-in switch.
@@ -51,15 +50,15 @@ func (a *app) runSwitch(ctx context.Context, f switchFlags) error {
 	config := daemon.Config{
 		DeviceID: f.device, Address: f.address, CPUPort: f.cpuPort, Events: switchEvents(log),
 	}
-	for _, text := range f.ports {
-		spec, err := port.ParseSpec(text)
-		if err != nil {
-			return usagef("%w", err)
-		}
-		config.Specs = append(config.Specs, spec)
+	specs, err := parsePorts(f.ports)
+	if err != nil {
+		return err
 	}
-	log.Info("starting", "p4runtime", f.address, "ports", len(config.Specs))
-	err := daemon.Run(ctx, config)
+	if config.Ports, err = openPorts(specs); err != nil {
+		return err
+	}
+	log.Info("starting", "p4runtime", f.address, "ports", len(specs))
+	err = daemon.Run(ctx, config)
 	log.Info("stopped")
 	return err
 }

@@ -3,9 +3,7 @@ package command
 import (
 	"context"
 	"errors"
-	"fmt"
 
-	"github.com/turbokv/turbokv/bmv2/port"
 	"github.com/turbokv/turbokv/cluster"
 	"github.com/turbokv/turbokv/cmd/turbokv/internal/layout"
 	"github.com/turbokv/turbokv/controller"
@@ -41,25 +39,4 @@ func (a *app) upHere(ctx context.Context, plan layout.Plan, d kv.Durability) (er
 	case <-c.Done():
 	}
 	return nil
-}
-
-// openPorts opens all or none.
-func openPorts(specs []port.Spec) (map[uint16]port.Port, error) {
-	ports := make(map[uint16]port.Port)
-	for _, spec := range specs {
-		p, err := spec.Open()
-		if err != nil {
-			return nil, errors.Join(fmt.Errorf("switch port %v: %w", spec, err), closePorts(ports))
-		}
-		ports[spec.Number] = p
-	}
-	return ports, nil
-}
-
-func closePorts(ports map[uint16]port.Port) error {
-	var errs []error
-	for _, p := range ports {
-		errs = append(errs, p.Close())
-	}
-	return errors.Join(errs...)
 }

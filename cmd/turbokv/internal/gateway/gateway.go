@@ -9,6 +9,7 @@ import (
 	"syscall"
 
 	"github.com/turbokv/turbokv/cmd/turbokv/internal/clusterfile"
+	"github.com/turbokv/turbokv/cmd/turbokv/internal/tunnel"
 	"github.com/turbokv/turbokv/transport"
 )
 
@@ -28,14 +29,14 @@ func Dial(g clusterfile.Gateway) (transport.Conn, error) {
 }
 
 func dialSlot(g clusterfile.Gateway, slot int) (transport.Conn, error) {
-	tunnel, err := transport.DialTunnel(plus(g.Client, slot), plus(g.Switch, slot))
+	link, err := tunnel.Open(plus(g.Client, slot), plus(g.Switch, slot))
 	if err != nil {
 		return nil, fmt.Errorf("gateway slot %d: %w", slot, err)
 	}
 	host := g.Host.Addr().As4()
 	host[3] += byte(slot)
 	addr := netip.AddrPortFrom(netip.AddrFrom4(host), g.Host.Port())
-	return transport.NewHost(tunnel, transport.HostConfig{Addr: addr})
+	return transport.NewHost(link, transport.HostConfig{Addr: addr})
 }
 
 // plus moves the port of a by n.

@@ -1,0 +1,46 @@
+package tunnel
+
+// Limits of one run: what the kernel takes as one datagram with segmentation (UDP_MAX_SEGMENTS of
+// older kernels, and the largest UDP payload over IPv4).
+const (
+	maxSegments = 64
+	maxBytes    = 65507
+)
+
+// run returns how many of the frames, at least one, can go out as one: all of the size of the
+// first, but the last, which may be shorter.
+func run(frames [][]byte) int {
+	size, total := len(frames[0]), len(frames[0])
+	n := 1
+	for n < len(frames) && n < maxSegments {
+		next := len(frames[n])
+		if next == 0 || next > size || total+next > maxBytes {
+			break
+		}
+		n++
+		total += next
+		if next < size {
+			break
+		}
+	}
+	return n
+}
+
+// segments cuts a datagram into the frames that it carries. The size is that of all but the last;
+// 0 stands for a single frame.
+type segments struct {
+	rest []byte
+	size int
+}
+
+// next returns the next frame, or nil at the end.
+func (s *segments) next() []byte {
+	if s.size <= 0 || s.size >= len(s.rest) {
+		frame := s.rest
+		s.rest = nil
+		return frame
+	}
+	frame := s.rest[:s.size]
+	s.rest = s.rest[s.size:]
+	return frame
+}
