@@ -170,10 +170,13 @@ func (l *loader) table(r *rawTable) (*Table, error) {
 	if r.DirectMeter != nil {
 		return nil, unsupported(fmt.Sprintf("direct meter %q", *r.DirectMeter))
 	}
+	if r.Timeout {
+		return nil, unsupported("support_timeout (idle timeouts of entries)")
+	}
 	if r.MaxSize < 0 || r.MaxSize > maxCells {
 		return nil, fmt.Errorf("max_size %d: want 0 to %d", r.MaxSize, maxCells)
 	}
-	t := &Table{Name: r.Name, ID: r.ID, MaxSize: r.MaxSize, Timeout: r.Timeout}
+	t := &Table{Name: r.Name, ID: r.ID, MaxSize: r.MaxSize}
 	var err error
 	if t.MatchKind, err = matchKind(r.Match); err != nil {
 		return nil, err

@@ -94,6 +94,9 @@ func TestLoadNamesWhatItDoesNotSupport(t *testing.T) {
 		{`, "pipelines": [{"name": "i", "tables": [` +
 			`{"name": "x", "type": "simple", "match_type": "exact", ` +
 			`"direct_meters": "dm"}]}]`, `direct meter "dm"`},
+		{`, "pipelines": [{"name": "i", "tables": [` +
+			`{"name": "x", "type": "simple", "match_type": "exact", "support_timeout": true}]}]`,
+			`support_timeout (idle timeouts of entries) in table "x"`},
 		{`, "pipelines": [{"name": "i", "conditionals": [` +
 			`{"name": "c", "expression": {"type": "expression", ` +
 			`"value": {"op": "<=>", "left": null, "right": {"type": "bool", "value": true}}}}]}]`,

@@ -195,7 +195,6 @@ type Table struct {
 	Actions   []*Action
 	MaxSize   int
 	Counter   *Counter // the direct counter, or nil
-	Timeout   bool     // the program asks for idle timeouts
 	Default   *DefaultEntry
 	Entries   []ConstEntry // const entries; a table that has some cannot be changed
 	Next      map[*Action]Node
