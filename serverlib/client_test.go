@@ -3,6 +3,7 @@ package serverlib_test
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/turbokv/turbokv/kv"
@@ -38,7 +39,7 @@ func newSimClient(s *sim, number int) *simClient {
 // issueLater issues the next request after a pause, as long as faults happen.
 func (c *simClient) issueLater() {
 	c.sim.after(c.sim.between(0, 12*time.Millisecond), func() {
-		if c.sim.quiet {
+		if c.sim.resting {
 			return
 		}
 		if len(c.outstanding) < 3 {
@@ -103,6 +104,9 @@ func (c *simClient) transmit(op *operation) {
 	c.sim.after(c.sim.between(5*time.Millisecond, 25*time.Millisecond), func() { c.transmit(op) })
 }
 
+// notYet are the statuses after which a client goes on sending.
+var notYet = []wire.Status{wire.StatusTryAgain, wire.StatusWrongEpoch, wire.StatusPending}
+
 // receive takes a reply; one that says "send again" is left to the timer.
 func (c *simClient) receive(p wire.Packet) {
 	p, err := wire.Parse(p)
@@ -115,8 +119,10 @@ func (c *simClient) receive(p wire.Packet) {
 		return
 	case p.Op() != op.op:
 		c.sim.fatalf("%v answers %v", p.Op(), op.op)
-	case p.Status() == wire.StatusTryAgain || p.Status() == wire.StatusWrongEpoch:
+	case slices.Contains(notYet, p.Status()):
 		return
+	case p.Status() == wire.StatusPending:
+		return // the tail will answer
 	}
 	delete(c.outstanding, op.seq)
 	if op.op != wire.OpScan && p.RecordVersion() != 0 {

@@ -32,13 +32,19 @@ func runSeeds(t *testing.T, d kv.Durability) {
 	t.Logf("%d seeds, %d operations", *seedsFlag, operations)
 }
 
-// runSeed breaks things for 0.4 s and then gives the cluster 10 s to come to rest.
+// runSeed breaks things for 0.4 s, restarts members when the clients have their replies, and then
+// gives the cluster 10 s of a perfect network to come to rest.
 func runSeed(t *testing.T, seed uint64, d kv.Durability) (operations int) {
 	s := newSim(t, seed, d)
+	never := func() bool { return false }
 	s.breakThings()
-	s.run(400*time.Millisecond, func() bool { return false })
+	s.run(400*time.Millisecond, never)
+	s.resting = true
+	s.run(3*time.Second, func() bool { return s.answered() && s.next == nil })
+	s.restartAtRest()
+	s.run(s.now+100*time.Millisecond, never)
 	s.quiet = true
-	s.run(10*time.Second, s.settled)
+	s.run(s.now+10*time.Second, s.settled)
 	s.checkAgreement()
 	s.checkEnd()
 	return len(s.history.operations)

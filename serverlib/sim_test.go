@@ -13,8 +13,9 @@ import (
 	"github.com/turbokv/turbokv/wire"
 )
 
-// sim is one randomised run of a chain under faults, all drawn from a seed: first a phase in
-// which things break, then one in which they are whole and everything must come to an end.
+// sim is one randomised run of a chain under faults, all drawn from a seed: first a phase in which
+// things break while clients write, then restarts at rest, then one in which all is whole and must
+// come to an end without the help of further requests.
 type sim struct {
 	t       *testing.T
 	seed    uint64
@@ -26,7 +27,8 @@ type sim struct {
 	durability kv.Durability
 	loss, dup  float64 // probabilities per packet
 	lag        time.Duration
-	quiet      bool // faults are over
+	resting    bool // no more requests and breakdowns
+	quiet      bool // the network is perfect
 
 	nodes   map[kv.NodeID]*simNode
 	a       kv.Assignment // what the switch stamps
@@ -209,7 +211,7 @@ func (s *sim) run(until time.Duration, done func() bool) {
 // breakThings crashes nodes and changes the chain now and then.
 func (s *sim) breakThings() {
 	s.after(s.between(3*time.Millisecond, 45*time.Millisecond), func() {
-		if s.quiet {
+		if s.resting {
 			return
 		}
 		switch n := s.member(); {
@@ -229,6 +231,18 @@ func (s *sim) breakThings() {
 		}
 		s.breakThings()
 	})
+}
+
+// restartAtRest crashes some members, or all, when no request is on its way.
+func (s *sim) restartAtRest() {
+	if s.durability != kv.DurabilitySync {
+		return
+	}
+	for _, id := range s.a.Chain {
+		if s.chance(0.6) {
+			s.crash(s.nodes[id])
+		}
+	}
 }
 
 // member draws a node of the chain.
@@ -341,14 +355,19 @@ func (s *sim) compare(n, m *simNode) {
 	}
 }
 
-// settled reports whether every request has its reply and every member every update.
-func (s *sim) settled() bool {
+// answered reports whether every request has its reply.
+func (s *sim) answered() bool {
 	for _, c := range s.clients {
 		if len(c.outstanding) > 0 {
 			return false
 		}
 	}
-	if s.next != nil {
+	return true
+}
+
+// settled reports whether every request has its reply and every member every update, and knows it.
+func (s *sim) settled() bool {
+	if !s.answered() || s.next != nil {
 		return false
 	}
 	first := s.nodes[s.a.Chain[0]].report()

@@ -42,7 +42,7 @@ func (r *replica) order(f wire.ChainEntryFields) {
 }
 
 // repeated answers a write that was executed before. One that is not yet stable is left to the
-// tail; one that the client no longer waits for, to nobody.
+// tail, and the client told to wait; one that the client no longer waits for, to nobody.
 func (r *replica) repeated(p wire.Packet, known *session) bool {
 	if p.Sequence() < known.lowest {
 		r.server.counters.Repeated++
@@ -55,6 +55,8 @@ func (r *replica) repeated(p wire.Packet, known *session) bool {
 	r.server.counters.Repeated++
 	if res.seq <= r.chain.Stable() {
 		r.server.replyResult(p.ClientAddr(), r.assignment, p.Op(), p.Client(), *res)
+	} else {
+		r.server.sendSealed(p.ClientAddr(), p.AppendReply(r.server.buffer(), wire.StatusPending))
 	}
 	return true
 }

@@ -67,11 +67,12 @@ const (
 	StatusNotANumber      Status = 9  // INCREMENT of a record that is not an 8-byte integer
 	StatusInternal        Status = 10 // the node's engine failed
 	StatusSessionExpired  Status = 11 // what a repeated write did is no longer known
+	StatusPending         Status = 12 // a repeated write is in progress; its answer will come
 )
 
 var statusNames = [...]string{
 	"OK", "NOT_FOUND", "VERSION_MISMATCH", "WRONG_EPOCH", "TRY_AGAIN", "NO_KEYSPACE", "BAD_REQUEST",
-	"TOO_LARGE", "UNSUPPORTED", "NOT_A_NUMBER", "INTERNAL", "SESSION_EXPIRED",
+	"TOO_LARGE", "UNSUPPORTED", "NOT_A_NUMBER", "INTERNAL", "SESSION_EXPIRED", "PENDING",
 }
 
 // String gives the name in docs/PROTOCOL.md.

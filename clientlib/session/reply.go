@@ -50,6 +50,8 @@ func (s *Session) answer(now time.Duration, i int32, slot *slot, p wire.Packet, 
 		s.refused(now, slot)
 	case wire.StatusWrongEpoch:
 		s.refused(now, slot)
+	case wire.StatusPending:
+		s.pending(now, slot)
 	default:
 		s.measure(now, slot, fromSwitch)
 		s.finish(now, i, s.conclude(slot, p), out)
@@ -97,5 +99,5 @@ func ambiguous(slot *slot, status wire.Status) bool {
 	case wire.StatusInternal: // the engine failed somewhere in the middle
 		return true
 	}
-	return status > wire.StatusSessionExpired // a status of the future
+	return status > wire.StatusPending // a status of the future
 }

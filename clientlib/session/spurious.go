@@ -9,8 +9,9 @@ import (
 
 // spurious finds time-outs that were too short: when a request that was sent again has ended and
 // a second reply to it arrives, the first copy was late and not lost. (TCP has to guess, as in
-// RFC 5682; here each copy of a request is answered.) That happens when a machine has more to do
-// than cores to do it, and then sending more makes it worse.
+// RFC 5682; here each copy of a request is answered, that of a write in progress with PENDING.)
+// That happens when a disk is slow for a moment or a machine has more to do than cores to do it,
+// and then sending more makes it worse.
 type spurious struct {
 	ended [256]kv.RequestSeq // requests sent again, by number modulo the length; the last ones
 }
@@ -33,8 +34,23 @@ func (s *spurious) take(n kv.RequestSeq) bool {
 func (s *Session) late(now time.Duration, p wire.Packet) {
 	s.stats.Late++
 	if p.Client() == s.id && s.spurious.take(p.Sequence()) {
-		s.stats.Spurious++
-		s.rtt[timingOf(p.Op())].tooShort(now)
-		s.window.restore()
+		s.tooShort(now, p.Op())
 	}
+}
+
+// tooShort takes back what a time-out did that was too short.
+func (s *Session) tooShort(now time.Duration, op wire.Op) {
+	s.stats.Spurious++
+	s.rtt[timingOf(op)].tooShort(now)
+	s.window.restore()
+}
+
+// pending takes in the word of a head that it has a write in hand: an earlier copy has arrived, and
+// the tail will answer.
+func (s *Session) pending(now time.Duration, slot *slot) {
+	if slot.state != flying || slot.sends == 1 {
+		return // the network has repeated the request, or the word is out of date
+	}
+	s.tooShort(now, slot.op())
+	slot.due = now + s.rtt[timingOf(slot.op())].timeout(uint(slot.timeouts))
 }

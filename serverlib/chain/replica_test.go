@@ -1,0 +1,100 @@
+package chain
+
+import (
+	"testing"
+
+	"github.com/turbokv/turbokv/kv"
+	"github.com/turbokv/turbokv/wire"
+)
+
+// recorder is a Host that keeps what it is told.
+type recorder struct {
+	applied, committed []kv.Seq
+	sent               []wire.Op
+}
+
+func (h *recorder) Apply(seq kv.Seq, _ wire.ChainEntry, _ bool) { h.applied = append(h.applied, seq) }
+func (h *recorder) Commit(seq kv.Seq, _ wire.ChainEntry)        { h.committed = append(h.committed, seq) }
+func (h *recorder) Stabilized(kv.Seq)                           {}
+func (h *recorder) Buffer() []byte                              { return nil }
+func (h *recorder) Send(_ kv.NodeID, p []byte)                  { h.sent = append(h.sent, wire.Packet(p).Op()) }
+
+func newTestReplica(self kv.NodeID, base kv.Seq) (*Replica, *recorder) {
+	h := &recorder{}
+	r := New(Config{Self: self, Incarnation: 1, SubRange: 1, Window: 8, Timing: DefaultTiming}, h, base)
+	r.Configure(0, 1, kv.Chain{1, 2})
+	return r, h
+}
+
+// entries encodes n entries.
+func entries(n int) (b []byte) {
+	for range n {
+		b = wire.AppendChainEntry(b, wire.ChainEntryFields{
+			Op: wire.OpPut, Client: 1, Effect: wire.EffectPut, Key: []byte("k"),
+		})
+	}
+	return b
+}
+
+func message(op wire.Op, sender, receiver uint64, seq, mark kv.Seq, rest []byte) Message {
+	return Message{Op: op, Rest: rest, ChainFields: wire.ChainFields{
+		SubRange: 1, Epoch: 1, Sender: sender, Receiver: receiver, Seq: seq, Mark: mark,
+	}}
+}
+
+func TestPredecessorCannotOverrunTheLog(t *testing.T) {
+	tail, h := newTestReplica(2, 0)
+	if v := tail.Receive(0, 1, message(wire.OpChainHello, 1, 0, 0, 0, nil)); v != Accepted {
+		t.Fatalf("hello: %v", v)
+	}
+	for _, c := range []struct {
+		first kv.Seq
+		n     int
+		want  Verdict
+	}{
+		{17, 1, Malformed}, {16, 2, Malformed}, {0, 1, Malformed}, {^kv.Seq(0), 2, Malformed},
+		{1, 17, Malformed}, {1, 8, Accepted}, {9, 8, Accepted}, {17, 1, Malformed},
+	} {
+		v := tail.Receive(0, 1, message(wire.OpChainUpdate, 1, 1, c.first, 0, entries(c.n)))
+		if v != c.want {
+			t.Errorf("%d entries from %d: verdict %v, want %v", c.n, c.first, v, c.want)
+		}
+	}
+	if len(h.applied) != 16 || tail.Applied() != 16 {
+		t.Errorf("applied %v", h.applied)
+	}
+}
+
+// TestSuccessorThatLostStableUpdatesGetsNoLink: what it lacks is nowhere any more but in the
+// records of the others, so only a new replica can take its place.
+func TestSuccessorThatLostStableUpdatesGetsNoLink(t *testing.T) {
+	head, h := newTestReplica(1, 10)
+	v := head.Receive(0, 2, message(wire.OpChainWelcome, 1, 1, 9, 9, nil))
+	if v != Malformed || head.Ready() {
+		t.Fatalf("verdict %v, ready %v", v, head.Ready())
+	}
+	if v := head.Receive(0, 2, message(wire.OpChainWelcome, 1, 1, 10, 10, nil)); v != Accepted || !head.Ready() {
+		t.Fatalf("a whole successor: verdict %v, ready %v", v, head.Ready())
+	}
+	if len(h.applied) != 0 {
+		t.Fatalf("applied %v", h.applied)
+	}
+}
+
+func TestMessagesOfStrangersAreStrayed(t *testing.T) {
+	tail, h := newTestReplica(2, 0)
+	sent := len(h.sent)
+	for op := wire.OpChainUpdate; op <= wire.OpChainReady; op++ {
+		if v := tail.Receive(0, 3, message(op, 1, 1, 1, 1, nil)); v != Strayed {
+			t.Errorf("%v: verdict %v", op, v)
+		}
+		later := message(op, 1, 1, 1, 1, nil)
+		later.Epoch = 2
+		if v := tail.Receive(0, 1, later); v != Stale {
+			t.Errorf("%v of another epoch: verdict %v", op, v)
+		}
+	}
+	if len(h.sent) != sent {
+		t.Errorf("answers %v", h.sent[sent:])
+	}
+}
