@@ -204,7 +204,7 @@ func (p *player) advance(to string) {
 }
 
 func statusNamed(name string) wire.Status {
-	for s := wire.StatusOK; s <= wire.StatusSessionExpired; s++ {
+	for s := wire.StatusOK; s <= wire.StatusPending; s++ {
 		if strings.EqualFold(s.String(), name) {
 			return s
 		}
