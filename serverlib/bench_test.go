@@ -13,7 +13,10 @@ import (
 // nullEngine costs nothing, so that benchmarks measure the core alone. Every record is there.
 type nullEngine struct{ row []byte }
 
-func (e nullEngine) Get(_, dst []byte) ([]byte, bool, error)              { return append(dst, e.row...), true, nil }
+func (e nullEngine) Get(_, dst []byte) ([]byte, bool, error) {
+	return append(dst, e.row...), true, nil
+}
+
 func (nullEngine) Scan(_, _ []byte, _ func(key, value []byte) bool) error { return nil }
 func (nullEngine) Apply(*serverlib.Batch) error                           { return nil }
 func (nullEngine) Sync() error                                            { return nil }
@@ -41,7 +44,9 @@ func newBench(tb testing.TB, length int, d kv.Durability) *bench {
 	b.a = assignment(1, d, c)
 	for _, id := range c {
 		engine := nullEngine{row: make([]byte, 108)}
-		s, err := serverlib.New(serverlib.Config{Node: id, Incarnation: 1, Volatile: engine, Durable: engine})
+		s, err := serverlib.New(serverlib.Config{
+			Node: id, Incarnation: 1, Volatile: engine, Durable: engine,
+		})
 		if err != nil {
 			tb.Fatal(err)
 		}
@@ -50,9 +55,10 @@ func newBench(tb testing.TB, length int, d kv.Durability) *bench {
 		}
 		b.servers = append(b.servers, s)
 	}
-	b.put = request{op: wire.OpPut, key: "user0000000000000042", value: string(make([]byte, 100)), client: 9}.
-		packet(b.a, clientAddr(1))
-	b.get = request{op: wire.OpGet, key: "user0000000000000042", client: 9, seq: 1}.packet(b.a, clientAddr(1))
+	const key = "user0000000000000042"
+	put := request{op: wire.OpPut, key: key, value: string(make([]byte, 100)), client: 9}
+	b.put = put.packet(b.a, clientAddr(1))
+	b.get = request{op: wire.OpGet, key: key, client: 9, seq: 1}.packet(b.a, clientAddr(1))
 	b.settle()
 	return b
 }

@@ -65,7 +65,8 @@ func (s *Server) mayConfigure(a kv.Assignment) error {
 		return fmt.Errorf("%w: keyspace %d, %v, %v: in force are %d, %v, %v", ErrContradicts,
 			a.Keyspace, a.Partitioner, a.Durability, old.Keyspace, old.Partitioner, old.Durability)
 	case a.Epoch == old.Epoch && (a.Interval != old.Interval || !slices.Equal(a.Chain, old.Chain)):
-		return fmt.Errorf("%w: %v has chain %v and interval %v", ErrContradicts, a.Epoch, old.Chain, old.Interval)
+		return fmt.Errorf("%w: %v has chain %v and interval %v", ErrContradicts, a.Epoch,
+			old.Chain, old.Interval)
 	}
 	return nil
 }
@@ -94,7 +95,8 @@ func (s *Server) Revoke(now time.Duration, id kv.SubRangeID, epoch kv.Epoch) err
 		return nil
 	}
 	if epoch < r.assignment.Epoch {
-		return fmt.Errorf("revoke %v: %w: %v, in force is %v", id, ErrStaleEpoch, epoch, r.assignment.Epoch)
+		return fmt.Errorf("revoke %v: %w: %v, in force is %v", id, ErrStaleEpoch, epoch,
+			r.assignment.Epoch)
 	}
 	r.erase()
 	delete(s.replicas, id)

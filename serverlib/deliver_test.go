@@ -112,21 +112,27 @@ func TestBadRequestsGetTheirStatus(t *testing.T) {
 		{"unknown read", change(get, func(p wire.Packet) { p[3] = 0x0f }), wire.StatusBadRequest},
 		{"unknown write", change(put, func(p wire.Packet) { p[3] = 0x1f }), wire.StatusBadRequest},
 		{"unknown class", change(put, func(p wire.Packet) { p[3] = 0x90 }), wire.StatusBadRequest},
-		{"unknown sub-range", change(put, func(p wire.Packet) { p.SetSubRange(99, 1) }), wire.StatusWrongEpoch},
+		{"unknown sub-range", change(put, func(p wire.Packet) { p.SetSubRange(99, 1) }),
+			wire.StatusWrongEpoch},
 		{"epoch", change(put, func(p wire.Packet) { p.SetSubRange(subRange, 2) }), wire.StatusWrongEpoch},
 		{"keyspace", change(put, func(p wire.Packet) { p.SetKeyspace(99) }), wire.StatusWrongEpoch},
-		{"position", change(put, func(p wire.Packet) { p.SetChain(chainOf(2, 1), 1) }), wire.StatusWrongEpoch},
-		{"index key", change(put, func(p wire.Packet) { p.SetIndexKey(kv.MaxIndexKey) }), wire.StatusWrongEpoch},
+		{"position", change(put, func(p wire.Packet) { p.SetChain(chainOf(2, 1), 1) }),
+			wire.StatusWrongEpoch},
+		{"index key", change(put, func(p wire.Packet) { p.SetIndexKey(kv.MaxIndexKey) }),
+			wire.StatusWrongEpoch},
 		{"outside the sub-range", change(request{op: wire.OpPut, key: "z", client: 1, seq: 1}, none),
 			wire.StatusWrongEpoch},
 		{"no client", change(request{op: wire.OpPut, key: "k", seq: 1}, none), wire.StatusBadRequest},
-		{"no sequence", change(request{op: wire.OpPut, key: "k", client: 1}, none), wire.StatusBadRequest},
-		{"lowest above sequence", change(request{op: wire.OpPut, key: "k", client: 1, seq: 1, lowest: 2}, none),
+		{"no sequence", change(request{op: wire.OpPut, key: "k", client: 1}, none),
+			wire.StatusBadRequest},
+		{"lowest above sequence",
+			change(request{op: wire.OpPut, key: "k", client: 1, seq: 1, lowest: 2}, none),
 			wire.StatusBadRequest},
 		{"no key", payload(wire.OpPut, nil), wire.StatusBadRequest},
 		{"empty key", payload(wire.OpPut, []byte{0, 0, 'v'}), wire.StatusBadRequest},
 		{"key cut short", payload(wire.OpPut, []byte{0, 9, 'k'}), wire.StatusBadRequest},
-		{"record too large", payload(wire.OpPut, wire.AppendKeyed(nil, []byte("k"), big)), wire.StatusTooLarge},
+		{"record too large", payload(wire.OpPut, wire.AppendKeyed(nil, []byte("k"), big)),
+			wire.StatusTooLarge},
 		{"key too large", payload(wire.OpPut, wire.AppendKeyed(nil, big[:wire.MaxKeySize+1], nil)),
 			wire.StatusTooLarge},
 		{"value in a GET", payload(wire.OpGet, wire.AppendKeyed(nil, []byte("k"), []byte("v"))),
@@ -249,10 +255,13 @@ func FuzzDeliver(f *testing.F) {
 	entry := wire.ChainEntryFields{Op: wire.OpPut, Effect: wire.EffectPut, Client: 1, Sequence: 1,
 		ClientAddr: clientAddr(1), Key: []byte("k"), Value: []byte("v")}
 	for op := wire.OpChainUpdate; op <= wire.OpChainReady; op++ {
-		p := wire.AppendChain(nil, op, wire.ChainFields{SubRange: subRange, Epoch: 1, Sender: 1, Receiver: 1, Seq: 1})
+		p := wire.AppendChain(nil, op, wire.ChainFields{
+			SubRange: subRange, Epoch: 1, Sender: 1, Receiver: 1, Seq: 1,
+		})
 		f.Add(byte(op), []byte(wire.AppendChainEntry(p, entry)), []byte(p))
 	}
-	f.Add(byte(7), []byte(request{op: wire.OpPut, key: "k", client: 1, seq: 1}.packet(a, clientAddr(1))), []byte{})
+	put := request{op: wire.OpPut, key: "k", client: 1, seq: 1}
+	f.Add(byte(7), []byte(put.packet(a, clientAddr(1))), []byte{})
 	f.Fuzz(func(t *testing.T, selector byte, first, second []byte) {
 		n := single(t, a)
 		open := linkPackets()

@@ -177,7 +177,9 @@ func (s *Server) refuse(p wire.Packet, status wire.Status) {
 }
 
 // replyResult answers a write.
-func (s *Server) replyResult(to netip.AddrPort, a kv.Assignment, op wire.Op, c kv.ClientID, r result) {
+func (s *Server) replyResult(
+	to netip.AddrPort, a kv.Assignment, op wire.Op, c kv.ClientID, r result,
+) {
 	p := wire.Packet(wire.Append(s.buffer(), op))
 	p.SetFlags(wire.FlagReply)
 	p.SetStatus(r.status)

@@ -11,14 +11,17 @@
 // Package chain below it holds the replication protocol of one sub-range and knows nothing of
 // records; this package gives an update its meaning:
 //
-//	server.go    Config, Server, Output: the driver's side
-//	dispatch.go  which request goes where, and what is refused
-//	write.go     the head: conditions are resolved, results become entries of the chain
-//	read.go      the tail: reads of the committed state (I7)
-//	replica.go   one sub-range: engine rows, dedup, chain
-//	store.go     batches of the two engines and their syncs
-//	rows.go      the keys under which everything is stored
-//	recover.go   what a restarted node finds (I2)
+//	server.go     Config, Server, Output: the driver's side
+//	configure.go  assignments of the controller (I1)
+//	dispatch.go   which request goes where, and what is refused
+//	write.go      the head: conditions are resolved, results become entries of the chain
+//	read.go       the tail: reads of the committed state (I7); scan.go: of many records
+//	view.go       what records were before updates that are not committed yet
+//	replica.go    one sub-range: an entry becomes rows, a remembered result, a reply
+//	dedup.go      the results of a client's writes (I5)
+//	store.go      batches of the two engines and their syncs
+//	rows.go       the keys under which everything is stored
+//	recover.go    what a restarted node finds (I2)
 //
 // Package enginetest is the conformance suite of engines.
 package serverlib

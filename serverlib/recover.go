@@ -18,7 +18,8 @@ var ErrCorrupt = errors.New("stored rows are corrupt")
 func (s *Server) recoverAll() error {
 	var found []kv.Assignment
 	var bad error
-	err := s.durable.engine.Scan([]byte{rowAssignment}, []byte{rowAssignment + 1}, func(key, row []byte) bool {
+	start, end := []byte{rowAssignment}, []byte{rowAssignment + 1}
+	err := s.durable.engine.Scan(start, end, func(_, row []byte) bool {
 		var a kv.Assignment
 		if bad = json.Unmarshal(row, &a); bad == nil {
 			bad = a.Validate()

@@ -32,7 +32,8 @@ func TestRecordBoundsHoldExactlyTheInterval(t *testing.T) {
 			inside := bytes.Compare(row, appendLower(nil, a, first)) >= 0 &&
 				bytes.Compare(row, appendUpper(nil, a, last)) < 0
 			if want := (kv.Interval{First: first, Last: last}).Contains(ik); inside != want {
-				t.Fatalf("%v, keyspace %d: %x in [%v, %v]: %v, want %v", p, a.Keyspace, k, first, last, inside, want)
+				t.Fatalf("%v, keyspace %d: %x in [%v, %v]: %v, want %v", p, a.Keyspace, k,
+					first, last, inside, want)
 			}
 			if !bytes.Equal(keyOfRecord(a, row), k) {
 				t.Fatalf("%v: key %x reads %x", p, k, keyOfRecord(a, row))

@@ -60,7 +60,7 @@ type Limits struct {
 
 // DefaultLimits are used where Config.Limits is zero.
 var DefaultLimits = Limits{
-	Window:         4096,             // a burst of some ms at 10^6 updates/s; 5 MB of the largest records
+	Window:         4096,             // some ms at 10^6 updates/s; 5 MB of the largest records
 	Sessions:       65536,            // about 12 MB when all are in use
 	SessionResults: 4096,             // twice the largest window of clientlib
 	SessionIdle:    30 * time.Minute, // clients give up a request long before 15 minutes
@@ -79,9 +79,9 @@ type State uint8
 
 // States of a replica.
 const (
-	StateRecovering State = iota + 1 // asks its successor what it may have lost; requests get TRY_AGAIN
+	StateRecovering State = iota + 1 // asks its successor for what it lost; answers TRY_AGAIN
 	StateServing                     // orders, replicates and answers according to its role
-	StateLost                        // has no data for the sub-range: the controller must repair the chain
+	StateLost                        // has no data: the controller must repair the chain
 	StateFailed                      // its engine failed
 )
 
@@ -199,7 +199,8 @@ func (c *Config) validate() error {
 	l := c.Limits
 	switch {
 	case c.Node == 0 || c.Incarnation == 0:
-		return fmt.Errorf("%w: node %v, incarnation %d: both must be set", ErrConfig, c.Node, c.Incarnation)
+		return fmt.Errorf("%w: node %v, incarnation %d: both must be set",
+			ErrConfig, c.Node, c.Incarnation)
 	case c.Durable != nil && !c.Durable.Persistent():
 		return fmt.Errorf("%w: the durable engine is not persistent", ErrConfig)
 	case l.Window < 1 || l.Sessions < 1 || l.SessionResults < 1 || l.SessionIdle <= 0:
@@ -348,7 +349,8 @@ func (s *Server) Report() []Report {
 			Sessions: len(r.sessions),
 		}
 		if r.chain != nil {
-			report.Applied, report.Durable, report.Stable = r.chain.Applied(), r.chain.Durable(), r.chain.Stable()
+			report.Applied, report.Durable = r.chain.Applied(), r.chain.Durable()
+			report.Stable = r.chain.Stable()
 		}
 		out = append(out, report)
 	}

@@ -369,7 +369,8 @@ func (tr *trace) fill(r *request, verb string, args []string) {
 		op: op, client: r.client, seq: seq, lowest: kv.RequestSeq(option(args, "lowest", int(seq))),
 		version: kv.Version(option(args, "version", 0)), delta: int64(option(args, "by", 1)),
 	}
-	plain := slices.DeleteFunc(slices.Clone(args), func(w string) bool { return strings.Contains(w, "=") })
+	isOption := func(w string) bool { return strings.Contains(w, "=") }
+	plain := slices.DeleteFunc(slices.Clone(args), isOption)
 	if len(plain) > 0 {
 		r.key = plain[0]
 	}

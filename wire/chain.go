@@ -57,7 +57,8 @@ func (p Packet) SetChainMark(mark kv.Seq) {
 func (p Packet) Chain() (f ChainFields, entries []byte, err error) {
 	b := p.Payload()
 	if p.Op().Class() != ClassChain || len(b) < ChainHeaderSize {
-		return f, nil, fmt.Errorf("%w: %v of %d bytes, at least %d", ErrPayload, p.Op(), len(b), ChainHeaderSize)
+		return f, nil, fmt.Errorf("%w: %v of %d bytes, at least %d", ErrPayload, p.Op(), len(b),
+			ChainHeaderSize)
 	}
 	f = ChainFields{
 		SubRange: kv.SubRangeID(binary.BigEndian.Uint32(b)),
@@ -179,7 +180,8 @@ func (e ChainEntry) hasForm(key int) bool {
 	return false
 }
 
-// CountChainEntries returns the number of entries in b; ok is false unless b consists of whole ones.
+// CountChainEntries returns the number of entries in b; ok is false unless all of b is whole
+// entries.
 func CountChainEntries(b []byte) (n int, ok bool) {
 	for len(b) > 0 {
 		if _, b, ok = CutChainEntry(b); !ok {

@@ -70,7 +70,10 @@ func TestCutChainEntryRefusesOddForms(t *testing.T) {
 		"reserved byte":    func(b []byte) []byte { b[offEntryReserved] = 1; return b },
 		"put without key":  func(b []byte) []byte { b[offEntryKey+1] = 0; return b[:ChainEntryHeader+5] },
 		"effect of a read": func(b []byte) []byte { b[offEntryOp] = byte(OpGet); return b },
-		"no client":        func(b []byte) []byte { clear(b[offEntryClient : offEntryClient+8]); return b },
+		"no client": func(b []byte) []byte {
+			clear(b[offEntryClient : offEntryClient+8])
+			return b
+		},
 	} {
 		if e, _, ok := CutChainEntry(spoil(bytes.Clone(good))); ok {
 			t.Errorf("%s: accepted %+v", name, fieldsOf(e))
@@ -80,7 +83,8 @@ func TestCutChainEntryRefusesOddForms(t *testing.T) {
 
 func TestFoundVersionAndGap(t *testing.T) {
 	f := chainEntry("", "")
-	f.Op, f.Effect, f.Status, f.Value = OpCAS, EffectNone, StatusVersionMismatch, AppendFoundVersion(nil, 12)
+	f.Op, f.Effect, f.Status = OpCAS, EffectNone, StatusVersionMismatch
+	f.Value = AppendFoundVersion(nil, 12)
 	e, _, ok := CutChainEntry(AppendChainEntry(nil, f))
 	if !ok || e.FoundVersion() != 12 {
 		t.Fatalf("found version %d, %v", e.FoundVersion(), ok)
@@ -91,7 +95,8 @@ func TestFoundVersionAndGap(t *testing.T) {
 }
 
 func FuzzChain(f *testing.F) {
-	f.Add([]byte(AppendChainEntry(AppendChain(nil, OpChainUpdate, ChainFields{Seq: 1}), chainEntry("k", "v"))))
+	update := AppendChain(nil, OpChainUpdate, ChainFields{Seq: 1})
+	f.Add([]byte(AppendChainEntry(update, chainEntry("k", "v"))))
 	f.Add([]byte(AppendChainGap(AppendChain(nil, OpChainAck, ChainFields{Seq: 1}), kv.Seq(5))))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		p := reseal(b)

@@ -13,15 +13,22 @@ type recorder struct {
 	sent               []wire.Op
 }
 
-func (h *recorder) Apply(seq kv.Seq, _ wire.ChainEntry, _ bool) { h.applied = append(h.applied, seq) }
-func (h *recorder) Commit(seq kv.Seq, _ wire.ChainEntry)        { h.committed = append(h.committed, seq) }
-func (h *recorder) Stabilized(kv.Seq)                           {}
-func (h *recorder) Buffer() []byte                              { return nil }
-func (h *recorder) Send(_ kv.NodeID, p []byte)                  { h.sent = append(h.sent, wire.Packet(p).Op()) }
+func (h *recorder) Apply(seq kv.Seq, _ wire.ChainEntry, _ bool) {
+	h.applied = append(h.applied, seq)
+}
+
+func (h *recorder) Commit(seq kv.Seq, _ wire.ChainEntry) { h.committed = append(h.committed, seq) }
+
+func (h *recorder) Send(_ kv.NodeID, p []byte) { h.sent = append(h.sent, wire.Packet(p).Op()) }
+
+func (h *recorder) Stabilized(kv.Seq) {}
+
+func (h *recorder) Buffer() []byte { return nil }
 
 func newTestReplica(self kv.NodeID, base kv.Seq) (*Replica, *recorder) {
 	h := &recorder{}
-	r := New(Config{Self: self, Incarnation: 1, SubRange: 1, Window: 8, Timing: DefaultTiming}, h, base)
+	config := Config{Self: self, Incarnation: 1, SubRange: 1, Window: 8, Timing: DefaultTiming}
+	r := New(config, h, base)
 	r.Configure(0, 1, kv.Chain{1, 2})
 	return r, h
 }
@@ -73,7 +80,8 @@ func TestSuccessorThatLostStableUpdatesGetsNoLink(t *testing.T) {
 	if v != Malformed || head.Ready() {
 		t.Fatalf("verdict %v, ready %v", v, head.Ready())
 	}
-	if v := head.Receive(0, 2, message(wire.OpChainWelcome, 1, 1, 10, 10, nil)); v != Accepted || !head.Ready() {
+	v = head.Receive(0, 2, message(wire.OpChainWelcome, 1, 1, 10, 10, nil))
+	if v != Accepted || !head.Ready() {
 		t.Fatalf("a whole successor: verdict %v, ready %v", v, head.Ready())
 	}
 	if len(h.applied) != 0 {

@@ -100,7 +100,9 @@ func getAppends(t *testing.T, s Store) {
 	for _, c := range []struct {
 		key, want string
 		ok        bool
-	}{{"k", "dstvalue", true}, {"empty", "dst", true}, {"absent", "dst", false}, {"kk", "dst", false}} {
+	}{
+		{"k", "dstvalue", true}, {"empty", "dst", true}, {"absent", "dst", false}, {"kk", "dst", false},
+	} {
 		got, ok, err := s.Engine.Get([]byte(c.key), []byte("dst"))
 		if string(got) != c.want || ok != c.ok || err != nil {
 			t.Errorf("get %s: %q %v %v, want %q %v", c.key, got, ok, err, c.want, c.ok)
