@@ -12,6 +12,9 @@ const (
 func run(frames [][]byte) int {
 	size, total := len(frames[0]), len(frames[0])
 	n := 1
+	if size == 0 {
+		return n
+	}
 	for n < len(frames) && n < maxSegments {
 		next := len(frames[n])
 		if next == 0 || next > size || total+next > maxBytes {
@@ -25,6 +28,30 @@ func run(frames [][]byte) int {
 	}
 	return n
 }
+
+// padding returns the size to which all frames are to be padded, or 0 when that does not pay: frames
+// of mixed sizes make many short runs, and a datagram more costs as much as copying some ten
+// thousand bytes. Receivers know where a frame ends by its headers, as with the padding that
+// Ethernet adds to short frames.
+func padding(frames [][]byte) int {
+	runs, size := 0, 0
+	for at := 0; at < len(frames); {
+		n := run(frames[at:])
+		size = max(size, len(frames[at]))
+		at += n
+		runs++
+	}
+	if padded := (len(frames) + perRun(size) - 1) / perRun(size); runs <= worthPadding*padded {
+		return 0
+	}
+	return size
+}
+
+// worthPadding is how many times fewer datagrams there must be.
+const worthPadding = 3
+
+// perRun is how many frames of that size, at least 1, fit into a run.
+func perRun(size int) int { return max(1, min(maxSegments, maxBytes/max(size, 1))) }
 
 // segments cuts a datagram into the frames that it carries. The size is that of all but the last;
 // 0 stands for a single frame.

@@ -232,7 +232,8 @@ func (r *receiver) segmentSize(i int) int {
 // sender sends a batch of frames as few datagrams in one system call.
 type sender struct {
 	hdrs     [batch]mmsghdr
-	iovs     [batch]unix.Iovec
+	iovs     [2 * batch]unix.Iovec // a frame and its padding
+	used     int
 	controls [batch]control
 	counts   [batch]int // frames of each datagram
 
@@ -244,29 +245,36 @@ type sender struct {
 func (s *sender) init() { s.call = s.sendmmsg }
 
 func (s *sender) send(raw syscall.RawConn, frames [][]byte) (sent int, err error) {
-	s.first, s.end, s.sent = 0, 0, 0
-	for at := 0; at < len(frames); {
-		n := 1
-		if len(frames[at]) > 0 {
-			n = run(frames[at:])
+	s.first, s.end, s.sent, s.used = 0, 0, 0, 0
+	size := padding(frames)
+	for len(frames) > 0 {
+		n := min(len(frames), perRun(size))
+		if size == 0 {
+			n = run(frames)
 		}
-		s.add(frames[at:at+n], at)
-		at += n
+		s.add(frames[:n], max(size, len(frames[0])))
+		frames = frames[n:]
 	}
 	err = raw.Write(s.call)
-	clear(s.iovs[:len(frames)]) // the frames belong to the caller again
+	clear(s.iovs[:s.used]) // the frames belong to the caller again
 	return s.sent, err
 }
 
-// add makes one datagram of a run of frames, whose first is frame number at of the batch.
-func (s *sender) add(frames [][]byte, at int) {
-	for i, f := range frames {
-		s.iovs[at+i].Base = unsafe.SliceData(f)
-		s.iovs[at+i].SetLen(len(f))
-	}
+// zeros is what frames are padded with. A longer frame is never sent.
+var zeros [maxBytes]byte
+
+// add makes one datagram of frames that are padded to size, but the last.
+func (s *sender) add(frames [][]byte, size int) {
 	h := &s.hdrs[s.end].hdr
-	h.Iov = &s.iovs[at]
-	h.SetIovlen(len(frames))
+	h.Iov = &s.iovs[s.used]
+	first := s.used
+	for i, f := range frames {
+		s.part(f)
+		if i < len(frames)-1 && len(f) < size {
+			s.part(zeros[:size-len(f)])
+		}
+	}
+	h.SetIovlen(s.used - first)
 	h.Control = nil
 	h.SetControllen(0)
 	if len(frames) > 1 {
@@ -274,12 +282,19 @@ func (s *sender) add(frames [][]byte, at int) {
 		m := (*unix.Cmsghdr)(unsafe.Pointer(&c[0]))
 		m.Level, m.Type = unix.IPPROTO_UDP, unix.UDP_SEGMENT
 		m.SetLen(unix.CmsgLen(2))
-		*(*uint16)(unsafe.Pointer(&c[unix.SizeofCmsghdr])) = uint16(len(frames[0]))
+		*(*uint16)(unsafe.Pointer(&c[unix.SizeofCmsghdr])) = uint16(size)
 		h.Control = &c[0]
 		h.SetControllen(unix.CmsgSpace(2))
 	}
 	s.counts[s.end] = len(frames)
 	s.end++
+}
+
+// part adds bytes to the datagram.
+func (s *sender) part(b []byte) {
+	s.iovs[s.used].Base = unsafe.SliceData(b)
+	s.iovs[s.used].SetLen(len(b))
+	s.used++
 }
 
 // sendmmsg sends all datagrams. The kernel reports a refusal for the first datagram of a call only;

@@ -84,13 +84,15 @@ func frames(r *rand.Rand, n int, size func() int) (out [][]byte) {
 	return out
 }
 
+// same compares frames, which may have got padding of zeros.
 func same(t *testing.T, got, want [][]byte) {
 	t.Helper()
 	if len(got) != len(want) {
 		t.Fatalf("%d frames, want %d", len(got), len(want))
 	}
 	for i := range want {
-		if !bytes.Equal(got[i], want[i]) {
+		rest, ok := bytes.CutPrefix(got[i], want[i])
+		if !ok || len(bytes.Trim(rest, "\x00")) > 0 {
 			t.Fatalf("frame %d: %d bytes, want %d", i, len(got[i]), len(want[i]))
 		}
 	}
@@ -192,16 +194,41 @@ func TestRuns(t *testing.T) {
 		{[]int{5}, 1}, {[]int{5, 5, 5}, 3}, {[]int{5, 5, 3, 5}, 3}, {[]int{5, 6}, 1},
 		{[]int{5, 5, 0}, 2}, {[]int{40000, 40000}, 1},
 	} {
-		var in [][]byte
-		for _, n := range c.sizes {
-			in = append(in, make([]byte, n))
-		}
-		if got := run(in); got != c.want {
+		if got := run(sized(c.sizes...)); got != c.want {
 			t.Errorf("sizes %v: a run of %d, want %d", c.sizes, got, c.want)
 		}
 	}
 	if got := run(make100(20)); got != maxSegments {
 		t.Errorf("a run of %d, want %d", got, maxSegments)
+	}
+}
+
+func sized(sizes ...int) (out [][]byte) {
+	for _, n := range sizes {
+		out = append(out, make([]byte, n))
+	}
+	return out
+}
+
+func TestPaddingMustPay(t *testing.T) {
+	var mixed, large []int
+	for range 16 {
+		mixed = append(mixed, 1250, 236)
+		large = append(large, 30000, 20000)
+	}
+	for _, c := range []struct {
+		sizes []int
+		want  int
+	}{
+		{mixed, 1250},               // 16 runs become one
+		{[]int{1250, 236, 1250}, 0}, // two runs: not worth it
+		{[]int{236, 236, 236, 236}, 0},
+		{large, 0}, // would not become fewer
+		{[]int{0, 0, 0}, 0},
+	} {
+		if got := padding(sized(c.sizes...)); got != c.want {
+			t.Errorf("%v: padded to %d, want %d", c.sizes, got, c.want)
+		}
 	}
 }
 
@@ -235,10 +262,11 @@ func TestNothingIsAllocatedPerFrame(t *testing.T) {
 }
 
 func BenchmarkTunnel(b *testing.B) {
-	for _, size := range []int{236, 1250} {
-		b.Run(fmt.Sprintf("%dB", size), func(b *testing.B) {
+	for _, sizes := range [][]int{{236}, {1250}, {236, 1250}} {
+		b.Run(fmt.Sprint(sizes), func(b *testing.B) {
 			x, y := pair(b)
-			want := frames(rand.New(rand.NewPCG(6, 6)), 32, func() int { return size })
+			r := rand.New(rand.NewPCG(6, 6))
+			want := frames(r, 32, func() int { return sizes[r.IntN(len(sizes))] })
 			bufs := buffers()
 			b.ReportAllocs()
 			for b.Loop() {
