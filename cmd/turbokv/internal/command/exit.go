@@ -20,6 +20,7 @@ const (
 	exitVersionMismatch = 4 // the record does not have the expected version
 	exitUnavailable     = 5 // no cluster, or no answer in time, and nothing was changed
 	exitOutcomeUnknown  = 6 // no answer in time, and the write may or may not be in effect
+	exitInterrupted     = 130
 )
 
 const exitHelp = `Exit codes:
@@ -29,7 +30,8 @@ const exitHelp = `Exit codes:
   3  no such record or keyspace
   4  the record does not have the expected version
   5  the cluster is unavailable; nothing was changed
-  6  the outcome of a write is unknown: it may be in effect, or come in effect, at most once`
+  6  the outcome of a write is unknown: it may be in effect, or come in effect, at most once
+  130  interrupted`
 
 // errUsage marks errors in flags and arguments.
 var errUsage = errors.New("usage")
@@ -44,6 +46,9 @@ type usageError struct{ error }
 
 func (e *usageError) Is(target error) bool { return target == errUsage }
 func (e *usageError) Unwrap() error        { return e.error }
+
+// errInterrupted says that somebody stopped the command.
+var errInterrupted = errors.New("interrupted")
 
 // codes maps errors to exit codes, first match first: an outcome that is unknown matters more than
 // the reason why.
@@ -66,6 +71,7 @@ var codes = []struct {
 	{clusterfile.ErrNone, exitUnavailable},
 	{gateway.ErrFull, exitUnavailable},
 	{context.DeadlineExceeded, exitUnavailable},
+	{errInterrupted, exitInterrupted},
 }
 
 func codeOf(err error) int {

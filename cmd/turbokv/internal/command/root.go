@@ -50,6 +50,9 @@ func Run(ctx context.Context, args []string, s Streams) int {
 	if !a.started {
 		err = &usageError{err}
 	}
+	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+		err = errInterrupted
+	}
 	fmt.Fprintf(s.Err, "turbokv: %v\n", err)
 	if !a.started {
 		fmt.Fprintf(s.Err, "usage: %s\n", cmd.UseLine())
