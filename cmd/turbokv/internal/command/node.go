@@ -12,7 +12,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 
-	"github.com/turbokv/turbokv/cmd/turbokv/internal/tunnel"
+	"github.com/turbokv/turbokv/bmv2/port"
 	"github.com/turbokv/turbokv/kv"
 	"github.com/turbokv/turbokv/serverlib"
 	"github.com/turbokv/turbokv/storagenode"
@@ -116,7 +116,7 @@ func openConn(network string, addr netip.AddrPort) (transport.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	link, err := tunnel.Open(from, to)
+	link, err := port.DialTunnel(from.String(), to.String())
 	if err != nil {
 		return nil, err
 	}

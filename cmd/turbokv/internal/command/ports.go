@@ -3,10 +3,8 @@ package command
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 
 	"github.com/turbokv/turbokv/bmv2/port"
-	"github.com/turbokv/turbokv/cmd/turbokv/internal/tunnel"
 )
 
 // parsePorts reads the ports of a switch from the command line.
@@ -25,7 +23,7 @@ func parsePorts(texts []string) (specs []port.Spec, err error) {
 func openPorts(specs []port.Spec) (map[uint16]port.Port, error) {
 	ports := make(map[uint16]port.Port)
 	for _, spec := range specs {
-		p, err := openPort(spec)
+		p, err := spec.Open()
 		if err == nil && ports[spec.Number] != nil {
 			err = errors.Join(usagef("port number %d is given twice", spec.Number), p.Close())
 		}
@@ -35,16 +33,6 @@ func openPorts(specs []port.Spec) (map[uint16]port.Port, error) {
 		ports[spec.Number] = p
 	}
 	return ports, nil
-}
-
-// openPort takes the faster kind of tunnel where both ends are known.
-func openPort(spec port.Spec) (port.Port, error) {
-	local, err1 := netip.ParseAddrPort(spec.UDP.Local)
-	peer, err2 := netip.ParseAddrPort(spec.UDP.Remote)
-	if err1 != nil || err2 != nil {
-		return spec.Open()
-	}
-	return tunnel.Open(local, peer)
 }
 
 func closePorts(ports map[uint16]port.Port) error {

@@ -8,8 +8,8 @@ import (
 	"net/netip"
 	"syscall"
 
+	"github.com/turbokv/turbokv/bmv2/port"
 	"github.com/turbokv/turbokv/cmd/turbokv/internal/clusterfile"
-	"github.com/turbokv/turbokv/cmd/turbokv/internal/tunnel"
 	"github.com/turbokv/turbokv/transport"
 )
 
@@ -29,7 +29,7 @@ func Dial(g clusterfile.Gateway) (transport.Conn, error) {
 }
 
 func dialSlot(g clusterfile.Gateway, slot int) (transport.Conn, error) {
-	link, err := tunnel.Open(plus(g.Client, slot), plus(g.Switch, slot))
+	link, err := port.DialTunnel(plus(g.Client, slot).String(), plus(g.Switch, slot).String())
 	if err != nil {
 		return nil, fmt.Errorf("gateway slot %d: %w", slot, err)
 	}
