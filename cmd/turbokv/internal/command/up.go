@@ -52,7 +52,7 @@ it.
 Clients on this machine find the cluster by the file cluster.json in the data
 directory.`,
 		Example: `  turbokv up
-  turbokv up --processes --nodes 7 --data-dir /tmp/cluster
+  turbokv up --processes --nodes 7 --data-dir seven
   turbokv put greeting hello              # in another terminal, in the same directory`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.up(cmd.Context(), f) },
