@@ -187,7 +187,7 @@ func (c *client) stream(
 		select {
 		case a := <-c.replies:
 			q, mine := outstanding[a.seq]
-			if mine && a.status != wire.StatusTryAgain && a.status != wire.StatusWrongEpoch {
+			if mine && final(a.status) {
 				delete(outstanding, a.seq)
 				tooLong.Reset(patience)
 				done(int(a.seq-base), q, a.reply)
@@ -247,4 +247,9 @@ func eventually(t *testing.T, what string, ok func() bool) {
 			t.Fatalf("%s: not within %v", what, patience)
 		}
 	}
+}
+
+// final reports whether a status ends a request; the others say to wait or to send again.
+func final(s wire.Status) bool {
+	return s != wire.StatusTryAgain && s != wire.StatusWrongEpoch && s != wire.StatusPending
 }

@@ -8,13 +8,6 @@ import (
 	"github.com/turbokv/turbokv/kv"
 )
 
-// More operations between the nodes of a chain.
-const (
-	OpChainFetch   Op = 0x44 // a restarted member asks its successor for entries that it lost
-	OpChainEntries Op = 0x45 // and gets them, in the form of a CHAIN_UPDATE
-	OpChainReady   Op = 0x46 // a member asks its predecessor for a HELLO
-)
-
 // ChainHeaderSize is the part of a chain message's payload before its entries, in bytes:
 // sub-range (4), epoch (4), incarnation of the receiver (8).
 const ChainHeaderSize = 16

@@ -19,6 +19,9 @@ const (
 	OpChainAck     Op = 0x41 // how far they were applied and committed, up the chain
 	OpChainHello   Op = 0x42 // a member that starts tells its neighbour how far it is
 	OpChainWelcome Op = 0x43 // and learns how far the neighbour is
+	OpChainFetch   Op = 0x44 // a restarted member asks its successor for entries that it lost
+	OpChainEntries Op = 0x45 // and gets them, in the form of a CHAIN_UPDATE
+	OpChainReady   Op = 0x46 // a member asks its predecessor for a HELLO
 )
 
 // Class groups operations by who serves them.
@@ -40,6 +43,7 @@ var opNames = map[Op]string{
 	OpPut: "PUT", OpDelete: "DELETE", OpCAS: "CAS", OpIncrement: "INCREMENT",
 	OpChainUpdate: "CHAIN_UPDATE", OpChainAck: "CHAIN_ACK",
 	OpChainHello: "CHAIN_HELLO", OpChainWelcome: "CHAIN_WELCOME",
+	OpChainFetch: "CHAIN_FETCH", OpChainEntries: "CHAIN_ENTRIES", OpChainReady: "CHAIN_READY",
 }
 
 // String gives the name in docs/PROTOCOL.md.

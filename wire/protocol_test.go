@@ -19,11 +19,14 @@ const (
 	dumpsMarker = "<!-- dumps: written by go test ./wire -run TestProtocolDumps -rewrite -->\n"
 )
 
-// dumped lists one packet per operation in the order of the document.
-func dumped() []struct {
+// dump is a packet of the document.
+type dump struct {
 	title  string
 	packet Packet
-} {
+}
+
+// dumped lists one packet per operation of clients in the order of the document.
+func dumped() []dump {
 	key, value := []byte("user:42"), []byte("Ada")
 	client := func(op Op, version kv.Version, payload []byte) Packet {
 		p := Packet(append(Append(nil, op), payload...))
@@ -43,10 +46,7 @@ func dumped() []struct {
 	reply.SetClientAddr(netip.MustParseAddrPort("10.0.200.1:40000"))
 	reply.SetSubRange(3, 2)
 	reply.SetChain(kv.Chain{0x0a000001, 0x0a000002, 0x0a000003}, 2)
-	return []struct {
-		title  string
-		packet Packet
-	}{
+	return []dump{
 		{"GET of user:42 in keyspace 1", get},
 		{"the reply to it, from the tail of a chain of three", reply},
 		{"SCAN from user:42 to user:5, at most 100 records", scan},
@@ -57,9 +57,32 @@ func dumped() []struct {
 	}
 }
 
+// dumpedChain lists one packet per operation between nodes.
+func dumpedChain() []dump {
+	message := func(op Op, receiver uint64, seq, mark kv.Seq) Packet {
+		return AppendChain(nil, op, ChainFields{
+			SubRange: 3, Epoch: 2, Sender: 7, Receiver: receiver, Seq: seq, Mark: mark,
+		})
+	}
+	entry := AppendChainEntry(nil, ChainEntryFields{
+		Op: OpPut, Effect: EffectPut, Client: 0x0123456789abcdef, Sequence: 7, Lowest: 5,
+		ClientAddr: netip.MustParseAddrPort("10.0.200.1:40000"),
+		Key:        []byte("user:42"), Value: []byte("Ada"),
+	})
+	return []dump{
+		{"update 12 of sub-range 3, everything up to 11 durable above", append(message(OpChainUpdate, 9, 12, 11), entry...)},
+		{"applied up to 12, acknowledged up to 11", message(OpChainAck, 9, 12, 11)},
+		{"a member in its life 7 has applied up to 12", message(OpChainHello, 0, 12, 0)},
+		{"its successor has applied up to 12 and acknowledged up to 11", message(OpChainWelcome, 9, 12, 11)},
+		{"a member that has lost update 12", message(OpChainFetch, 9, 12, 0)},
+		{"gets it back", append(message(OpChainEntries, 9, 12, 0), entry...)},
+		{"a member in its life 7 can take updates after 12", message(OpChainReady, 0, 12, 0)},
+	}
+}
+
 func TestProtocolDumps(t *testing.T) {
 	var want strings.Builder
-	for _, d := range dumped() {
+	for _, d := range append(dumped(), dumpedChain()...) {
 		d.packet.Seal()
 		if _, err := Parse(d.packet); err != nil {
 			t.Fatalf("%s: %v", d.title, err)
