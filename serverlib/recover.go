@@ -7,7 +7,6 @@ import (
 	"fmt"
 
 	"github.com/turbokv/turbokv/kv"
-	"github.com/turbokv/turbokv/wire"
 )
 
 // ErrCorrupt says that the durable engine holds rows that this package did not write so.
@@ -81,7 +80,7 @@ func (r *replica) load() error {
 			return err
 		}
 	}
-	return nil
+	return r.checkLog()
 }
 
 func (r *replica) loadRows(kind byte, load func(key, row []byte) error) error {
@@ -114,20 +113,5 @@ func (r *replica) loadResult(key, row []byte) error {
 	}
 	r.resultOwner = kv.ClientID(binary.BigEndian.Uint64(key))
 	r.sessions.open(r.resultOwner).record(res, 0, r.forget)
-	return nil
-}
-
-// loadEntry replays an entry of the log on the sessions; records have it already.
-func (r *replica) loadEntry(key, row []byte) error {
-	if len(key) != 8 || len(row) < 8 {
-		return fmt.Errorf("%w: log", ErrCorrupt)
-	}
-	seq := kv.Seq(binary.BigEndian.Uint64(key))
-	e, rest, ok := wire.CutChainEntry(row[8:])
-	if !ok || len(rest) != 0 || seq != r.chain.Applied()+1 {
-		return fmt.Errorf("%w: log entry %d after %d", ErrCorrupt, seq, r.chain.Applied())
-	}
-	r.chain.Load(e, kv.Seq(binary.BigEndian.Uint64(row)))
-	r.remember(seq, e)
 	return nil
 }

@@ -22,7 +22,9 @@ type replica struct {
 	assignment kv.Assignment
 	chain      *chain.Replica // nil if the data is lost
 	sessions   sessions
-	view       view // at the tail
+	view       view      // at the tail
+	recent     *newestOf // of a durable replica, from its first update on
+	valueless  kv.Seq    // last entry that was loaded without its value
 	durable    bool
 	state      State // what was last reported through Events
 
@@ -180,16 +182,6 @@ func (r *replica) expire(c kv.ClientID) {
 	start := appendResultKey(nil, id, c, 0)
 	end := append(appendResultKey(nil, id, c, ^kv.RequestSeq(0)), 0)
 	r.store.batch.DeleteRange(start, end)
-}
-
-// logEntry stores the entry for retransmission after a restart, with the stable mark of the moment,
-// which a restarted tail may trust.
-func (r *replica) logEntry(seq kv.Seq, e wire.ChainEntry) {
-	r.server.key = appendLogKey(r.server.key[:0], r.assignment.SubRange, seq)
-	r.server.value = binary.BigEndian.AppendUint64(r.server.value[:0], uint64(r.chain.Stable()))
-	r.server.value = append(r.server.value, e...)
-	r.store.batch.Put(r.server.key, r.server.value)
-	r.store.wantSync(r)
 }
 
 // Commit implements chain.Host: the tail answers the client.

@@ -160,6 +160,17 @@ func CutChainEntry(b []byte) (e ChainEntry, rest []byte, ok bool) {
 	return e, b[n:], e.hasForm(key)
 }
 
+// CutChainEntryWithoutValue checks an entry whose value was left out, which is all of b. Everything
+// but Value may be asked of it.
+func CutChainEntryWithoutValue(b []byte) (e ChainEntry, ok bool) {
+	if len(b) < ChainEntryHeader || b[offEntryReserved] != 0 {
+		return nil, false
+	}
+	key := int(binary.BigEndian.Uint16(b[offEntryKey:]))
+	e = ChainEntry(b)
+	return e, len(b) == ChainEntryHeader+key && e.hasForm(key)
+}
+
 // hasForm reports whether effect, key and operation agree.
 func (e ChainEntry) hasForm(key int) bool {
 	switch e.Effect() {
