@@ -41,6 +41,9 @@ func await(t testing.TB, what string, try func() error) {
 // build compiles the program under test.
 func build(t testing.TB) string {
 	t.Helper()
+	if _, err := exec.LookPath("go"); err != nil {
+		t.Skip("needs the go command to build the program")
+	}
 	path := filepath.Join(t.TempDir(), "turbokv")
 	cmd := exec.Command("go", "build", "-o", path, "github.com/turbokv/turbokv/cmd/turbokv")
 	if out, err := cmd.CombinedOutput(); err != nil {

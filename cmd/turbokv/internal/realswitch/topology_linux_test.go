@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -57,13 +58,34 @@ func requireNamespaces(t testing.TB) {
 	if _, err := exec.LookPath("ip"); err != nil {
 		t.Skip("needs the ip command of iproute2")
 	}
-	probe := fmt.Sprintf("turbokv-%d-probe", os.Getpid())
+	sweep(t)
+	probe := prefixOf(os.Getpid()) + "probe"
 	if err := ip("netns add " + probe); err != nil {
 		t.Skipf("needs permission to make network namespaces: %v", err)
 	}
 	err := errors.Join(ip("netns exec "+probe+" ip link show"), ip("netns del "+probe))
 	if err != nil {
 		t.Skipf("needs permission to use network namespaces: %v", err)
+	}
+}
+
+// prefixOf begins the names of all namespaces of a test process.
+func prefixOf(pid int) string { return fmt.Sprintf("turbokv-%d-", pid) }
+
+// sweep removes the namespaces of test processes that were killed.
+func sweep(t testing.TB) {
+	t.Helper()
+	names, err := filepath.Glob("/run/netns/turbokv-*-*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range names {
+		var pid int
+		name := filepath.Base(path)
+		_, err := fmt.Sscanf(name, "turbokv-%d-", &pid)
+		if err == nil && errors.Is(unix.Kill(pid, 0), unix.ESRCH) {
+			_ = ip("netns del " + name) // another test process may do the same
+		}
 	}
 }
 
@@ -89,7 +111,7 @@ func must(t testing.TB, commands ...string) {
 // newTopology builds the namespaces and their cables; they go when the test ends.
 func newTopology(t testing.TB) topology {
 	t.Helper()
-	p := topology{fmt.Sprintf("turbokv-%d-", os.Getpid())}
+	p := topology{prefixOf(os.Getpid())}
 	p.addSpace(t, p.core())
 	for i := range nodes {
 		number := i + 1
