@@ -141,7 +141,7 @@ func (a *app) bench(ctx context.Context, f benchFlags) (err error) {
 	if err != nil {
 		return err
 	}
-	s, err := a.benchSite(ctx, f)
+	s, err := a.benchSite(ctx, f, spec.Durability)
 	if err != nil {
 		return err
 	}
@@ -214,9 +214,9 @@ func (f benchFlags) spec() (spec admin.KeyspaceSpec, err error) {
 }
 
 // benchSite opens the cluster to measure.
-func (a *app) benchSite(ctx context.Context, f benchFlags) (site, error) {
+func (a *app) benchSite(ctx context.Context, f benchFlags, d kv.Durability) (site, error) {
 	if f.embedded {
-		return embeddedSite(ctx, f.nodes)
+		return embeddedSite(ctx, f.nodes, d)
 	}
 	return a.openRemote()
 }

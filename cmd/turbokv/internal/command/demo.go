@@ -66,7 +66,7 @@ func (a *app) demo(ctx context.Context, f demoFlags) (err error) {
 	if err != nil {
 		return usagef("--durability: %w", err)
 	}
-	s, err := embeddedSite(ctx, f.nodes)
+	s, err := embeddedSite(ctx, f.nodes, durability)
 	if err != nil {
 		return err
 	}

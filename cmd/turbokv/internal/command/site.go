@@ -2,12 +2,15 @@ package command
 
 import (
 	"context"
+	"os"
+	"runtime"
 
 	"github.com/turbokv/turbokv/clientlib"
 	"github.com/turbokv/turbokv/cluster"
 	"github.com/turbokv/turbokv/cmd/turbokv/internal/clusterfile"
 	"github.com/turbokv/turbokv/cmd/turbokv/internal/gateway"
 	"github.com/turbokv/turbokv/controller/admin"
+	"github.com/turbokv/turbokv/kv"
 )
 
 // site is a cluster that a measurement runs on: one that serves already, or an embedded one.
@@ -66,9 +69,22 @@ func (s *remoteSite) Dial(ctx context.Context, keyspace string) (*clientlib.Clie
 	})
 }
 
-// embeddedSite starts a cluster in this process.
-func embeddedSite(ctx context.Context, nodes int) (site, error) {
+// embeddedSite starts a cluster in this process, for keyspaces of the durability.
+func embeddedSite(ctx context.Context, nodes int, d kv.Durability) (site, error) {
+	makeRoomForSyncs(d)
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
 	return cluster.Start(ctx, cluster.Config{Nodes: nodes})
+}
+
+// processorsForSyncs is how many goroutines at least may run at once where several nodes sync in one
+// process: two of them may sit in an fsync, which keeps a processor until the runtime takes notice,
+// while others handle packets.
+const processorsForSyncs = 4
+
+// makeRoomForSyncs raises GOMAXPROCS, unless the user has set it, if nodes are going to sync.
+func makeRoomForSyncs(d kv.Durability) {
+	if d == kv.DurabilitySync && os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(max(runtime.GOMAXPROCS(0), processorsForSyncs))
+	}
 }

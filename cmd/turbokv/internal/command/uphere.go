@@ -12,6 +12,7 @@ import (
 
 // upHere runs all parts in this process.
 func (a *app) upHere(ctx context.Context, plan layout.Plan, d kv.Durability) (err error) {
+	makeRoomForSyncs(d)
 	ports, err := openPorts(plan.GatewayPorts())
 	if err != nil {
 		return err
