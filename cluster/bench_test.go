@@ -81,8 +81,10 @@ func BenchmarkCluster(b *testing.B) {
 			for _, clients := range []int{1, 64, 512} {
 				for name, do := range map[string]func(int) error{"get": get, "put": put} {
 					b.Run(fmt.Sprintf("%s/%d", name, clients), func(b *testing.B) {
+						before := client.Stats().Sent
 						inParallel(b, clients, b.N, do)
 						b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "ops/s")
+						b.ReportMetric(float64(client.Stats().Sent-before)/float64(b.N), "packets/op")
 					})
 				}
 			}
