@@ -87,7 +87,7 @@ func diffEntries(desired, installed []tables.Entry) (d difference) {
 }
 
 // others compares what is not in tables. Nothing is ever taken away there: a session that nobody
-// uses does no harm, and one that a colleague installed is not ours.
+// uses does no harm, and one that somebody else installed is not ours.
 func others(desired, installed tables.State) (out []tables.Update) {
 	for i := range desired.CloneSessions {
 		want := &desired.CloneSessions[i]
