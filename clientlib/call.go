@@ -105,8 +105,12 @@ func (k *call) end(c *session.Completion) {
 
 // fail makes err the result. The key of the request must still be what it was at the start.
 func (k *call) fail(err error) {
+	op := k.request.Op
+	if op == 0 {
+		op = wire.OpDelete // see deleteRequest
+	}
 	k.result.Err = &OpError{
-		Op: k.request.Op, Keyspace: k.client.desc.Name, Key: bytes.Clone(k.request.Key), Err: err,
+		Op: op, Keyspace: k.client.desc.Name, Key: bytes.Clone(k.request.Key), Err: err,
 	}
 }
 

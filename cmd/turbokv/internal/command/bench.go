@@ -195,8 +195,18 @@ func (f benchFlags) parse() (mixes []workload.Mix, spec admin.KeyspaceSpec, err 
 	if f.trace == "" && f.duration <= 0 && f.count == 0 {
 		return nil, spec, usagef("--duration or --count must be above 0, or a workload never ends")
 	}
-	spec, err = f.spec()
-	return mixes, spec, err
+	if f.keyspace == kv.SystemDescriptor.Name {
+		return nil, spec, usagef("--keyspace %s: it belongs to the controller", f.keyspace)
+	}
+	if spec, err = f.spec(); err != nil {
+		return nil, spec, err
+	}
+	for _, m := range mixes {
+		if m.MaxScan > 0 && spec.Partitioner == kv.HashPartitioned {
+			return nil, spec, usagef("workload %s scans, which --partitioner hash does not offer", m.Name)
+		}
+	}
+	return mixes, spec, nil
 }
 
 // spec is the keyspace to create.

@@ -35,7 +35,7 @@ stands for standard input. The exit code is 4 if the version is another one.`,
 			if err != nil {
 				return err
 			}
-			return a.withClient(cmd.Context(), flags, func(client *clientlib.Client) error {
+			return a.withWriter(cmd.Context(), flags, func(client *clientlib.Client) error {
 				version, err := client.CompareAndSwap(cmd.Context(), key, kv.Version(expected), value)
 				if err != nil {
 					return err

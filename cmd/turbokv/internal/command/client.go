@@ -12,6 +12,7 @@ import (
 	"github.com/turbokv/turbokv/clientlib"
 	"github.com/turbokv/turbokv/cmd/turbokv/internal/clusterfile"
 	"github.com/turbokv/turbokv/cmd/turbokv/internal/gateway"
+	"github.com/turbokv/turbokv/kv"
 )
 
 // defaultKeyspace is the one that `turbokv up` creates.
@@ -106,6 +107,17 @@ func (a *app) withClient(
 		}
 	}()
 	return f(c)
+}
+
+// withWriter is withClient for commands that change records. The system keyspace is the
+// controller's: a record that is wrong there hides a keyspace from every client.
+func (a *app) withWriter(
+	ctx context.Context, flags clientFlags, f func(*clientlib.Client) error,
+) error {
+	if flags.keyspace == kv.SystemDescriptor.Name {
+		return usagef("--keyspace %s: it belongs to the controller and is only to be read", flags.keyspace)
+	}
+	return a.withClient(ctx, flags, f)
 }
 
 // octets decodes an argument that is a key or a value.

@@ -28,7 +28,7 @@ version given by --version.`,
 			if cmd.Flags().Changed("version") {
 				opts.ExpectedVersion = optional.NewUint64(version)
 			}
-			return a.withClient(cmd.Context(), flags, func(client *clientlib.Client) error {
+			return a.withWriter(cmd.Context(), flags, func(client *clientlib.Client) error {
 				return client.Delete(cmd.Context(), key, &opts)
 			})
 		},

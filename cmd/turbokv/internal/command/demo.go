@@ -15,6 +15,7 @@ import (
 	"github.com/turbokv/turbokv/controller/admin"
 	"github.com/turbokv/turbokv/kv"
 	"github.com/turbokv/turbokv/workload"
+	"github.com/turbokv/turbokv/workload/trace"
 )
 
 // demoMixes are the workloads of the demo. D is left out: it differs from B by its distribution
@@ -60,11 +61,31 @@ code is 0 only if nothing acknowledged is missing.`,
 	return c
 }
 
+// check refuses what cannot work before anything is measured.
+func (f demoFlags) check() (kv.Durability, error) {
+	d, err := kv.ParseDurability(f.durability)
+	switch {
+	case err != nil:
+		return d, usagef("--durability: %w", err)
+	case f.duration <= 0 || f.records == 0:
+		return d, usagef("--duration %v --records %d: must be above 0", f.duration, f.records)
+	case f.threads < 1 || f.inFlight < 1:
+		return d, usagef("--threads %d --in-flight %d: must be at least 1", f.threads, f.inFlight)
+	case f.trace == "":
+		return d, nil
+	}
+	file, err := trace.OpenFile(f.trace)
+	if err != nil {
+		return d, err
+	}
+	return d, file.Close()
+}
+
 // demo runs everything on an embedded cluster.
 func (a *app) demo(ctx context.Context, f demoFlags) (err error) {
-	durability, err := kv.ParseDurability(f.durability)
+	durability, err := f.check()
 	if err != nil {
-		return usagef("--durability: %w", err)
+		return err
 	}
 	s, err := embeddedSite(ctx, f.nodes, durability)
 	if err != nil {

@@ -40,7 +40,7 @@ an error. Put "--" in front of a negative DELTA.`,
 					return usagef("delta %q: must be an integer of 64 bits", args[1])
 				}
 			}
-			return a.withClient(cmd.Context(), flags, func(client *clientlib.Client) error {
+			return a.withWriter(cmd.Context(), flags, func(client *clientlib.Client) error {
 				sum, err := client.Increment(cmd.Context(), key, delta)
 				if err != nil {
 					return err

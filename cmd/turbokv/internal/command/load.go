@@ -56,7 +56,7 @@ stored.`,
 			if err != nil {
 				return usagef("%s: %w", name, err)
 			}
-			return a.withClient(cmd.Context(), flags, func(client *clientlib.Client) error {
+			return a.withWriter(cmd.Context(), flags, func(client *clientlib.Client) error {
 				return a.load(cmd.Context(), client, records, inFlight)
 			})
 		},

@@ -37,7 +37,7 @@ func (a *app) putCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.withClient(cmd.Context(), flags, func(client *clientlib.Client) error {
+			return a.withWriter(cmd.Context(), flags, func(client *clientlib.Client) error {
 				version, err := client.Put(cmd.Context(), key, value, nil)
 				if err != nil {
 					return err

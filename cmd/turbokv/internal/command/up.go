@@ -116,6 +116,7 @@ func (a *app) upProcesses(ctx context.Context, plan layout.Plan, d kv.Durability
 	if err != nil {
 		return err
 	}
+	a.warn(ctx, plan.Controller())
 	for {
 		select {
 		case err := <-group.Ended():
@@ -124,6 +125,31 @@ func (a *app) upProcesses(ctx context.Context, plan layout.Plan, d kv.Durability
 			return nil
 		}
 	}
+}
+
+// settleTime is how long the nodes of a started cluster are given to report what they have.
+const settleTime = 2 * time.Second
+
+// warn tells what needs an operator in a cluster that came up, as after a restart with fewer nodes
+// or without the records of a keyspace of durability memory.
+func (a *app) warn(ctx context.Context, controller string) {
+	select {
+	case <-time.After(settleTime):
+	case <-ctx.Done():
+		return
+	}
+	client, err := dialAdmin(controller)
+	if err != nil {
+		return
+	}
+	defer client.Close()
+	status, err := client.Status(ctx)
+	if err != nil || len(status.Problems) == 0 {
+		return // what is wrong with the controller itself shows elsewhere
+	}
+	fmt.Fprintf(a.Err, "turbokv: the cluster has %d problems, the first of which: %s\n"+
+		"turbokv: see turbokv status; a keyspace that is lost can be dropped and created anew\n",
+		len(status.Problems), status.Problems[0])
 }
 
 // prepare waits until the cluster takes orders and has the default keyspace.

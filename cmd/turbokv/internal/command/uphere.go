@@ -35,6 +35,7 @@ func (a *app) upHere(ctx context.Context, plan layout.Plan, d kv.Durability) (er
 	if err := a.announce(plan); err != nil {
 		return err
 	}
+	a.warn(ctx, plan.Controller())
 	select {
 	case <-ctx.Done():
 	case <-c.Done():
