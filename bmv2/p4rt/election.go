@@ -57,6 +57,15 @@ type controller struct {
 type election struct {
 	device      uint64
 	controllers []*controller
+	// elected is called with the primary, or nil, after every change and before anybody is told:
+	// a controller that hears that it is primary must find itself treated so. Nil: not called.
+	elected func(*controller)
+}
+
+func (e *election) publish() {
+	if e.elected != nil {
+		e.elected(e.primary())
+	}
 }
 
 // primary returns the controller that may write, or nil.
@@ -108,6 +117,7 @@ func (e *election) leave(c *controller) {
 			break
 		}
 	}
+	e.publish()
 	if before == c {
 		e.announceAll()
 	}
@@ -124,6 +134,7 @@ func (e *election) checkUnused(id electionID) error {
 
 // announce tells all controllers when the primary changed, else only the one that asked.
 func (e *election) announce(asking, before *controller) {
+	e.publish()
 	if now := e.primary(); now != before || now == asking {
 		e.announceAll()
 		return

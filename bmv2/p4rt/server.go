@@ -99,13 +99,14 @@ func New(cfg Config) (*Server, error) {
 	if cfg.NewSwitch == nil || cfg.Activate == nil {
 		return nil, errors.New("p4runtime server: NewSwitch and Activate must be set")
 	}
-	return &Server{
-		cfg:      cfg,
-		election: election{device: cfg.DeviceID},
-		streams:  make(map[*controller]*stream),
-		samples:  make(chan sample, maxSamples),
-		relearn:  make(chan struct{}, 1),
-	}, nil
+	s := &Server{
+		cfg:     cfg,
+		streams: make(map[*controller]*stream),
+		samples: make(chan sample, maxSamples),
+		relearn: make(chan struct{}, 1),
+	}
+	s.election = election{device: cfg.DeviceID, elected: s.setPrimary}
+	return s, nil
 }
 
 // Register adds the service to a gRPC server, which should accept messages of MaxRequest bytes.

@@ -149,14 +149,14 @@ func (s *Server) arbitrate(c *stream, m *p4v1.MasterArbitrationUpdate) error {
 		if err := s.election.update(&c.controller, id); err != nil {
 			return err
 		}
-	} else {
-		if err := s.election.join(&c.controller, id); err != nil {
-			return err
-		}
-		c.joined = true
-		s.streams[&c.controller] = c
+		return nil
 	}
-	s.setPrimary()
+	s.streams[&c.controller] = c
+	if err := s.election.join(&c.controller, id); err != nil {
+		delete(s.streams, &c.controller)
+		return err
+	}
+	c.joined = true
 	return nil
 }
 
@@ -168,12 +168,11 @@ func (s *Server) leave(c *stream) {
 	}
 	delete(s.streams, &c.controller)
 	s.election.leave(&c.controller)
-	s.setPrimary()
 }
 
 // setPrimary publishes the primary's stream for packets and digests.
-func (s *Server) setPrimary() {
-	next := s.streams[s.election.primary()]
+func (s *Server) setPrimary(c *controller) {
+	next := s.streams[c]
 	if s.primary.Swap(next) == next {
 		return
 	}
