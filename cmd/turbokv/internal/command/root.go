@@ -75,7 +75,10 @@ switch.
   turbokv get greeting`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		PersistentPreRunE: func(*cobra.Command, []string) error {
+		PersistentPreRunE: func(c *cobra.Command, _ []string) error {
+			if err := c.ValidateRequiredFlags(); err != nil { // cobra does so later
+				return err
+			}
 			a.started = true
 			return a.checkGlobals()
 		},
