@@ -72,7 +72,7 @@ func parsePlan(args []string, stderr io.Writer) (plan, error) {
 	flags.SetOutput(stderr)
 	var p plan
 	flags.StringVar(&p.binary, "turbokv", "../bin/turbokv", "the turbokv binary")
-	mixes := flags.String("mixes", "A,B,C,E,F", "YCSB mixes")
+	mixes := flags.String("mixes", "A,B,C,D,E,F", "YCSB mixes")
 	clients := flags.String("clients", "1,256", "numbers of requests in flight")
 	durabilities := flags.String("durability", "memory,sync", "durabilities")
 	deployments := flags.String("deployment", "process,processes", "deployments")

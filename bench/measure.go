@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"time"
@@ -29,8 +30,23 @@ type setup struct {
 // loadClients is the number of requests in flight while the records are loaded.
 const loadClients = 128
 
+// processorsForSyncs is what `turbokv bench --embedded` gives GOMAXPROCS where nodes sync. Members of
+// etcd that sync in one process get the same.
+const processorsForSyncs = 4
+
+// equalProcessors sets GOMAXPROCS for an embedded etcd as turbokv does for itself, unless the user
+// has set it for both, and returns what undoes it.
+func (s setup) equalProcessors() (undo func()) {
+	before := runtime.GOMAXPROCS(0)
+	if s.where == oneProcess && s.durability == "sync" && os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(max(before, processorsForSyncs))
+	}
+	return func() { runtime.GOMAXPROCS(before) }
+}
+
 // etcd measures etcd: for each number of clients every mix.
 func (s setup) etcd(ctx context.Context) (reports []runner.Report, err error) {
+	defer s.equalProcessors()()
 	dir, err := os.MkdirTemp("", "turbokv-bench-etcd-")
 	if err != nil {
 		return nil, err
