@@ -78,6 +78,30 @@ type Assignment struct {
 	// until every member has acknowledged the first epoch: a sub-range is never silently
 	// recreated empty.
 	Create bool
+	// Since is the epoch from which on the node that this assignment is sent to belongs to the
+	// sub-range without interruption, as learner or member. State that it holds of an older epoch
+	// has missed updates and counts for nothing. Zero stands for 1.
+	Since Epoch
+	// Learner is the node that joins: it follows the tail, which sends it a snapshot and every
+	// update, but it is no member of the chain, serves nobody and no update waits for it (I6).
+	// Zero if nobody joins.
+	Learner NodeID
+	// Frozen stops the head from ordering updates, so that all members come to hold the same: the
+	// first half of a merge. Reads and repetitions are answered.
+	Frozen bool
+	// Forks are new sub-ranges that are cut out of this one: the node makes each a copy of its
+	// state of this one, and puts all these assignments into force in one step.
+	Forks []Assignment
+	// Absorb is a neighbour that becomes part of this sub-range, the second half of a merge. The
+	// zero value stands for none.
+	Absorb Absorbed
+}
+
+// Absorbed names the two frozen epochs that a merge joins: at both, all members hold the same.
+type Absorbed struct {
+	SubRange SubRangeID // that is absorbed
+	Epoch    Epoch      // its frozen epoch
+	Into     Epoch      // the frozen epoch of the sub-range that absorbs it
 }
 
 // Validate tells what is wrong with an assignment, or returns nil.
@@ -97,6 +121,29 @@ func (a Assignment) Validate() error {
 	for i, n := range a.Chain {
 		if n == 0 || slices.Contains(a.Chain[:i], n) {
 			return fmt.Errorf("assignment of %v: chain %v: members must be set and distinct", a.SubRange, a.Chain)
+		}
+	}
+	return a.validateChange()
+}
+
+// validateChange checks what is particular to joins, splits and merges.
+func (a Assignment) validateChange() error {
+	switch {
+	case a.Since > a.Epoch:
+		return fmt.Errorf("assignment of %v: %v, member since %v", a.SubRange, a.Epoch, a.Since)
+	case a.Learner != 0 && a.Chain.Position(a.Learner) >= 0:
+		return fmt.Errorf("assignment of %v: learner %v is in chain %v", a.SubRange, a.Learner, a.Chain)
+	case a.Absorb != Absorbed{} && (a.Absorb.SubRange == 0 || a.Absorb.SubRange == a.SubRange ||
+		a.Absorb.Epoch == 0 || a.Absorb.Into == 0 || a.Absorb.Into >= a.Epoch):
+		return fmt.Errorf("assignment of %v: %v absorbs %+v", a.SubRange, a.Epoch, a.Absorb)
+	}
+	for _, f := range a.Forks {
+		if len(f.Forks) > 0 || f.Keyspace != a.Keyspace || f.SubRange == a.SubRange {
+			return fmt.Errorf("assignment of %v: fork %v of keyspace %d with %d forks: must be another "+
+				"sub-range of the same keyspace, without forks", a.SubRange, f.SubRange, f.Keyspace, len(f.Forks))
+		}
+		if err := f.Validate(); err != nil {
+			return err
 		}
 	}
 	return nil

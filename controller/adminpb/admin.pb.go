@@ -23,6 +23,632 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+type NodeRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Node          uint32                 `protobuf:"varint,1,opt,name=node,proto3" json:"node,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NodeRequest) Reset() {
+	*x = NodeRequest{}
+	mi := &file_admin_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NodeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NodeRequest) ProtoMessage() {}
+
+func (x *NodeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_admin_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NodeRequest.ProtoReflect.Descriptor instead.
+func (*NodeRequest) Descriptor() ([]byte, []int) {
+	return file_admin_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *NodeRequest) GetNode() uint32 {
+	if x != nil {
+		return x.Node
+	}
+	return 0
+}
+
+type NodeResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NodeResponse) Reset() {
+	*x = NodeResponse{}
+	mi := &file_admin_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NodeResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NodeResponse) ProtoMessage() {}
+
+func (x *NodeResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_admin_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NodeResponse.ProtoReflect.Descriptor instead.
+func (*NodeResponse) Descriptor() ([]byte, []int) {
+	return file_admin_proto_rawDescGZIP(), []int{1}
+}
+
+type MoveRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	SubRange      uint32                 `protobuf:"varint,1,opt,name=sub_range,json=subRange,proto3" json:"sub_range,omitempty"`
+	From          uint32                 `protobuf:"varint,2,opt,name=from,proto3" json:"from,omitempty"` // member that leaves; 0: none leaves, the chain grows by one
+	To            uint32                 `protobuf:"varint,3,opt,name=to,proto3" json:"to,omitempty"`     // node that joins; 0: chosen by the controller
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MoveRequest) Reset() {
+	*x = MoveRequest{}
+	mi := &file_admin_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MoveRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MoveRequest) ProtoMessage() {}
+
+func (x *MoveRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_admin_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MoveRequest.ProtoReflect.Descriptor instead.
+func (*MoveRequest) Descriptor() ([]byte, []int) {
+	return file_admin_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *MoveRequest) GetSubRange() uint32 {
+	if x != nil {
+		return x.SubRange
+	}
+	return 0
+}
+
+func (x *MoveRequest) GetFrom() uint32 {
+	if x != nil {
+		return x.From
+	}
+	return 0
+}
+
+func (x *MoveRequest) GetTo() uint32 {
+	if x != nil {
+		return x.To
+	}
+	return 0
+}
+
+type SplitRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	SubRange      uint32                 `protobuf:"varint,1,opt,name=sub_range,json=subRange,proto3" json:"sub_range,omitempty"`
+	At            []byte                 `protobuf:"bytes,2,opt,name=at,proto3" json:"at,omitempty"` // first index key (16 bytes) of the upper half; empty: the median of the load
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SplitRequest) Reset() {
+	*x = SplitRequest{}
+	mi := &file_admin_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SplitRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SplitRequest) ProtoMessage() {}
+
+func (x *SplitRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_admin_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SplitRequest.ProtoReflect.Descriptor instead.
+func (*SplitRequest) Descriptor() ([]byte, []int) {
+	return file_admin_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *SplitRequest) GetSubRange() uint32 {
+	if x != nil {
+		return x.SubRange
+	}
+	return 0
+}
+
+func (x *SplitRequest) GetAt() []byte {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+type MergeRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	SubRange      uint32                 `protobuf:"varint,1,opt,name=sub_range,json=subRange,proto3" json:"sub_range,omitempty"` // merged with its upper neighbour
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MergeRequest) Reset() {
+	*x = MergeRequest{}
+	mi := &file_admin_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MergeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MergeRequest) ProtoMessage() {}
+
+func (x *MergeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_admin_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MergeRequest.ProtoReflect.Descriptor instead.
+func (*MergeRequest) Descriptor() ([]byte, []int) {
+	return file_admin_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *MergeRequest) GetSubRange() uint32 {
+	if x != nil {
+		return x.SubRange
+	}
+	return 0
+}
+
+type RebalanceRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	DryRun        bool                   `protobuf:"varint,1,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RebalanceRequest) Reset() {
+	*x = RebalanceRequest{}
+	mi := &file_admin_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RebalanceRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RebalanceRequest) ProtoMessage() {}
+
+func (x *RebalanceRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_admin_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RebalanceRequest.ProtoReflect.Descriptor instead.
+func (*RebalanceRequest) Descriptor() ([]byte, []int) {
+	return file_admin_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *RebalanceRequest) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
+}
+
+type RebalanceResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Plans         []*Plan                `protobuf:"bytes,1,rep,name=plans,proto3" json:"plans,omitempty"`     // in the order in which they would be done; ids are 0 if dry_run
+	Reasons       []string               `protobuf:"bytes,2,rep,name=reasons,proto3" json:"reasons,omitempty"` // in words: the load before and after, and why nothing more is done
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RebalanceResponse) Reset() {
+	*x = RebalanceResponse{}
+	mi := &file_admin_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RebalanceResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RebalanceResponse) ProtoMessage() {}
+
+func (x *RebalanceResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_admin_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RebalanceResponse.ProtoReflect.Descriptor instead.
+func (*RebalanceResponse) Descriptor() ([]byte, []int) {
+	return file_admin_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *RebalanceResponse) GetPlans() []*Plan {
+	if x != nil {
+		return x.Plans
+	}
+	return nil
+}
+
+func (x *RebalanceResponse) GetReasons() []string {
+	if x != nil {
+		return x.Reasons
+	}
+	return nil
+}
+
+// Plan is one change that the controller carries out in steps.
+type Plan struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	Kind          string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"` // repair, move, reorder, split, merge
+	SubRange      uint32                 `protobuf:"varint,3,opt,name=sub_range,json=subRange,proto3" json:"sub_range,omitempty"`
+	From          uint32                 `protobuf:"varint,4,opt,name=from,proto3" json:"from,omitempty"`          // member that leaves
+	To            uint32                 `protobuf:"varint,5,opt,name=to,proto3" json:"to,omitempty"`              // node that joins
+	Cut           []byte                 `protobuf:"bytes,6,opt,name=cut,proto3" json:"cut,omitempty"`             // of a split
+	Other         uint32                 `protobuf:"varint,7,opt,name=other,proto3" json:"other,omitempty"`        // the sub-range that a split makes or a merge absorbs
+	Step          string                 `protobuf:"bytes,8,opt,name=step,proto3" json:"step,omitempty"`           // what is being waited for, in a word
+	Progress      float64                `protobuf:"fixed64,9,opt,name=progress,proto3" json:"progress,omitempty"` // 0 to 1
+	Why           string                 `protobuf:"bytes,10,opt,name=why,proto3" json:"why,omitempty"`            // in words
+	BeganUnixMs   int64                  `protobuf:"varint,11,opt,name=began_unix_ms,json=beganUnixMs,proto3" json:"began_unix_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Plan) Reset() {
+	*x = Plan{}
+	mi := &file_admin_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Plan) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Plan) ProtoMessage() {}
+
+func (x *Plan) ProtoReflect() protoreflect.Message {
+	mi := &file_admin_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Plan.ProtoReflect.Descriptor instead.
+func (*Plan) Descriptor() ([]byte, []int) {
+	return file_admin_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *Plan) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *Plan) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Plan) GetSubRange() uint32 {
+	if x != nil {
+		return x.SubRange
+	}
+	return 0
+}
+
+func (x *Plan) GetFrom() uint32 {
+	if x != nil {
+		return x.From
+	}
+	return 0
+}
+
+func (x *Plan) GetTo() uint32 {
+	if x != nil {
+		return x.To
+	}
+	return 0
+}
+
+func (x *Plan) GetCut() []byte {
+	if x != nil {
+		return x.Cut
+	}
+	return nil
+}
+
+func (x *Plan) GetOther() uint32 {
+	if x != nil {
+		return x.Other
+	}
+	return 0
+}
+
+func (x *Plan) GetStep() string {
+	if x != nil {
+		return x.Step
+	}
+	return ""
+}
+
+func (x *Plan) GetProgress() float64 {
+	if x != nil {
+		return x.Progress
+	}
+	return 0
+}
+
+func (x *Plan) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
+}
+
+func (x *Plan) GetBeganUnixMs() int64 {
+	if x != nil {
+		return x.BeganUnixMs
+	}
+	return 0
+}
+
+type EventsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	AfterId       uint64                 `protobuf:"varint,1,opt,name=after_id,json=afterId,proto3" json:"after_id,omitempty"`
+	Follow        bool                   `protobuf:"varint,2,opt,name=follow,proto3" json:"follow,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EventsRequest) Reset() {
+	*x = EventsRequest{}
+	mi := &file_admin_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EventsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EventsRequest) ProtoMessage() {}
+
+func (x *EventsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_admin_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EventsRequest.ProtoReflect.Descriptor instead.
+func (*EventsRequest) Descriptor() ([]byte, []int) {
+	return file_admin_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *EventsRequest) GetAfterId() uint64 {
+	if x != nil {
+		return x.AfterId
+	}
+	return 0
+}
+
+func (x *EventsRequest) GetFollow() bool {
+	if x != nil {
+		return x.Follow
+	}
+	return false
+}
+
+// Event is one thing that happened.
+type Event struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"` // grows by one from event to event, since this controller began
+	TimeUnixMs    int64                  `protobuf:"varint,2,opt,name=time_unix_ms,json=timeUnixMs,proto3" json:"time_unix_ms,omitempty"`
+	Kind          string                 `protobuf:"bytes,3,opt,name=kind,proto3" json:"kind,omitempty"` // such as "node failed"; see controller.EventKind
+	Node          uint32                 `protobuf:"varint,4,opt,name=node,proto3" json:"node,omitempty"`
+	SwitchName    string                 `protobuf:"bytes,5,opt,name=switch_name,json=switchName,proto3" json:"switch_name,omitempty"`
+	Keyspace      string                 `protobuf:"bytes,6,opt,name=keyspace,proto3" json:"keyspace,omitempty"`
+	SubRange      uint32                 `protobuf:"varint,7,opt,name=sub_range,json=subRange,proto3" json:"sub_range,omitempty"`
+	Plan          uint64                 `protobuf:"varint,8,opt,name=plan,proto3" json:"plan,omitempty"`
+	Text          string                 `protobuf:"bytes,9,opt,name=text,proto3" json:"text,omitempty"`          // all of it on one line
+	Severity      string                 `protobuf:"bytes,10,opt,name=severity,proto3" json:"severity,omitempty"` // info, warning, alarm
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Event) Reset() {
+	*x = Event{}
+	mi := &file_admin_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Event) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Event) ProtoMessage() {}
+
+func (x *Event) ProtoReflect() protoreflect.Message {
+	mi := &file_admin_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Event.ProtoReflect.Descriptor instead.
+func (*Event) Descriptor() ([]byte, []int) {
+	return file_admin_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *Event) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *Event) GetTimeUnixMs() int64 {
+	if x != nil {
+		return x.TimeUnixMs
+	}
+	return 0
+}
+
+func (x *Event) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Event) GetNode() uint32 {
+	if x != nil {
+		return x.Node
+	}
+	return 0
+}
+
+func (x *Event) GetSwitchName() string {
+	if x != nil {
+		return x.SwitchName
+	}
+	return ""
+}
+
+func (x *Event) GetKeyspace() string {
+	if x != nil {
+		return x.Keyspace
+	}
+	return ""
+}
+
+func (x *Event) GetSubRange() uint32 {
+	if x != nil {
+		return x.SubRange
+	}
+	return 0
+}
+
+func (x *Event) GetPlan() uint64 {
+	if x != nil {
+		return x.Plan
+	}
+	return 0
+}
+
+func (x *Event) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *Event) GetSeverity() string {
+	if x != nil {
+		return x.Severity
+	}
+	return ""
+}
+
 type CreateKeyspaceRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -37,7 +663,7 @@ type CreateKeyspaceRequest struct {
 
 func (x *CreateKeyspaceRequest) Reset() {
 	*x = CreateKeyspaceRequest{}
-	mi := &file_admin_proto_msgTypes[0]
+	mi := &file_admin_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -49,7 +675,7 @@ func (x *CreateKeyspaceRequest) String() string {
 func (*CreateKeyspaceRequest) ProtoMessage() {}
 
 func (x *CreateKeyspaceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_admin_proto_msgTypes[0]
+	mi := &file_admin_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -62,7 +688,7 @@ func (x *CreateKeyspaceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateKeyspaceRequest.ProtoReflect.Descriptor instead.
 func (*CreateKeyspaceRequest) Descriptor() ([]byte, []int) {
-	return file_admin_proto_rawDescGZIP(), []int{0}
+	return file_admin_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *CreateKeyspaceRequest) GetName() string {
@@ -122,7 +748,7 @@ type Keyspace struct {
 
 func (x *Keyspace) Reset() {
 	*x = Keyspace{}
-	mi := &file_admin_proto_msgTypes[1]
+	mi := &file_admin_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -134,7 +760,7 @@ func (x *Keyspace) String() string {
 func (*Keyspace) ProtoMessage() {}
 
 func (x *Keyspace) ProtoReflect() protoreflect.Message {
-	mi := &file_admin_proto_msgTypes[1]
+	mi := &file_admin_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -147,7 +773,7 @@ func (x *Keyspace) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Keyspace.ProtoReflect.Descriptor instead.
 func (*Keyspace) Descriptor() ([]byte, []int) {
-	return file_admin_proto_rawDescGZIP(), []int{1}
+	return file_admin_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Keyspace) GetId() uint32 {
@@ -207,7 +833,7 @@ type ListKeyspacesRequest struct {
 
 func (x *ListKeyspacesRequest) Reset() {
 	*x = ListKeyspacesRequest{}
-	mi := &file_admin_proto_msgTypes[2]
+	mi := &file_admin_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -219,7 +845,7 @@ func (x *ListKeyspacesRequest) String() string {
 func (*ListKeyspacesRequest) ProtoMessage() {}
 
 func (x *ListKeyspacesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_admin_proto_msgTypes[2]
+	mi := &file_admin_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -232,7 +858,7 @@ func (x *ListKeyspacesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListKeyspacesRequest.ProtoReflect.Descriptor instead.
 func (*ListKeyspacesRequest) Descriptor() ([]byte, []int) {
-	return file_admin_proto_rawDescGZIP(), []int{2}
+	return file_admin_proto_rawDescGZIP(), []int{12}
 }
 
 type ListKeyspacesResponse struct {
@@ -244,7 +870,7 @@ type ListKeyspacesResponse struct {
 
 func (x *ListKeyspacesResponse) Reset() {
 	*x = ListKeyspacesResponse{}
-	mi := &file_admin_proto_msgTypes[3]
+	mi := &file_admin_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -256,7 +882,7 @@ func (x *ListKeyspacesResponse) String() string {
 func (*ListKeyspacesResponse) ProtoMessage() {}
 
 func (x *ListKeyspacesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_admin_proto_msgTypes[3]
+	mi := &file_admin_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -269,7 +895,7 @@ func (x *ListKeyspacesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListKeyspacesResponse.ProtoReflect.Descriptor instead.
 func (*ListKeyspacesResponse) Descriptor() ([]byte, []int) {
-	return file_admin_proto_rawDescGZIP(), []int{3}
+	return file_admin_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ListKeyspacesResponse) GetKeyspaces() []*Keyspace {
@@ -288,7 +914,7 @@ type DropKeyspaceRequest struct {
 
 func (x *DropKeyspaceRequest) Reset() {
 	*x = DropKeyspaceRequest{}
-	mi := &file_admin_proto_msgTypes[4]
+	mi := &file_admin_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -300,7 +926,7 @@ func (x *DropKeyspaceRequest) String() string {
 func (*DropKeyspaceRequest) ProtoMessage() {}
 
 func (x *DropKeyspaceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_admin_proto_msgTypes[4]
+	mi := &file_admin_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -313,7 +939,7 @@ func (x *DropKeyspaceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DropKeyspaceRequest.ProtoReflect.Descriptor instead.
 func (*DropKeyspaceRequest) Descriptor() ([]byte, []int) {
-	return file_admin_proto_rawDescGZIP(), []int{4}
+	return file_admin_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *DropKeyspaceRequest) GetName() string {
@@ -331,7 +957,7 @@ type DropKeyspaceResponse struct {
 
 func (x *DropKeyspaceResponse) Reset() {
 	*x = DropKeyspaceResponse{}
-	mi := &file_admin_proto_msgTypes[5]
+	mi := &file_admin_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -343,7 +969,7 @@ func (x *DropKeyspaceResponse) String() string {
 func (*DropKeyspaceResponse) ProtoMessage() {}
 
 func (x *DropKeyspaceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_admin_proto_msgTypes[5]
+	mi := &file_admin_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -356,7 +982,7 @@ func (x *DropKeyspaceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DropKeyspaceResponse.ProtoReflect.Descriptor instead.
 func (*DropKeyspaceResponse) Descriptor() ([]byte, []int) {
-	return file_admin_proto_rawDescGZIP(), []int{5}
+	return file_admin_proto_rawDescGZIP(), []int{15}
 }
 
 type StatusRequest struct {
@@ -367,7 +993,7 @@ type StatusRequest struct {
 
 func (x *StatusRequest) Reset() {
 	*x = StatusRequest{}
-	mi := &file_admin_proto_msgTypes[6]
+	mi := &file_admin_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -379,7 +1005,7 @@ func (x *StatusRequest) String() string {
 func (*StatusRequest) ProtoMessage() {}
 
 func (x *StatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_admin_proto_msgTypes[6]
+	mi := &file_admin_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -392,7 +1018,7 @@ func (x *StatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusRequest.ProtoReflect.Descriptor instead.
 func (*StatusRequest) Descriptor() ([]byte, []int) {
-	return file_admin_proto_rawDescGZIP(), []int{6}
+	return file_admin_proto_rawDescGZIP(), []int{16}
 }
 
 type StatusResponse struct {
@@ -403,13 +1029,17 @@ type StatusResponse struct {
 	Nodes         []*Node                `protobuf:"bytes,4,rep,name=nodes,proto3" json:"nodes,omitempty"`
 	Keyspaces     []*Keyspace            `protobuf:"bytes,5,rep,name=keyspaces,proto3" json:"keyspaces,omitempty"`
 	SubRanges     []*SubRange            `protobuf:"bytes,6,rep,name=sub_ranges,json=subRanges,proto3" json:"sub_ranges,omitempty"`
+	Plans         []*Plan                `protobuf:"bytes,7,rep,name=plans,proto3" json:"plans,omitempty"`                                 // in progress
+	Controller    string                 `protobuf:"bytes,8,opt,name=controller,proto3" json:"controller,omitempty"`                       // name of the controller that leads
+	Term          uint64                 `protobuf:"varint,9,opt,name=term,proto3" json:"term,omitempty"`                                  // counts leaders; also the P4Runtime election id
+	TimeUnixMs    int64                  `protobuf:"varint,10,opt,name=time_unix_ms,json=timeUnixMs,proto3" json:"time_unix_ms,omitempty"` // when this was true
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *StatusResponse) Reset() {
 	*x = StatusResponse{}
-	mi := &file_admin_proto_msgTypes[7]
+	mi := &file_admin_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -421,7 +1051,7 @@ func (x *StatusResponse) String() string {
 func (*StatusResponse) ProtoMessage() {}
 
 func (x *StatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_admin_proto_msgTypes[7]
+	mi := &file_admin_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -434,7 +1064,7 @@ func (x *StatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusResponse.ProtoReflect.Descriptor instead.
 func (*StatusResponse) Descriptor() ([]byte, []int) {
-	return file_admin_proto_rawDescGZIP(), []int{7}
+	return file_admin_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *StatusResponse) GetClusterId() string {
@@ -479,6 +1109,34 @@ func (x *StatusResponse) GetSubRanges() []*SubRange {
 	return nil
 }
 
+func (x *StatusResponse) GetPlans() []*Plan {
+	if x != nil {
+		return x.Plans
+	}
+	return nil
+}
+
+func (x *StatusResponse) GetController() string {
+	if x != nil {
+		return x.Controller
+	}
+	return ""
+}
+
+func (x *StatusResponse) GetTerm() uint64 {
+	if x != nil {
+		return x.Term
+	}
+	return 0
+}
+
+func (x *StatusResponse) GetTimeUnixMs() int64 {
+	if x != nil {
+		return x.TimeUnixMs
+	}
+	return 0
+}
+
 type Switch struct {
 	state            protoimpl.MessageState `protogen:"open.v1"`
 	Name             string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -498,7 +1156,7 @@ type Switch struct {
 
 func (x *Switch) Reset() {
 	*x = Switch{}
-	mi := &file_admin_proto_msgTypes[8]
+	mi := &file_admin_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -510,7 +1168,7 @@ func (x *Switch) String() string {
 func (*Switch) ProtoMessage() {}
 
 func (x *Switch) ProtoReflect() protoreflect.Message {
-	mi := &file_admin_proto_msgTypes[8]
+	mi := &file_admin_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -523,7 +1181,7 @@ func (x *Switch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Switch.ProtoReflect.Descriptor instead.
 func (*Switch) Descriptor() ([]byte, []int) {
-	return file_admin_proto_rawDescGZIP(), []int{8}
+	return file_admin_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Switch) GetName() string {
@@ -616,13 +1274,20 @@ type Node struct {
 	Heads         uint32                 `protobuf:"varint,9,opt,name=heads,proto3" json:"heads,omitempty"`
 	Tails         uint32                 `protobuf:"varint,10,opt,name=tails,proto3" json:"tails,omitempty"`
 	ReportAgeMs   int64                  `protobuf:"varint,11,opt,name=report_age_ms,json=reportAgeMs,proto3" json:"report_age_ms,omitempty"` // since its last report; -1: none yet
+	State         string                 `protobuf:"bytes,12,opt,name=state,proto3" json:"state,omitempty"`                                   // alive, suspected, failed, draining, drained
+	ReadRate      float64                `protobuf:"fixed64,13,opt,name=read_rate,json=readRate,proto3" json:"read_rate,omitempty"`           // requests per second that it answers as tail
+	WriteRate     float64                `protobuf:"fixed64,14,opt,name=write_rate,json=writeRate,proto3" json:"write_rate,omitempty"`        // requests per second that it orders as head
+	Load          float64                `protobuf:"fixed64,15,opt,name=load,proto3" json:"load,omitempty"`                                   // as the balancer counts it, 1 being the average of all nodes
+	Cpu           float64                `protobuf:"fixed64,16,opt,name=cpu,proto3" json:"cpu,omitempty"`                                     // cores used
+	Bytes         uint64                 `protobuf:"varint,17,opt,name=bytes,proto3" json:"bytes,omitempty"`                                  // stored
+	Joining       uint32                 `protobuf:"varint,18,opt,name=joining,proto3" json:"joining,omitempty"`                              // sub-ranges that it is learning
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Node) Reset() {
 	*x = Node{}
-	mi := &file_admin_proto_msgTypes[9]
+	mi := &file_admin_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -634,7 +1299,7 @@ func (x *Node) String() string {
 func (*Node) ProtoMessage() {}
 
 func (x *Node) ProtoReflect() protoreflect.Message {
-	mi := &file_admin_proto_msgTypes[9]
+	mi := &file_admin_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -647,7 +1312,7 @@ func (x *Node) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Node.ProtoReflect.Descriptor instead.
 func (*Node) Descriptor() ([]byte, []int) {
-	return file_admin_proto_rawDescGZIP(), []int{9}
+	return file_admin_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Node) GetId() uint32 {
@@ -727,29 +1392,82 @@ func (x *Node) GetReportAgeMs() int64 {
 	return 0
 }
 
+func (x *Node) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *Node) GetReadRate() float64 {
+	if x != nil {
+		return x.ReadRate
+	}
+	return 0
+}
+
+func (x *Node) GetWriteRate() float64 {
+	if x != nil {
+		return x.WriteRate
+	}
+	return 0
+}
+
+func (x *Node) GetLoad() float64 {
+	if x != nil {
+		return x.Load
+	}
+	return 0
+}
+
+func (x *Node) GetCpu() float64 {
+	if x != nil {
+		return x.Cpu
+	}
+	return 0
+}
+
+func (x *Node) GetBytes() uint64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+func (x *Node) GetJoining() uint32 {
+	if x != nil {
+		return x.Joining
+	}
+	return 0
+}
+
 type SubRange struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	Id             uint32                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
-	Keyspace       uint32                 `protobuf:"varint,2,opt,name=keyspace,proto3" json:"keyspace,omitempty"`
-	FirstIndexKey  []byte                 `protobuf:"bytes,3,opt,name=first_index_key,json=firstIndexKey,proto3" json:"first_index_key,omitempty"`
-	LastIndexKey   []byte                 `protobuf:"bytes,4,opt,name=last_index_key,json=lastIndexKey,proto3" json:"last_index_key,omitempty"`
-	Epoch          uint32                 `protobuf:"varint,5,opt,name=epoch,proto3" json:"epoch,omitempty"`
-	Chain          []uint32               `protobuf:"varint,6,rep,packed,name=chain,proto3" json:"chain,omitempty"`
-	State          string                 `protobuf:"bytes,7,opt,name=state,proto3" json:"state,omitempty"`        // creating, serving, degraded (a member is away or recovering), lost
-	Prefixes       uint32                 `protobuf:"varint,8,opt,name=prefixes,proto3" json:"prefixes,omitempty"` // rows of the partition table that it takes
-	Reads          uint64                 `protobuf:"varint,9,opt,name=reads,proto3" json:"reads,omitempty"`       // requests since it was created, as far as is known
-	Writes         uint64                 `protobuf:"varint,10,opt,name=writes,proto3" json:"writes,omitempty"`
-	ReadRate       float64                `protobuf:"fixed64,11,opt,name=read_rate,json=readRate,proto3" json:"read_rate,omitempty"` // requests per second over the last poll intervals, smoothed
-	WriteRate      float64                `protobuf:"fixed64,12,opt,name=write_rate,json=writeRate,proto3" json:"write_rate,omitempty"`
-	Unacknowledged []uint32               `protobuf:"varint,13,rep,packed,name=unacknowledged,proto3" json:"unacknowledged,omitempty"` // members that have not confirmed the epoch
-	LostOn         []uint32               `protobuf:"varint,14,rep,packed,name=lost_on,json=lostOn,proto3" json:"lost_on,omitempty"`   // members that have lost their state
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            uint32                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	Keyspace      uint32                 `protobuf:"varint,2,opt,name=keyspace,proto3" json:"keyspace,omitempty"`
+	FirstIndexKey []byte                 `protobuf:"bytes,3,opt,name=first_index_key,json=firstIndexKey,proto3" json:"first_index_key,omitempty"`
+	LastIndexKey  []byte                 `protobuf:"bytes,4,opt,name=last_index_key,json=lastIndexKey,proto3" json:"last_index_key,omitempty"`
+	Epoch         uint32                 `protobuf:"varint,5,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	Chain         []uint32               `protobuf:"varint,6,rep,packed,name=chain,proto3" json:"chain,omitempty"`
+	State         string                 `protobuf:"bytes,7,opt,name=state,proto3" json:"state,omitempty"` // creating, serving, degraded (fewer replicas than asked for, or a
+	// member is away), unavailable (nobody serves it now), lost
+	Prefixes       uint32   `protobuf:"varint,8,opt,name=prefixes,proto3" json:"prefixes,omitempty"` // rows of the partition table that it takes
+	Reads          uint64   `protobuf:"varint,9,opt,name=reads,proto3" json:"reads,omitempty"`       // requests since it was created, as far as is known
+	Writes         uint64   `protobuf:"varint,10,opt,name=writes,proto3" json:"writes,omitempty"`
+	ReadRate       float64  `protobuf:"fixed64,11,opt,name=read_rate,json=readRate,proto3" json:"read_rate,omitempty"` // requests per second over the last poll intervals, smoothed
+	WriteRate      float64  `protobuf:"fixed64,12,opt,name=write_rate,json=writeRate,proto3" json:"write_rate,omitempty"`
+	Unacknowledged []uint32 `protobuf:"varint,13,rep,packed,name=unacknowledged,proto3" json:"unacknowledged,omitempty"` // members that have not confirmed the epoch
+	LostOn         []uint32 `protobuf:"varint,14,rep,packed,name=lost_on,json=lostOn,proto3" json:"lost_on,omitempty"`   // members that have lost their state
+	Learner        uint32   `protobuf:"varint,15,opt,name=learner,proto3" json:"learner,omitempty"`                      // node that joins; 0: nobody
+	Plan           uint64   `protobuf:"varint,16,opt,name=plan,proto3" json:"plan,omitempty"`                            // that changes it; 0: none
+	Why            string   `protobuf:"bytes,17,opt,name=why,proto3" json:"why,omitempty"`                               // of a state that is not serving, in words
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
 
 func (x *SubRange) Reset() {
 	*x = SubRange{}
-	mi := &file_admin_proto_msgTypes[10]
+	mi := &file_admin_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -761,7 +1479,7 @@ func (x *SubRange) String() string {
 func (*SubRange) ProtoMessage() {}
 
 func (x *SubRange) ProtoReflect() protoreflect.Message {
-	mi := &file_admin_proto_msgTypes[10]
+	mi := &file_admin_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -774,7 +1492,7 @@ func (x *SubRange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubRange.ProtoReflect.Descriptor instead.
 func (*SubRange) Descriptor() ([]byte, []int) {
-	return file_admin_proto_rawDescGZIP(), []int{10}
+	return file_admin_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *SubRange) GetId() uint32 {
@@ -875,11 +1593,79 @@ func (x *SubRange) GetLostOn() []uint32 {
 	return nil
 }
 
+func (x *SubRange) GetLearner() uint32 {
+	if x != nil {
+		return x.Learner
+	}
+	return 0
+}
+
+func (x *SubRange) GetPlan() uint64 {
+	if x != nil {
+		return x.Plan
+	}
+	return 0
+}
+
+func (x *SubRange) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
+}
+
 var File_admin_proto protoreflect.FileDescriptor
 
 const file_admin_proto_rawDesc = "" +
 	"\n" +
-	"\vadmin.proto\x12\x10turbokv.admin.v1\"\xc2\x01\n" +
+	"\vadmin.proto\x12\x10turbokv.admin.v1\"!\n" +
+	"\vNodeRequest\x12\x12\n" +
+	"\x04node\x18\x01 \x01(\rR\x04node\"\x0e\n" +
+	"\fNodeResponse\"N\n" +
+	"\vMoveRequest\x12\x1b\n" +
+	"\tsub_range\x18\x01 \x01(\rR\bsubRange\x12\x12\n" +
+	"\x04from\x18\x02 \x01(\rR\x04from\x12\x0e\n" +
+	"\x02to\x18\x03 \x01(\rR\x02to\";\n" +
+	"\fSplitRequest\x12\x1b\n" +
+	"\tsub_range\x18\x01 \x01(\rR\bsubRange\x12\x0e\n" +
+	"\x02at\x18\x02 \x01(\fR\x02at\"+\n" +
+	"\fMergeRequest\x12\x1b\n" +
+	"\tsub_range\x18\x01 \x01(\rR\bsubRange\"+\n" +
+	"\x10RebalanceRequest\x12\x17\n" +
+	"\adry_run\x18\x01 \x01(\bR\x06dryRun\"[\n" +
+	"\x11RebalanceResponse\x12,\n" +
+	"\x05plans\x18\x01 \x03(\v2\x16.turbokv.admin.v1.PlanR\x05plans\x12\x18\n" +
+	"\areasons\x18\x02 \x03(\tR\areasons\"\xf9\x01\n" +
+	"\x04Plan\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x12\n" +
+	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x1b\n" +
+	"\tsub_range\x18\x03 \x01(\rR\bsubRange\x12\x12\n" +
+	"\x04from\x18\x04 \x01(\rR\x04from\x12\x0e\n" +
+	"\x02to\x18\x05 \x01(\rR\x02to\x12\x10\n" +
+	"\x03cut\x18\x06 \x01(\fR\x03cut\x12\x14\n" +
+	"\x05other\x18\a \x01(\rR\x05other\x12\x12\n" +
+	"\x04step\x18\b \x01(\tR\x04step\x12\x1a\n" +
+	"\bprogress\x18\t \x01(\x01R\bprogress\x12\x10\n" +
+	"\x03why\x18\n" +
+	" \x01(\tR\x03why\x12\"\n" +
+	"\rbegan_unix_ms\x18\v \x01(\x03R\vbeganUnixMs\"B\n" +
+	"\rEventsRequest\x12\x19\n" +
+	"\bafter_id\x18\x01 \x01(\x04R\aafterId\x12\x16\n" +
+	"\x06follow\x18\x02 \x01(\bR\x06follow\"\xff\x01\n" +
+	"\x05Event\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12 \n" +
+	"\ftime_unix_ms\x18\x02 \x01(\x03R\n" +
+	"timeUnixMs\x12\x12\n" +
+	"\x04kind\x18\x03 \x01(\tR\x04kind\x12\x12\n" +
+	"\x04node\x18\x04 \x01(\rR\x04node\x12\x1f\n" +
+	"\vswitch_name\x18\x05 \x01(\tR\n" +
+	"switchName\x12\x1a\n" +
+	"\bkeyspace\x18\x06 \x01(\tR\bkeyspace\x12\x1b\n" +
+	"\tsub_range\x18\a \x01(\rR\bsubRange\x12\x12\n" +
+	"\x04plan\x18\b \x01(\x04R\x04plan\x12\x12\n" +
+	"\x04text\x18\t \x01(\tR\x04text\x12\x1a\n" +
+	"\bseverity\x18\n" +
+	" \x01(\tR\bseverity\"\xc2\x01\n" +
 	"\x15CreateKeyspaceRequest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12 \n" +
 	"\vpartitioner\x18\x02 \x01(\rR\vpartitioner\x12\x1e\n" +
@@ -907,7 +1693,7 @@ const file_admin_proto_rawDesc = "" +
 	"\x13DropKeyspaceRequest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\"\x16\n" +
 	"\x14DropKeyspaceResponse\"\x0f\n" +
-	"\rStatusRequest\"\xa4\x02\n" +
+	"\rStatusRequest\"\xa8\x03\n" +
 	"\x0eStatusResponse\x12\x1d\n" +
 	"\n" +
 	"cluster_id\x18\x01 \x01(\tR\tclusterId\x12\x1a\n" +
@@ -916,7 +1702,15 @@ const file_admin_proto_rawDesc = "" +
 	"\x05nodes\x18\x04 \x03(\v2\x16.turbokv.admin.v1.NodeR\x05nodes\x128\n" +
 	"\tkeyspaces\x18\x05 \x03(\v2\x1a.turbokv.admin.v1.KeyspaceR\tkeyspaces\x129\n" +
 	"\n" +
-	"sub_ranges\x18\x06 \x03(\v2\x1a.turbokv.admin.v1.SubRangeR\tsubRanges\"\x91\x03\n" +
+	"sub_ranges\x18\x06 \x03(\v2\x1a.turbokv.admin.v1.SubRangeR\tsubRanges\x12,\n" +
+	"\x05plans\x18\a \x03(\v2\x16.turbokv.admin.v1.PlanR\x05plans\x12\x1e\n" +
+	"\n" +
+	"controller\x18\b \x01(\tR\n" +
+	"controller\x12\x12\n" +
+	"\x04term\x18\t \x01(\x04R\x04term\x12 \n" +
+	"\ftime_unix_ms\x18\n" +
+	" \x01(\x03R\n" +
+	"timeUnixMs\"\x91\x03\n" +
 	"\x06Switch\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06target\x18\x02 \x01(\tR\x06target\x12\x18\n" +
@@ -933,7 +1727,7 @@ const file_admin_proto_rawDesc = "" +
 	"\n" +
 	"DropsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\"\xa3\x02\n" +
+	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\"\xcb\x03\n" +
 	"\x04Node\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\rR\x02id\x12\x10\n" +
 	"\x03mac\x18\x02 \x01(\tR\x03mac\x12\x1f\n" +
@@ -949,7 +1743,15 @@ const file_admin_proto_rawDesc = "" +
 	"\x05heads\x18\t \x01(\rR\x05heads\x12\x14\n" +
 	"\x05tails\x18\n" +
 	" \x01(\rR\x05tails\x12\"\n" +
-	"\rreport_age_ms\x18\v \x01(\x03R\vreportAgeMs\"\x8d\x03\n" +
+	"\rreport_age_ms\x18\v \x01(\x03R\vreportAgeMs\x12\x14\n" +
+	"\x05state\x18\f \x01(\tR\x05state\x12\x1b\n" +
+	"\tread_rate\x18\r \x01(\x01R\breadRate\x12\x1d\n" +
+	"\n" +
+	"write_rate\x18\x0e \x01(\x01R\twriteRate\x12\x12\n" +
+	"\x04load\x18\x0f \x01(\x01R\x04load\x12\x10\n" +
+	"\x03cpu\x18\x10 \x01(\x01R\x03cpu\x12\x14\n" +
+	"\x05bytes\x18\x11 \x01(\x04R\x05bytes\x12\x18\n" +
+	"\ajoining\x18\x12 \x01(\rR\ajoining\"\xcd\x03\n" +
 	"\bSubRange\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\rR\x02id\x12\x1a\n" +
 	"\bkeyspace\x18\x02 \x01(\rR\bkeyspace\x12&\n" +
@@ -966,12 +1768,23 @@ const file_admin_proto_rawDesc = "" +
 	"\n" +
 	"write_rate\x18\f \x01(\x01R\twriteRate\x12&\n" +
 	"\x0eunacknowledged\x18\r \x03(\rR\x0eunacknowledged\x12\x17\n" +
-	"\alost_on\x18\x0e \x03(\rR\x06lostOn2\xec\x02\n" +
+	"\alost_on\x18\x0e \x03(\rR\x06lostOn\x12\x18\n" +
+	"\alearner\x18\x0f \x01(\rR\alearner\x12\x12\n" +
+	"\x04plan\x18\x10 \x01(\x04R\x04plan\x12\x10\n" +
+	"\x03why\x18\x11 \x01(\tR\x03why2\xa2\a\n" +
 	"\x05Admin\x12U\n" +
 	"\x0eCreateKeyspace\x12'.turbokv.admin.v1.CreateKeyspaceRequest\x1a\x1a.turbokv.admin.v1.Keyspace\x12`\n" +
 	"\rListKeyspaces\x12&.turbokv.admin.v1.ListKeyspacesRequest\x1a'.turbokv.admin.v1.ListKeyspacesResponse\x12]\n" +
 	"\fDropKeyspace\x12%.turbokv.admin.v1.DropKeyspaceRequest\x1a&.turbokv.admin.v1.DropKeyspaceResponse\x12K\n" +
-	"\x06Status\x12\x1f.turbokv.admin.v1.StatusRequest\x1a .turbokv.admin.v1.StatusResponseB/Z-github.com/turbokv/turbokv/controller/adminpbb\x06proto3"
+	"\x06Status\x12\x1f.turbokv.admin.v1.StatusRequest\x1a .turbokv.admin.v1.StatusResponse\x12F\n" +
+	"\x05Drain\x12\x1d.turbokv.admin.v1.NodeRequest\x1a\x1e.turbokv.admin.v1.NodeResponse\x12F\n" +
+	"\x05Admit\x12\x1d.turbokv.admin.v1.NodeRequest\x1a\x1e.turbokv.admin.v1.NodeResponse\x12G\n" +
+	"\x06Forget\x12\x1d.turbokv.admin.v1.NodeRequest\x1a\x1e.turbokv.admin.v1.NodeResponse\x12=\n" +
+	"\x04Move\x12\x1d.turbokv.admin.v1.MoveRequest\x1a\x16.turbokv.admin.v1.Plan\x12?\n" +
+	"\x05Split\x12\x1e.turbokv.admin.v1.SplitRequest\x1a\x16.turbokv.admin.v1.Plan\x12?\n" +
+	"\x05Merge\x12\x1e.turbokv.admin.v1.MergeRequest\x1a\x16.turbokv.admin.v1.Plan\x12T\n" +
+	"\tRebalance\x12\".turbokv.admin.v1.RebalanceRequest\x1a#.turbokv.admin.v1.RebalanceResponse\x12D\n" +
+	"\x06Events\x12\x1f.turbokv.admin.v1.EventsRequest\x1a\x17.turbokv.admin.v1.Event0\x01B/Z-github.com/turbokv/turbokv/controller/adminpbb\x06proto3"
 
 var (
 	file_admin_proto_rawDescOnce sync.Once
@@ -985,41 +1798,69 @@ func file_admin_proto_rawDescGZIP() []byte {
 	return file_admin_proto_rawDescData
 }
 
-var file_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_admin_proto_goTypes = []any{
-	(*CreateKeyspaceRequest)(nil), // 0: turbokv.admin.v1.CreateKeyspaceRequest
-	(*Keyspace)(nil),              // 1: turbokv.admin.v1.Keyspace
-	(*ListKeyspacesRequest)(nil),  // 2: turbokv.admin.v1.ListKeyspacesRequest
-	(*ListKeyspacesResponse)(nil), // 3: turbokv.admin.v1.ListKeyspacesResponse
-	(*DropKeyspaceRequest)(nil),   // 4: turbokv.admin.v1.DropKeyspaceRequest
-	(*DropKeyspaceResponse)(nil),  // 5: turbokv.admin.v1.DropKeyspaceResponse
-	(*StatusRequest)(nil),         // 6: turbokv.admin.v1.StatusRequest
-	(*StatusResponse)(nil),        // 7: turbokv.admin.v1.StatusResponse
-	(*Switch)(nil),                // 8: turbokv.admin.v1.Switch
-	(*Node)(nil),                  // 9: turbokv.admin.v1.Node
-	(*SubRange)(nil),              // 10: turbokv.admin.v1.SubRange
-	nil,                           // 11: turbokv.admin.v1.Switch.DropsEntry
+	(*NodeRequest)(nil),           // 0: turbokv.admin.v1.NodeRequest
+	(*NodeResponse)(nil),          // 1: turbokv.admin.v1.NodeResponse
+	(*MoveRequest)(nil),           // 2: turbokv.admin.v1.MoveRequest
+	(*SplitRequest)(nil),          // 3: turbokv.admin.v1.SplitRequest
+	(*MergeRequest)(nil),          // 4: turbokv.admin.v1.MergeRequest
+	(*RebalanceRequest)(nil),      // 5: turbokv.admin.v1.RebalanceRequest
+	(*RebalanceResponse)(nil),     // 6: turbokv.admin.v1.RebalanceResponse
+	(*Plan)(nil),                  // 7: turbokv.admin.v1.Plan
+	(*EventsRequest)(nil),         // 8: turbokv.admin.v1.EventsRequest
+	(*Event)(nil),                 // 9: turbokv.admin.v1.Event
+	(*CreateKeyspaceRequest)(nil), // 10: turbokv.admin.v1.CreateKeyspaceRequest
+	(*Keyspace)(nil),              // 11: turbokv.admin.v1.Keyspace
+	(*ListKeyspacesRequest)(nil),  // 12: turbokv.admin.v1.ListKeyspacesRequest
+	(*ListKeyspacesResponse)(nil), // 13: turbokv.admin.v1.ListKeyspacesResponse
+	(*DropKeyspaceRequest)(nil),   // 14: turbokv.admin.v1.DropKeyspaceRequest
+	(*DropKeyspaceResponse)(nil),  // 15: turbokv.admin.v1.DropKeyspaceResponse
+	(*StatusRequest)(nil),         // 16: turbokv.admin.v1.StatusRequest
+	(*StatusResponse)(nil),        // 17: turbokv.admin.v1.StatusResponse
+	(*Switch)(nil),                // 18: turbokv.admin.v1.Switch
+	(*Node)(nil),                  // 19: turbokv.admin.v1.Node
+	(*SubRange)(nil),              // 20: turbokv.admin.v1.SubRange
+	nil,                           // 21: turbokv.admin.v1.Switch.DropsEntry
 }
 var file_admin_proto_depIdxs = []int32{
-	1,  // 0: turbokv.admin.v1.ListKeyspacesResponse.keyspaces:type_name -> turbokv.admin.v1.Keyspace
-	8,  // 1: turbokv.admin.v1.StatusResponse.switches:type_name -> turbokv.admin.v1.Switch
-	9,  // 2: turbokv.admin.v1.StatusResponse.nodes:type_name -> turbokv.admin.v1.Node
-	1,  // 3: turbokv.admin.v1.StatusResponse.keyspaces:type_name -> turbokv.admin.v1.Keyspace
-	10, // 4: turbokv.admin.v1.StatusResponse.sub_ranges:type_name -> turbokv.admin.v1.SubRange
-	11, // 5: turbokv.admin.v1.Switch.drops:type_name -> turbokv.admin.v1.Switch.DropsEntry
-	0,  // 6: turbokv.admin.v1.Admin.CreateKeyspace:input_type -> turbokv.admin.v1.CreateKeyspaceRequest
-	2,  // 7: turbokv.admin.v1.Admin.ListKeyspaces:input_type -> turbokv.admin.v1.ListKeyspacesRequest
-	4,  // 8: turbokv.admin.v1.Admin.DropKeyspace:input_type -> turbokv.admin.v1.DropKeyspaceRequest
-	6,  // 9: turbokv.admin.v1.Admin.Status:input_type -> turbokv.admin.v1.StatusRequest
-	1,  // 10: turbokv.admin.v1.Admin.CreateKeyspace:output_type -> turbokv.admin.v1.Keyspace
-	3,  // 11: turbokv.admin.v1.Admin.ListKeyspaces:output_type -> turbokv.admin.v1.ListKeyspacesResponse
-	5,  // 12: turbokv.admin.v1.Admin.DropKeyspace:output_type -> turbokv.admin.v1.DropKeyspaceResponse
-	7,  // 13: turbokv.admin.v1.Admin.Status:output_type -> turbokv.admin.v1.StatusResponse
-	10, // [10:14] is the sub-list for method output_type
-	6,  // [6:10] is the sub-list for method input_type
-	6,  // [6:6] is the sub-list for extension type_name
-	6,  // [6:6] is the sub-list for extension extendee
-	0,  // [0:6] is the sub-list for field type_name
+	7,  // 0: turbokv.admin.v1.RebalanceResponse.plans:type_name -> turbokv.admin.v1.Plan
+	11, // 1: turbokv.admin.v1.ListKeyspacesResponse.keyspaces:type_name -> turbokv.admin.v1.Keyspace
+	18, // 2: turbokv.admin.v1.StatusResponse.switches:type_name -> turbokv.admin.v1.Switch
+	19, // 3: turbokv.admin.v1.StatusResponse.nodes:type_name -> turbokv.admin.v1.Node
+	11, // 4: turbokv.admin.v1.StatusResponse.keyspaces:type_name -> turbokv.admin.v1.Keyspace
+	20, // 5: turbokv.admin.v1.StatusResponse.sub_ranges:type_name -> turbokv.admin.v1.SubRange
+	7,  // 6: turbokv.admin.v1.StatusResponse.plans:type_name -> turbokv.admin.v1.Plan
+	21, // 7: turbokv.admin.v1.Switch.drops:type_name -> turbokv.admin.v1.Switch.DropsEntry
+	10, // 8: turbokv.admin.v1.Admin.CreateKeyspace:input_type -> turbokv.admin.v1.CreateKeyspaceRequest
+	12, // 9: turbokv.admin.v1.Admin.ListKeyspaces:input_type -> turbokv.admin.v1.ListKeyspacesRequest
+	14, // 10: turbokv.admin.v1.Admin.DropKeyspace:input_type -> turbokv.admin.v1.DropKeyspaceRequest
+	16, // 11: turbokv.admin.v1.Admin.Status:input_type -> turbokv.admin.v1.StatusRequest
+	0,  // 12: turbokv.admin.v1.Admin.Drain:input_type -> turbokv.admin.v1.NodeRequest
+	0,  // 13: turbokv.admin.v1.Admin.Admit:input_type -> turbokv.admin.v1.NodeRequest
+	0,  // 14: turbokv.admin.v1.Admin.Forget:input_type -> turbokv.admin.v1.NodeRequest
+	2,  // 15: turbokv.admin.v1.Admin.Move:input_type -> turbokv.admin.v1.MoveRequest
+	3,  // 16: turbokv.admin.v1.Admin.Split:input_type -> turbokv.admin.v1.SplitRequest
+	4,  // 17: turbokv.admin.v1.Admin.Merge:input_type -> turbokv.admin.v1.MergeRequest
+	5,  // 18: turbokv.admin.v1.Admin.Rebalance:input_type -> turbokv.admin.v1.RebalanceRequest
+	8,  // 19: turbokv.admin.v1.Admin.Events:input_type -> turbokv.admin.v1.EventsRequest
+	11, // 20: turbokv.admin.v1.Admin.CreateKeyspace:output_type -> turbokv.admin.v1.Keyspace
+	13, // 21: turbokv.admin.v1.Admin.ListKeyspaces:output_type -> turbokv.admin.v1.ListKeyspacesResponse
+	15, // 22: turbokv.admin.v1.Admin.DropKeyspace:output_type -> turbokv.admin.v1.DropKeyspaceResponse
+	17, // 23: turbokv.admin.v1.Admin.Status:output_type -> turbokv.admin.v1.StatusResponse
+	1,  // 24: turbokv.admin.v1.Admin.Drain:output_type -> turbokv.admin.v1.NodeResponse
+	1,  // 25: turbokv.admin.v1.Admin.Admit:output_type -> turbokv.admin.v1.NodeResponse
+	1,  // 26: turbokv.admin.v1.Admin.Forget:output_type -> turbokv.admin.v1.NodeResponse
+	7,  // 27: turbokv.admin.v1.Admin.Move:output_type -> turbokv.admin.v1.Plan
+	7,  // 28: turbokv.admin.v1.Admin.Split:output_type -> turbokv.admin.v1.Plan
+	7,  // 29: turbokv.admin.v1.Admin.Merge:output_type -> turbokv.admin.v1.Plan
+	6,  // 30: turbokv.admin.v1.Admin.Rebalance:output_type -> turbokv.admin.v1.RebalanceResponse
+	9,  // 31: turbokv.admin.v1.Admin.Events:output_type -> turbokv.admin.v1.Event
+	20, // [20:32] is the sub-list for method output_type
+	8,  // [8:20] is the sub-list for method input_type
+	8,  // [8:8] is the sub-list for extension type_name
+	8,  // [8:8] is the sub-list for extension extendee
+	0,  // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_admin_proto_init() }
@@ -1033,7 +1874,7 @@ func file_admin_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_admin_proto_rawDesc), len(file_admin_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   12,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -6,7 +6,9 @@
 //   controller  -> Welcome        or the stream ends with a status that says why not
 //   controller  -> Assign ...     every assignment of this node, also those it already has
 //   node        -> Ack ...        one per Assign and Revoke, after it is in force (and persistent)
-//   node        -> Report ...     every report_interval_ms: the heartbeat, with what it serves
+//   node        -> Beat ...       every beat_interval_ms: a sign of life
+//   node        -> Report ...     every report_interval_ms, and at once when the state of a sub-range
+//                                 changes: what it serves
 //   controller  -> Assign, Revoke whenever the directory changes
 //
 // A node whose stream broke keeps serving what it was last given (invariant I2) and opens a new one.
@@ -99,6 +101,7 @@ type NodeMessage struct {
 	//	*NodeMessage_Hello
 	//	*NodeMessage_Report
 	//	*NodeMessage_Ack
+	//	*NodeMessage_Beat
 	Body          isNodeMessage_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -168,6 +171,15 @@ func (x *NodeMessage) GetAck() *Ack {
 	return nil
 }
 
+func (x *NodeMessage) GetBeat() *Beat {
+	if x != nil {
+		if x, ok := x.Body.(*NodeMessage_Beat); ok {
+			return x.Beat
+		}
+	}
+	return nil
+}
+
 type isNodeMessage_Body interface {
 	isNodeMessage_Body()
 }
@@ -184,11 +196,17 @@ type NodeMessage_Ack struct {
 	Ack *Ack `protobuf:"bytes,3,opt,name=ack,proto3,oneof"`
 }
 
+type NodeMessage_Beat struct {
+	Beat *Beat `protobuf:"bytes,4,opt,name=beat,proto3,oneof"`
+}
+
 func (*NodeMessage_Hello) isNodeMessage_Body() {}
 
 func (*NodeMessage_Report) isNodeMessage_Body() {}
 
 func (*NodeMessage_Ack) isNodeMessage_Body() {}
+
+func (*NodeMessage_Beat) isNodeMessage_Body() {}
 
 type ControllerMessage struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -392,6 +410,7 @@ type Welcome struct {
 	state            protoimpl.MessageState `protogen:"open.v1"`
 	ClusterId        string                 `protobuf:"bytes,1,opt,name=cluster_id,json=clusterId,proto3" json:"cluster_id,omitempty"`                         // remember it with the data; a persistent node sends it next time
 	ReportIntervalMs uint32                 `protobuf:"varint,2,opt,name=report_interval_ms,json=reportIntervalMs,proto3" json:"report_interval_ms,omitempty"` // how often the controller wants a Report
+	BeatIntervalMs   uint32                 `protobuf:"varint,3,opt,name=beat_interval_ms,json=beatIntervalMs,proto3" json:"beat_interval_ms,omitempty"`       // how often it wants a Beat; 0: none
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -440,15 +459,28 @@ func (x *Welcome) GetReportIntervalMs() uint32 {
 	return 0
 }
 
+func (x *Welcome) GetBeatIntervalMs() uint32 {
+	if x != nil {
+		return x.BeatIntervalMs
+	}
+	return 0
+}
+
 type SubRangeState struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	SubRange      uint32                 `protobuf:"varint,1,opt,name=sub_range,json=subRange,proto3" json:"sub_range,omitempty"`
-	Epoch         uint32                 `protobuf:"varint,2,opt,name=epoch,proto3" json:"epoch,omitempty"` // of the assignment in force; 0: none
-	Role          Role                   `protobuf:"varint,3,opt,name=role,proto3,enum=turbokv.control.v1.Role" json:"role,omitempty"`
-	Applied       uint64                 `protobuf:"varint,4,opt,name=applied,proto3" json:"applied,omitempty"`                      // sequence of the last update in the engine
-	Stable        uint64                 `protobuf:"varint,5,opt,name=stable,proto3" json:"stable,omitempty"`                        // sequence up to which the tail is known to have committed
-	StateLost     bool                   `protobuf:"varint,6,opt,name=state_lost,json=stateLost,proto3" json:"state_lost,omitempty"` // a memory replica after a restart: refuses until it gets a new epoch
-	Recovering    bool                   `protobuf:"varint,7,opt,name=recovering,proto3" json:"recovering,omitempty"`                // fetching what it lacks from its chain; answers TRY_AGAIN meanwhile
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	SubRange   uint32                 `protobuf:"varint,1,opt,name=sub_range,json=subRange,proto3" json:"sub_range,omitempty"`
+	Epoch      uint32                 `protobuf:"varint,2,opt,name=epoch,proto3" json:"epoch,omitempty"` // of the assignment in force; 0: none
+	Role       Role                   `protobuf:"varint,3,opt,name=role,proto3,enum=turbokv.control.v1.Role" json:"role,omitempty"`
+	Applied    uint64                 `protobuf:"varint,4,opt,name=applied,proto3" json:"applied,omitempty"`                      // sequence of the last update in the engine
+	Stable     uint64                 `protobuf:"varint,5,opt,name=stable,proto3" json:"stable,omitempty"`                        // sequence up to which the tail is known to have committed
+	StateLost  bool                   `protobuf:"varint,6,opt,name=state_lost,json=stateLost,proto3" json:"state_lost,omitempty"` // a memory replica after a restart: refuses until it gets a new epoch
+	Recovering bool                   `protobuf:"varint,7,opt,name=recovering,proto3" json:"recovering,omitempty"`                // fetching what it lacks from its chain; answers TRY_AGAIN meanwhile
+	Learner    bool                   `protobuf:"varint,8,opt,name=learner,proto3" json:"learner,omitempty"`                      // follows the tail, serves nobody
+	Joined     bool                   `protobuf:"varint,9,opt,name=joined,proto3" json:"joined,omitempty"`                        // of a learner: holds, durably as far as the keyspace asks, all that the tail
+	// had acknowledged shortly before: it may become the tail
+	JoinedBytes   uint64   `protobuf:"varint,10,opt,name=joined_bytes,json=joinedBytes,proto3" json:"joined_bytes,omitempty"`  // of a learner: received so far
+	JoinedShare   float64  `protobuf:"fixed64,11,opt,name=joined_share,json=joinedShare,proto3" json:"joined_share,omitempty"` // of a learner: part of the interval that it has received, 0 to 1
+	Samples       [][]byte `protobuf:"bytes,12,rep,name=samples,proto3" json:"samples,omitempty"`                              // index keys of requests served since the last report, drawn evenly;
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -532,9 +564,46 @@ func (x *SubRangeState) GetRecovering() bool {
 	return false
 }
 
+func (x *SubRangeState) GetLearner() bool {
+	if x != nil {
+		return x.Learner
+	}
+	return false
+}
+
+func (x *SubRangeState) GetJoined() bool {
+	if x != nil {
+		return x.Joined
+	}
+	return false
+}
+
+func (x *SubRangeState) GetJoinedBytes() uint64 {
+	if x != nil {
+		return x.JoinedBytes
+	}
+	return 0
+}
+
+func (x *SubRangeState) GetJoinedShare() float64 {
+	if x != nil {
+		return x.JoinedShare
+	}
+	return 0
+}
+
+func (x *SubRangeState) GetSamples() [][]byte {
+	if x != nil {
+		return x.Samples
+	}
+	return nil
+}
+
 type Report struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	SubRanges     []*SubRangeState       `protobuf:"bytes,1,rep,name=sub_ranges,json=subRanges,proto3" json:"sub_ranges,omitempty"` // all of them, every time
+	Cpu           float64                `protobuf:"fixed64,2,opt,name=cpu,proto3" json:"cpu,omitempty"`                            // cores that the process has used since the last report, on average
+	Bytes         uint64                 `protobuf:"varint,3,opt,name=bytes,proto3" json:"bytes,omitempty"`                         // that its records take, as far as the engine knows
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -576,6 +645,57 @@ func (x *Report) GetSubRanges() []*SubRangeState {
 	return nil
 }
 
+func (x *Report) GetCpu() float64 {
+	if x != nil {
+		return x.Cpu
+	}
+	return 0
+}
+
+func (x *Report) GetBytes() uint64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+// Beat says only that the node lives.
+type Beat struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Beat) Reset() {
+	*x = Beat{}
+	mi := &file_control_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Beat) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Beat) ProtoMessage() {}
+
+func (x *Beat) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Beat.ProtoReflect.Descriptor instead.
+func (*Beat) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{6}
+}
+
 // Assign is kv.Assignment.
 type Assign struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -588,13 +708,18 @@ type Assign struct {
 	LastIndexKey  []byte                 `protobuf:"bytes,7,opt,name=last_index_key,json=lastIndexKey,proto3" json:"last_index_key,omitempty"`    // 16 bytes, inclusive
 	Chain         []uint32               `protobuf:"varint,8,rep,packed,name=chain,proto3" json:"chain,omitempty"`                                // node IPv4 addresses, head first
 	Create        bool                   `protobuf:"varint,9,opt,name=create,proto3" json:"create,omitempty"`                                     // a node without state begins empty; else it must not
+	Since         uint32                 `protobuf:"varint,10,opt,name=since,proto3" json:"since,omitempty"`                                      // epoch from which on this node belongs to the sub-range; 0: from 1
+	Learner       uint32                 `protobuf:"varint,11,opt,name=learner,proto3" json:"learner,omitempty"`                                  // node that joins; 0: nobody
+	Frozen        bool                   `protobuf:"varint,12,opt,name=frozen,proto3" json:"frozen,omitempty"`                                    // the head orders nothing
+	Forks         []*Assign              `protobuf:"bytes,13,rep,name=forks,proto3" json:"forks,omitempty"`                                       // sub-ranges cut out of this one in the same step
+	Absorb        *Absorbed              `protobuf:"bytes,14,opt,name=absorb,proto3" json:"absorb,omitempty"`                                     // neighbour that becomes part of this one in the same step
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Assign) Reset() {
 	*x = Assign{}
-	mi := &file_control_proto_msgTypes[6]
+	mi := &file_control_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -606,7 +731,7 @@ func (x *Assign) String() string {
 func (*Assign) ProtoMessage() {}
 
 func (x *Assign) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[6]
+	mi := &file_control_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -619,7 +744,7 @@ func (x *Assign) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Assign.ProtoReflect.Descriptor instead.
 func (*Assign) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{6}
+	return file_control_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Assign) GetSubRange() uint32 {
@@ -685,6 +810,102 @@ func (x *Assign) GetCreate() bool {
 	return false
 }
 
+func (x *Assign) GetSince() uint32 {
+	if x != nil {
+		return x.Since
+	}
+	return 0
+}
+
+func (x *Assign) GetLearner() uint32 {
+	if x != nil {
+		return x.Learner
+	}
+	return 0
+}
+
+func (x *Assign) GetFrozen() bool {
+	if x != nil {
+		return x.Frozen
+	}
+	return false
+}
+
+func (x *Assign) GetForks() []*Assign {
+	if x != nil {
+		return x.Forks
+	}
+	return nil
+}
+
+func (x *Assign) GetAbsorb() *Absorbed {
+	if x != nil {
+		return x.Absorb
+	}
+	return nil
+}
+
+// Absorbed is kv.Absorbed.
+type Absorbed struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	SubRange      uint32                 `protobuf:"varint,1,opt,name=sub_range,json=subRange,proto3" json:"sub_range,omitempty"`
+	Epoch         uint32                 `protobuf:"varint,2,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	Into          uint32                 `protobuf:"varint,3,opt,name=into,proto3" json:"into,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Absorbed) Reset() {
+	*x = Absorbed{}
+	mi := &file_control_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Absorbed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Absorbed) ProtoMessage() {}
+
+func (x *Absorbed) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Absorbed.ProtoReflect.Descriptor instead.
+func (*Absorbed) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *Absorbed) GetSubRange() uint32 {
+	if x != nil {
+		return x.SubRange
+	}
+	return 0
+}
+
+func (x *Absorbed) GetEpoch() uint32 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *Absorbed) GetInto() uint32 {
+	if x != nil {
+		return x.Into
+	}
+	return 0
+}
+
 // Revoke ends the membership of the node in a sub-range. It covers every epoch up to the given one;
 // a node that was given a later one since ignores it, and acknowledges.
 type Revoke struct {
@@ -698,7 +919,7 @@ type Revoke struct {
 
 func (x *Revoke) Reset() {
 	*x = Revoke{}
-	mi := &file_control_proto_msgTypes[7]
+	mi := &file_control_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -710,7 +931,7 @@ func (x *Revoke) String() string {
 func (*Revoke) ProtoMessage() {}
 
 func (x *Revoke) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[7]
+	mi := &file_control_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -723,7 +944,7 @@ func (x *Revoke) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Revoke.ProtoReflect.Descriptor instead.
 func (*Revoke) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{7}
+	return file_control_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Revoke) GetSubRange() uint32 {
@@ -761,7 +982,7 @@ type Ack struct {
 
 func (x *Ack) Reset() {
 	*x = Ack{}
-	mi := &file_control_proto_msgTypes[8]
+	mi := &file_control_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -773,7 +994,7 @@ func (x *Ack) String() string {
 func (*Ack) ProtoMessage() {}
 
 func (x *Ack) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[8]
+	mi := &file_control_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -786,7 +1007,7 @@ func (x *Ack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ack.ProtoReflect.Descriptor instead.
 func (*Ack) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{8}
+	return file_control_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Ack) GetSubRange() uint32 {
@@ -821,11 +1042,12 @@ var File_control_proto protoreflect.FileDescriptor
 
 const file_control_proto_rawDesc = "" +
 	"\n" +
-	"\rcontrol.proto\x12\x12turbokv.control.v1\"\xab\x01\n" +
+	"\rcontrol.proto\x12\x12turbokv.control.v1\"\xdb\x01\n" +
 	"\vNodeMessage\x121\n" +
 	"\x05hello\x18\x01 \x01(\v2\x19.turbokv.control.v1.HelloH\x00R\x05hello\x124\n" +
 	"\x06report\x18\x02 \x01(\v2\x1a.turbokv.control.v1.ReportH\x00R\x06report\x12+\n" +
-	"\x03ack\x18\x03 \x01(\v2\x17.turbokv.control.v1.AckH\x00R\x03ackB\x06\n" +
+	"\x03ack\x18\x03 \x01(\v2\x17.turbokv.control.v1.AckH\x00R\x03ack\x12.\n" +
+	"\x04beat\x18\x04 \x01(\v2\x18.turbokv.control.v1.BeatH\x00R\x04beatB\x06\n" +
 	"\x04body\"\xc0\x01\n" +
 	"\x11ControllerMessage\x127\n" +
 	"\awelcome\x18\x01 \x01(\v2\x1b.turbokv.control.v1.WelcomeH\x00R\awelcome\x124\n" +
@@ -845,11 +1067,12 @@ const file_control_proto_rawDesc = "" +
 	"\vincarnation\x18\x06 \x01(\x04R\vincarnation\x12\x1d\n" +
 	"\n" +
 	"cluster_id\x18\a \x01(\tR\tclusterId\x125\n" +
-	"\x04held\x18\b \x03(\v2!.turbokv.control.v1.SubRangeStateR\x04held\"V\n" +
+	"\x04held\x18\b \x03(\v2!.turbokv.control.v1.SubRangeStateR\x04held\"\x80\x01\n" +
 	"\aWelcome\x12\x1d\n" +
 	"\n" +
 	"cluster_id\x18\x01 \x01(\tR\tclusterId\x12,\n" +
-	"\x12report_interval_ms\x18\x02 \x01(\rR\x10reportIntervalMs\"\xe1\x01\n" +
+	"\x12report_interval_ms\x18\x02 \x01(\rR\x10reportIntervalMs\x12(\n" +
+	"\x10beat_interval_ms\x18\x03 \x01(\rR\x0ebeatIntervalMs\"\xf3\x02\n" +
 	"\rSubRangeState\x12\x1b\n" +
 	"\tsub_range\x18\x01 \x01(\rR\bsubRange\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\rR\x05epoch\x12,\n" +
@@ -860,10 +1083,19 @@ const file_control_proto_rawDesc = "" +
 	"state_lost\x18\x06 \x01(\bR\tstateLost\x12\x1e\n" +
 	"\n" +
 	"recovering\x18\a \x01(\bR\n" +
-	"recovering\"J\n" +
+	"recovering\x12\x18\n" +
+	"\alearner\x18\b \x01(\bR\alearner\x12\x16\n" +
+	"\x06joined\x18\t \x01(\bR\x06joined\x12!\n" +
+	"\fjoined_bytes\x18\n" +
+	" \x01(\x04R\vjoinedBytes\x12!\n" +
+	"\fjoined_share\x18\v \x01(\x01R\vjoinedShare\x12\x18\n" +
+	"\asamples\x18\f \x03(\fR\asamples\"r\n" +
 	"\x06Report\x12@\n" +
 	"\n" +
-	"sub_ranges\x18\x01 \x03(\v2!.turbokv.control.v1.SubRangeStateR\tsubRanges\"\x95\x02\n" +
+	"sub_ranges\x18\x01 \x03(\v2!.turbokv.control.v1.SubRangeStateR\tsubRanges\x12\x10\n" +
+	"\x03cpu\x18\x02 \x01(\x01R\x03cpu\x12\x14\n" +
+	"\x05bytes\x18\x03 \x01(\x04R\x05bytes\"\x06\n" +
+	"\x04Beat\"\xc5\x03\n" +
 	"\x06Assign\x12\x1b\n" +
 	"\tsub_range\x18\x01 \x01(\rR\bsubRange\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\rR\x05epoch\x12\x1a\n" +
@@ -875,7 +1107,17 @@ const file_control_proto_rawDesc = "" +
 	"\x0ffirst_index_key\x18\x06 \x01(\fR\rfirstIndexKey\x12$\n" +
 	"\x0elast_index_key\x18\a \x01(\fR\flastIndexKey\x12\x14\n" +
 	"\x05chain\x18\b \x03(\rR\x05chain\x12\x16\n" +
-	"\x06create\x18\t \x01(\bR\x06create\"Q\n" +
+	"\x06create\x18\t \x01(\bR\x06create\x12\x14\n" +
+	"\x05since\x18\n" +
+	" \x01(\rR\x05since\x12\x18\n" +
+	"\alearner\x18\v \x01(\rR\alearner\x12\x16\n" +
+	"\x06frozen\x18\f \x01(\bR\x06frozen\x120\n" +
+	"\x05forks\x18\r \x03(\v2\x1a.turbokv.control.v1.AssignR\x05forks\x124\n" +
+	"\x06absorb\x18\x0e \x01(\v2\x1c.turbokv.control.v1.AbsorbedR\x06absorb\"Q\n" +
+	"\bAbsorbed\x12\x1b\n" +
+	"\tsub_range\x18\x01 \x01(\rR\bsubRange\x12\x14\n" +
+	"\x05epoch\x18\x02 \x01(\rR\x05epoch\x12\x12\n" +
+	"\x04into\x18\x03 \x01(\rR\x04into\"Q\n" +
 	"\x06Revoke\x12\x1b\n" +
 	"\tsub_range\x18\x01 \x01(\rR\bsubRange\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\rR\x05epoch\x12\x14\n" +
@@ -907,7 +1149,7 @@ func file_control_proto_rawDescGZIP() []byte {
 }
 
 var file_control_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_control_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_control_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_control_proto_goTypes = []any{
 	(Role)(0),                 // 0: turbokv.control.v1.Role
 	(*NodeMessage)(nil),       // 1: turbokv.control.v1.NodeMessage
@@ -916,27 +1158,32 @@ var file_control_proto_goTypes = []any{
 	(*Welcome)(nil),           // 4: turbokv.control.v1.Welcome
 	(*SubRangeState)(nil),     // 5: turbokv.control.v1.SubRangeState
 	(*Report)(nil),            // 6: turbokv.control.v1.Report
-	(*Assign)(nil),            // 7: turbokv.control.v1.Assign
-	(*Revoke)(nil),            // 8: turbokv.control.v1.Revoke
-	(*Ack)(nil),               // 9: turbokv.control.v1.Ack
+	(*Beat)(nil),              // 7: turbokv.control.v1.Beat
+	(*Assign)(nil),            // 8: turbokv.control.v1.Assign
+	(*Absorbed)(nil),          // 9: turbokv.control.v1.Absorbed
+	(*Revoke)(nil),            // 10: turbokv.control.v1.Revoke
+	(*Ack)(nil),               // 11: turbokv.control.v1.Ack
 }
 var file_control_proto_depIdxs = []int32{
 	3,  // 0: turbokv.control.v1.NodeMessage.hello:type_name -> turbokv.control.v1.Hello
 	6,  // 1: turbokv.control.v1.NodeMessage.report:type_name -> turbokv.control.v1.Report
-	9,  // 2: turbokv.control.v1.NodeMessage.ack:type_name -> turbokv.control.v1.Ack
-	4,  // 3: turbokv.control.v1.ControllerMessage.welcome:type_name -> turbokv.control.v1.Welcome
-	7,  // 4: turbokv.control.v1.ControllerMessage.assign:type_name -> turbokv.control.v1.Assign
-	8,  // 5: turbokv.control.v1.ControllerMessage.revoke:type_name -> turbokv.control.v1.Revoke
-	5,  // 6: turbokv.control.v1.Hello.held:type_name -> turbokv.control.v1.SubRangeState
-	0,  // 7: turbokv.control.v1.SubRangeState.role:type_name -> turbokv.control.v1.Role
-	5,  // 8: turbokv.control.v1.Report.sub_ranges:type_name -> turbokv.control.v1.SubRangeState
-	1,  // 9: turbokv.control.v1.NodeControl.Session:input_type -> turbokv.control.v1.NodeMessage
-	2,  // 10: turbokv.control.v1.NodeControl.Session:output_type -> turbokv.control.v1.ControllerMessage
-	10, // [10:11] is the sub-list for method output_type
-	9,  // [9:10] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	11, // 2: turbokv.control.v1.NodeMessage.ack:type_name -> turbokv.control.v1.Ack
+	7,  // 3: turbokv.control.v1.NodeMessage.beat:type_name -> turbokv.control.v1.Beat
+	4,  // 4: turbokv.control.v1.ControllerMessage.welcome:type_name -> turbokv.control.v1.Welcome
+	8,  // 5: turbokv.control.v1.ControllerMessage.assign:type_name -> turbokv.control.v1.Assign
+	10, // 6: turbokv.control.v1.ControllerMessage.revoke:type_name -> turbokv.control.v1.Revoke
+	5,  // 7: turbokv.control.v1.Hello.held:type_name -> turbokv.control.v1.SubRangeState
+	0,  // 8: turbokv.control.v1.SubRangeState.role:type_name -> turbokv.control.v1.Role
+	5,  // 9: turbokv.control.v1.Report.sub_ranges:type_name -> turbokv.control.v1.SubRangeState
+	8,  // 10: turbokv.control.v1.Assign.forks:type_name -> turbokv.control.v1.Assign
+	9,  // 11: turbokv.control.v1.Assign.absorb:type_name -> turbokv.control.v1.Absorbed
+	1,  // 12: turbokv.control.v1.NodeControl.Session:input_type -> turbokv.control.v1.NodeMessage
+	2,  // 13: turbokv.control.v1.NodeControl.Session:output_type -> turbokv.control.v1.ControllerMessage
+	13, // [13:14] is the sub-list for method output_type
+	12, // [12:13] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_control_proto_init() }
@@ -948,6 +1195,7 @@ func file_control_proto_init() {
 		(*NodeMessage_Hello)(nil),
 		(*NodeMessage_Report)(nil),
 		(*NodeMessage_Ack)(nil),
+		(*NodeMessage_Beat)(nil),
 	}
 	file_control_proto_msgTypes[1].OneofWrappers = []any{
 		(*ControllerMessage_Welcome)(nil),
@@ -960,7 +1208,7 @@ func file_control_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_control_proto_rawDesc), len(file_control_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   9,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -6,7 +6,9 @@
 //   controller  -> Welcome        or the stream ends with a status that says why not
 //   controller  -> Assign ...     every assignment of this node, also those it already has
 //   node        -> Ack ...        one per Assign and Revoke, after it is in force (and persistent)
-//   node        -> Report ...     every report_interval_ms: the heartbeat, with what it serves
+//   node        -> Beat ...       every beat_interval_ms: a sign of life
+//   node        -> Report ...     every report_interval_ms, and at once when the state of a sub-range
+//                                 changes: what it serves
 //   controller  -> Assign, Revoke whenever the directory changes
 //
 // A node whose stream broke keeps serving what it was last given (invariant I2) and opens a new one.

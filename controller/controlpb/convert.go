@@ -19,12 +19,26 @@ func FromAssignment(a kv.Assignment) *Assign {
 		LastIndexKey:  a.Interval.Last[:],
 		Chain:         make([]uint32, len(a.Chain)),
 		Create:        a.Create,
+		Since:         uint32(a.Since),
+		Learner:       uint32(a.Learner),
+		Frozen:        a.Frozen,
 	}
 	for i, n := range a.Chain {
 		m.Chain[i] = uint32(n)
 	}
+	for _, f := range a.Forks {
+		m.Forks = append(m.Forks, FromAssignment(f))
+	}
+	if b := a.Absorb; b != (kv.Absorbed{}) {
+		m.Absorb = &Absorbed{
+			SubRange: uint32(b.SubRange), Epoch: uint32(b.Epoch), Into: uint32(b.Into),
+		}
+	}
 	return m
 }
+
+// maxForks bounds what one message can make a node do: a split makes one.
+const maxForks = 16
 
 // Assignment returns the assignment in the message, validated.
 func (m *Assign) Assignment() (kv.Assignment, error) {
@@ -47,11 +61,42 @@ func (m *Assign) Assignment() (kv.Assignment, error) {
 		Durability:  kv.Durability(m.GetDurability()),
 		Interval:    kv.Interval{First: first, Last: last},
 		Create:      m.GetCreate(),
+		Since:       kv.Epoch(m.GetSince()),
+		Learner:     kv.NodeID(m.GetLearner()),
+		Frozen:      m.GetFrozen(),
+		Absorb: kv.Absorbed{
+			SubRange: kv.SubRangeID(m.GetAbsorb().GetSubRange()),
+			Epoch:    kv.Epoch(m.GetAbsorb().GetEpoch()),
+			Into:     kv.Epoch(m.GetAbsorb().GetInto()),
+		},
 	}
 	for _, n := range m.GetChain() {
 		a.Chain = append(a.Chain, kv.NodeID(n))
 	}
+	if a.Forks, err = m.forks(); err != nil {
+		return kv.Assignment{}, err
+	}
 	return a, a.Validate()
+}
+
+// forks returns the nested assignments. Theirs must not nest again, which also bounds the depth.
+func (m *Assign) forks() (out []kv.Assignment, err error) {
+	if len(m.GetForks()) > maxForks {
+		return nil, fmt.Errorf("assign of sub-range %d: %d forks: must be at most %d",
+			m.GetSubRange(), len(m.GetForks()), maxForks)
+	}
+	for _, f := range m.GetForks() {
+		if len(f.GetForks()) > 0 {
+			return nil, fmt.Errorf("assign of sub-range %d: fork %d has forks", m.GetSubRange(),
+				f.GetSubRange())
+		}
+		a, err := f.Assignment()
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, a)
+	}
+	return out, nil
 }
 
 // checkWidths refuses numbers that the narrower kv types would cut.
