@@ -25,7 +25,8 @@ var floors = [][]string{
 	{"kv", "p4src", "bmv2"}, // nouns; the switch stands apart
 	{"wire"},                // the packet
 	{"transport", "serverlib", "clientlib/session"}, // doors, and pure cores
-	{"controller/directory", "controller/reconcile"},
+	{"controller/directory", "controller/reconcile", "controller/health", "controller/balance"},
+	{"controller/core"},
 	{"clientlib", "controller/controlpb", "controller/adminpb", "controller/p4rt", "controller/store"},
 	{"controller", "storagenode", "workload"}, // components and programs
 	{"turbokvtest"},
@@ -46,6 +47,7 @@ var standApart = map[string][]string{
 // pure are the rooms whose code is a function of its inputs: state machines and decisions.
 var pure = []string{
 	"kv", "wire", "serverlib", "clientlib/session", "controller/directory", "controller/reconcile",
+	"controller/health", "controller/balance", "controller/core",
 	"bmv2", "bmv2/engine", "bmv2/v1model",
 }
 
