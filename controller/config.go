@@ -15,7 +15,8 @@ import (
 // Config is what a controller must know. Service, Store, Switches and one of Listen and Listener
 // are required.
 type Config struct {
-	// Store is the path of the file that keeps the directory.
+	// Store is the path of the file that keeps the directory, or etcd://host:port[,host:port]/prefix
+	// when several controllers share one (see package controller/store/etcd): Run only.
 	Store string
 	// Listen is the address of the gRPC server for nodes and operators, host:port.
 	Listen string

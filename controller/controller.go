@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"sync"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/turbokv/turbokv/controller/directory"
 	"github.com/turbokv/turbokv/controller/p4rt"
 	boltstore "github.com/turbokv/turbokv/controller/store"
+	"github.com/turbokv/turbokv/controller/store/etcd"
 	"github.com/turbokv/turbokv/p4src"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/keepalive"
@@ -30,8 +32,12 @@ type Controller struct {
 	term      uint64
 }
 
-// Run is New and Controller.Run.
+// Run is New and Controller.Run. With a store in etcd it controls the cluster whenever this
+// controller is elected, and stands by else.
 func Run(ctx context.Context, cfg Config) error {
+	if strings.HasPrefix(cfg.Store, etcd.Scheme) {
+		return runElected(ctx, cfg)
+	}
 	c, err := New(cfg)
 	if err != nil {
 		return err

@@ -27,6 +27,9 @@ const (
 	SwitchRefused     EventKind = "switch refused" // an update or a message
 	PipelinePushed    EventKind = "pipeline pushed"
 	HostsFull         EventKind = "hosts full" // no room for another learned host
+
+	ControllerLeads    EventKind = "controller leads"     // elected among several
+	ControllerStandsBy EventKind = "controller stands by" // another one was elected
 )
 
 // Event is one thing that happened. Fields that do not apply are zero.
