@@ -41,6 +41,8 @@ type Config struct {
 	ExpectNodes int
 	// ReportInterval is how often nodes report; 0 stands for 1 s.
 	ReportInterval time.Duration
+	// BeatInterval is how often nodes give a sign of life; 0 stands for 100 ms.
+	BeatInterval time.Duration
 	// PollInterval is how often the counters of switches are read; 0 stands for 1 s.
 	PollInterval time.Duration
 	// MaxHosts and HostAge bound what is learned about hosts; 0 stands for the defaults of
@@ -60,14 +62,17 @@ type Switch struct {
 	DialOptions []grpc.DialOption
 }
 
-// The default intervals: often enough for a person who watches, rare enough to cost nothing.
+// The default intervals: often enough for a person who watches, rare enough to cost nothing. Beats are
+// so frequent because a node that hangs is noticed after some of them are missing.
 const (
+	defaultBeatInterval   = 100 * time.Millisecond
 	defaultReportInterval = time.Second
 	defaultPollInterval   = time.Second
 )
 
 // complete fills in the defaults and refuses what cannot work.
 func (c Config) complete() (Config, error) {
+	c.BeatInterval = cmp.Or(c.BeatInterval, defaultBeatInterval)
 	c.ReportInterval = cmp.Or(c.ReportInterval, defaultReportInterval)
 	c.PollInterval = cmp.Or(c.PollInterval, defaultPollInterval)
 	switch {

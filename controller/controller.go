@@ -12,6 +12,7 @@ import (
 
 	"github.com/turbokv/turbokv/controller/adminpb"
 	"github.com/turbokv/turbokv/controller/controlpb"
+	"github.com/turbokv/turbokv/controller/core"
 	"github.com/turbokv/turbokv/controller/directory"
 	"github.com/turbokv/turbokv/controller/p4rt"
 	boltstore "github.com/turbokv/turbokv/controller/store"
@@ -85,8 +86,11 @@ func build(cfg Config, st store) (*Controller, error) {
 	for _, sw := range cfg.Switches {
 		names = append(names, sw.Name)
 	}
-	dir, err := directory.New(directory.Config{Limits: limits, ExpectNodes: cfg.ExpectNodes,
-		Switches: names}, snapshot)
+	began := time.Now()
+	decides, err := core.New(core.Config{
+		Directory: directory.Config{Limits: limits, ExpectNodes: cfg.ExpectNodes, Switches: names},
+		UnixMS:    began.UnixMilli(),
+	}, snapshot)
 	if err != nil {
 		return nil, fmt.Errorf("controller: %w", err)
 	}
@@ -94,8 +98,8 @@ func build(cfg Config, st store) (*Controller, error) {
 	if err != nil {
 		return nil, fmt.Errorf("controller: %w", err)
 	}
-	c := &Controller{cfg: cfg, loop: newLoop(dir, st, cfg.Events), listener: cfg.Listener,
-		term: term}
+	l := newLoop(decides, st, newJournal(cfg.Events), began)
+	c := &Controller{cfg: cfg, loop: l, listener: cfg.Listener, term: term}
 	if c.listener == nil {
 		if c.listener, err = net.Listen("tcp", cfg.Listen); err != nil {
 			return nil, fmt.Errorf("controller: %w", err)
@@ -130,9 +134,8 @@ func (c *Controller) Run(ctx context.Context) (err error) {
 	server := grpc.NewServer(append([]grpc.ServerOption{grpc.KeepaliveParams(nodeKeepalive)},
 		c.cfg.ServerOptions...)...)
 	controlpb.RegisterNodeControlServer(server,
-		&nodeService{loop: c.loop, interval: c.cfg.ReportInterval})
-	adminpb.RegisterAdminServer(server,
-		&adminService{loop: c.loop, switches: c.cfg.Switches, expect: c.cfg.ExpectNodes})
+		&nodeService{loop: c.loop, reports: c.cfg.ReportInterval, beats: c.cfg.BeatInterval})
+	adminpb.RegisterAdminServer(server, &adminService{loop: c.loop, switches: c.cfg.Switches})
 
 	failed := make(chan error, len(c.clients)+2) // one place for everybody who may fail
 	var parts sync.WaitGroup

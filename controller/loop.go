@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/turbokv/turbokv/controller/core"
 	"github.com/turbokv/turbokv/controller/directory"
 	"github.com/turbokv/turbokv/kv"
 )
@@ -18,38 +19,30 @@ type store interface {
 	Close() error
 }
 
-// loop is the one goroutine that owns the directory. Everybody else gives it work with do, and
-// reads Views.
+// loop is the one goroutine that owns the core. Everybody else gives it work with do, and reads
+// Views.
 type loop struct {
-	dir    *directory.Directory
-	store  store
-	events Events
-	began  time.Time
-	work   chan func()
-	ended  chan struct{} // when nobody takes work any more
+	core    *core.Core
+	store   store
+	journal *journal
+	began   time.Time
+	work    chan func()
+	ended   chan struct{} // when nobody takes work any more
 
 	// Owned by the goroutine.
-	effects  directory.Effects // of this round
-	acks     []directory.Ack   // of this round
-	waiting  []chan struct{}   // to be closed at the end of this round
+	acks     []directory.Ack // of this round
+	waiting  []chan struct{} // to be closed at the end of this round
 	sessions map[kv.NodeID]*session
-	reports  map[kv.NodeID]report
-	refusals map[assignmentOf]string
 	switches map[string]*switchStatus
-	load     *loadMeter
 	failures map[kv.KeyspaceID]error // of publications
+	load     *loadMeter
 
 	publish func(directory.Publication)
+	probe   func([]kv.NodeID)
 
 	mu      sync.Mutex // guards the two below
 	view    directory.View
 	changed chan struct{} // closed and replaced when view is
-}
-
-// assignmentOf names one membership.
-type assignmentOf struct {
-	node     kv.NodeID
-	subRange kv.SubRangeID
 }
 
 // Bounds of one round: everything that waits is answered by one transaction, so the disk never
@@ -59,16 +52,16 @@ const (
 	roundLength = 4096
 )
 
-func newLoop(dir *directory.Directory, st store, events Events) *loop {
-	l := &loop{
-		dir: dir, store: st, events: events, began: time.Now(),
+// newLoop returns the loop of a core whose time 0 was at began.
+func newLoop(c *core.Core, st store, j *journal, began time.Time) *loop {
+	return &loop{
+		core: c, store: st, journal: j, began: began,
 		work: make(chan func(), queueLength), ended: make(chan struct{}),
-		sessions: make(map[kv.NodeID]*session), reports: make(map[kv.NodeID]report),
-		refusals: make(map[assignmentOf]string), switches: make(map[string]*switchStatus),
-		load: newLoadMeter(), failures: make(map[kv.KeyspaceID]error),
-		changed: make(chan struct{}), view: dir.View(),
+		sessions: make(map[kv.NodeID]*session), switches: make(map[string]*switchStatus),
+		failures: make(map[kv.KeyspaceID]error), load: newLoadMeter(),
+		changed: make(chan struct{}), view: c.View(),
+		probe: func([]kv.NodeID) {},
 	}
-	return l
 }
 
 // now is the time since the controller started.
@@ -78,17 +71,22 @@ func (l *loop) now() time.Duration { return time.Since(l.began) }
 // stop, because what is not stored has not happened.
 func (l *loop) run(ctx context.Context) error {
 	defer close(l.ended)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
 	for {
 		select {
 		case f := <-l.work:
 			f()
 			l.drain()
-			if err := l.finishRound(); err != nil {
-				return err
-			}
+		case <-timer.C:
+			l.core.Tick(l.now())
 		case <-ctx.Done():
 			return nil
 		}
+		if err := l.finishRound(); err != nil {
+			return err
+		}
+		timer.Reset(l.core.NextTick() - l.now())
 	}
 }
 
@@ -134,25 +132,16 @@ func (l *loop) post(ctx context.Context, f func()) error {
 
 var errStopped = fmt.Errorf("controller has stopped")
 
-// take adds what a command asks for to the round.
-func (l *loop) take(e directory.Effects) {
-	l.effects.Changes = append(l.effects.Changes, e.Changes...)
-	l.effects.Sends = append(l.effects.Sends, e.Sends...)
-	l.effects.Publications = append(l.effects.Publications, e.Publications...)
-}
-
 // finishRound stores what the round changed, and then carries out what it asked for.
 func (l *loop) finishRound() error {
 	if len(l.acks) > 0 {
-		l.take(l.dir.Acknowledged(l.acks))
+		l.core.Acked(l.now(), l.acks)
 		l.acks = l.acks[:0]
 	}
-	e := l.effects
-	l.effects = directory.Effects{}
+	e := l.core.Take()
 	if err := l.store.Commit(e.Changes); err != nil {
 		return err
 	}
-	l.announce(e.Changes)
 	for _, s := range e.Sends {
 		if to := l.sessions[s.To]; to != nil {
 			to.push(s)
@@ -161,8 +150,14 @@ func (l *loop) finishRound() error {
 	for _, p := range e.Publications {
 		l.publish(p)
 	}
-	if len(e.Changes) > 0 || l.view.Revision != l.dir.Revision() {
+	if len(e.Probes) > 0 {
+		l.probe(e.Probes)
+	}
+	if len(e.Changes) > 0 || l.view.Revision != l.core.Revision() {
 		l.setView()
+	}
+	for _, event := range e.Events {
+		l.journal.tell(event)
 	}
 	for _, done := range l.waiting {
 		close(done)
@@ -171,27 +166,8 @@ func (l *loop) finishRound() error {
 	return nil
 }
 
-// announce tells of keyspaces whose phase has changed.
-func (l *loop) announce(changes []directory.Change) {
-	for _, c := range changes {
-		if c.Keyspace == nil {
-			continue
-		}
-		kind := KeyspaceCreated
-		switch {
-		case c.Delete:
-			kind = KeyspaceDropped
-		case c.Keyspace.Phase == directory.PhaseReady:
-			kind = KeyspaceReady
-		case c.Keyspace.Phase == directory.PhaseDropping:
-			continue
-		}
-		l.events.tell(Event{Kind: kind, Keyspace: c.Keyspace.Name})
-	}
-}
-
 func (l *loop) setView() {
-	v := l.dir.View()
+	v := l.core.View()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.view = v

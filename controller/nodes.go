@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/turbokv/turbokv/controller/controlpb"
+	"github.com/turbokv/turbokv/controller/core"
 	"github.com/turbokv/turbokv/controller/directory"
 	"github.com/turbokv/turbokv/kv"
 	"github.com/turbokv/turbokv/wire"
@@ -18,14 +18,9 @@ import (
 // nodeService answers the nodes: one call of Session per node, for as long as it lives.
 type nodeService struct {
 	controlpb.UnimplementedNodeControlServer
-	loop     *loop
-	interval time.Duration // of reports
-}
-
-// report is the last word of a node.
-type report struct {
-	at     time.Duration
-	states map[kv.SubRangeID]*controlpb.SubRangeState
+	loop    *loop
+	reports time.Duration // how often nodes report
+	beats   time.Duration // how often they give a sign of life
 }
 
 // Session implements controlpb.NodeControlServer.
@@ -39,7 +34,8 @@ func (n *nodeService) Session(stream controlpb.NodeControl_SessionServer) error 
 		return status.Error(codes.InvalidArgument, err.Error())
 	}
 	s := newSession(hello.ID)
-	if err := n.join(stream.Context(), s, hello); err != nil {
+	held := core.Report{Replicas: replicasOf(first.GetHello().GetHeld())}
+	if err := n.join(stream.Context(), s, hello, held); err != nil {
 		n.leave(stream.Context(), s, err) // it may be in, and only the answer have come too late
 		return err
 	}
@@ -71,34 +67,33 @@ func helloOf(m *controlpb.Hello) (directory.Hello, error) {
 	return h, nil
 }
 
-// join brings the node into the directory, in place of an older session.
-func (n *nodeService) join(ctx context.Context, s *session, h directory.Hello) error {
+// join brings the node in, in place of an older session. What it holds is its first report.
+func (n *nodeService) join(ctx context.Context, s *session, h directory.Hello, held core.Report,
+) error {
 	var refused error
 	l := n.loop
 	err := l.do(ctx, func() {
-		e, err := l.dir.Hello(h)
-		if err != nil {
-			refused = err
+		if refused = l.core.Hello(l.now(), h); refused != nil {
 			return
 		}
+		l.core.Reported(l.now(), h.ID, held)
 		if old := l.sessions[h.ID]; old != nil {
 			old.close(status.Error(codes.AlreadyExists, "replaced by a newer session of this node"))
 		}
 		l.sessions[h.ID] = s
-		delete(l.reports, h.ID)
 		s.put(&controlpb.ControllerMessage{Body: &controlpb.ControllerMessage_Welcome{
-			Welcome: &controlpb.Welcome{ClusterId: l.dir.ClusterID(),
-				ReportIntervalMs: uint32(n.interval.Milliseconds())}}})
-		l.take(e)
+			Welcome: &controlpb.Welcome{ClusterId: l.core.ClusterID(),
+				ReportIntervalMs: uint32(n.reports.Milliseconds()),
+				BeatIntervalMs:   uint32(n.beats.Milliseconds())}}})
 	})
 	switch {
 	case refused != nil:
-		l.events.tell(Event{Kind: NodeRefused, Node: h.ID, Err: refused})
+		l.journal.tell(Event{Kind: NodeRefused, Severity: core.Warning, Node: h.ID, Err: refused})
 		return status.Error(codeOf(refused), refused.Error())
 	case err != nil:
 		return status.Error(codes.Unavailable, err.Error())
 	}
-	l.events.tell(Event{Kind: NodeJoined, Node: h.ID})
+	l.journal.tell(Event{Kind: NodeJoined, Node: h.ID})
 	return nil
 }
 
@@ -111,8 +106,8 @@ func (n *nodeService) leave(ctx context.Context, s *session, why error) {
 			return
 		}
 		delete(l.sessions, s.node)
-		l.dir.Gone(s.node)
-		l.events.tell(Event{Kind: NodeLeft, Node: s.node, Err: why})
+		l.core.Gone(l.now(), s.node)
+		l.journal.tell(Event{Kind: NodeLeft, Severity: core.Warning, Node: s.node, Err: why})
 	})
 }
 
@@ -151,7 +146,10 @@ func (n *nodeService) receiveAll(stream controlpb.NodeControl_SessionServer, s *
 		case *controlpb.NodeMessage_Ack:
 			work = func() { n.loop.acked(s, body.Ack) }
 		case *controlpb.NodeMessage_Report:
-			work = func() { n.loop.reported(s, body.Report) }
+			report := reportOf(body.Report)
+			work = func() { n.loop.reported(s, report) }
+		case *controlpb.NodeMessage_Beat:
+			work = func() { n.loop.core.Beat(n.loop.now(), s.node) }
 		default:
 			return status.Errorf(codes.InvalidArgument, "message %T in the middle of a session",
 				body)
@@ -165,40 +163,51 @@ func (n *nodeService) receiveAll(stream controlpb.NodeControl_SessionServer, s *
 // acked adds an answer of a node to the round. Answers over a session that was replaced count too:
 // they are as true.
 func (l *loop) acked(s *session, m *controlpb.Ack) {
-	at := assignmentOf{s.node, kv.SubRangeID(m.GetSubRange())}
-	if why := m.GetError(); why != "" {
-		l.refusals[at] = why
-		l.events.tell(Event{Kind: AssignmentRefused, Node: s.node, SubRange: at.subRange,
-			Err: errors.New(why)})
+	id, epoch := kv.SubRangeID(m.GetSubRange()), kv.Epoch(m.GetEpoch())
+	if why := m.GetError(); why != "" && !m.GetRevoke() {
+		l.core.Refused(l.now(), s.node, id, epoch, why)
 		return
 	}
-	delete(l.refusals, at)
-	l.acks = append(l.acks, directory.Ack{Node: s.node, SubRange: at.subRange,
-		Epoch: kv.Epoch(m.GetEpoch()), Revoke: m.GetRevoke()})
+	l.acks = append(l.acks, directory.Ack{Node: s.node, SubRange: id, Epoch: epoch,
+		Revoke: m.GetRevoke()})
 }
 
-// reported keeps the last report, and tells of every loss once.
-func (l *loop) reported(s *session, m *controlpb.Report) {
-	if l.sessions[s.node] != s {
-		return
+// reported passes on a report, but for one over a session that was replaced: it may be older.
+func (l *loop) reported(s *session, r core.Report) {
+	if l.sessions[s.node] == s {
+		l.core.Reported(l.now(), s.node, r)
 	}
-	before := l.reports[s.node].states
-	now := report{at: l.now(), states: make(map[kv.SubRangeID]*controlpb.SubRangeState)}
-	for _, r := range m.GetSubRanges() {
-		id := kv.SubRangeID(r.GetSubRange())
-		now.states[id] = r
-		if r.GetStateLost() && !before[id].GetStateLost() {
-			l.events.tell(Event{Kind: StateLost, Node: s.node, SubRange: id})
+}
+
+func reportOf(m *controlpb.Report) core.Report {
+	return core.Report{
+		Replicas: replicasOf(m.GetSubRanges()), CPU: m.GetCpu(), Bytes: m.GetBytes(),
+	}
+}
+
+func replicasOf(states []*controlpb.SubRangeState) []core.Replica {
+	out := make([]core.Replica, len(states))
+	for i, m := range states {
+		out[i] = core.Replica{
+			SubRange: kv.SubRangeID(m.GetSubRange()), Epoch: kv.Epoch(m.GetEpoch()),
+			Applied: m.GetApplied(), Stable: m.GetStable(),
+			Lost: m.GetStateLost(), Recovering: m.GetRecovering(),
+			Learner: m.GetLearner(), Joined: m.GetJoined(),
+			JoinedBytes: m.GetJoinedBytes(), JoinedShare: m.GetJoinedShare(),
+			Samples: samplesOf(m.GetSamples()),
 		}
 	}
-	l.reports[s.node] = now
+	return out
 }
 
-// lostOn returns the members that have lost a sub-range.
-func (l *loop) lostOn(r directory.SubRange) []kv.NodeID {
-	return slices.DeleteFunc(slices.Clone(r.Chain), func(n kv.NodeID) bool {
-		return !l.reports[n].states[r.ID].GetStateLost()
-	})
+// samplesOf skips what is no index key.
+func samplesOf(raw [][]byte) (out []kv.IndexKey) {
+	for _, b := range raw {
+		if len(b) == len(kv.IndexKey{}) {
+			out = append(out, kv.IndexKey(b))
+		}
+	}
+	return out
 }
 
 // codeOf maps the reasons of the directory to gRPC.

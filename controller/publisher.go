@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/turbokv/turbokv/clientlib"
+	"github.com/turbokv/turbokv/controller/core"
 	"github.com/turbokv/turbokv/controller/directory"
 	"github.com/turbokv/turbokv/kv"
 	"github.com/turbokv/turbokv/transport"
@@ -88,7 +89,7 @@ func (p *publisher) untilDone(ctx context.Context, publication directory.Publica
 			return false
 		}
 		if err != nil {
-			p.loop.events.tell(Event{Kind: PublishFailed, Err: err,
+			p.loop.journal.tell(Event{Kind: PublishFailed, Severity: core.Warning, Err: err,
 				Keyspace: publication.Descriptor.Name})
 		}
 		_ = p.loop.post(ctx, func() { // fails only when all ends
@@ -97,7 +98,7 @@ func (p *publisher) untilDone(ctx context.Context, publication directory.Publica
 				return
 			}
 			delete(p.loop.failures, id)
-			p.loop.take(p.loop.dir.Published(publication))
+			p.loop.core.Published(p.loop.now(), publication)
 		})
 		if err == nil {
 			return true

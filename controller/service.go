@@ -2,10 +2,12 @@ package controller
 
 import (
 	"context"
+	"errors"
 
 	"github.com/turbokv/turbokv/controller/adminpb"
 	"github.com/turbokv/turbokv/controller/directory"
 	"github.com/turbokv/turbokv/kv"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 )
@@ -15,7 +17,6 @@ type adminService struct {
 	adminpb.UnimplementedAdminServer
 	loop     *loop
 	switches []Switch
-	expect   int
 }
 
 // CreateKeyspace implements adminpb.AdminServer.
@@ -28,13 +29,9 @@ func (a *adminService) CreateKeyspace(ctx context.Context, m *adminpb.CreateKeys
 	var refused error
 	var id kv.KeyspaceID
 	err = a.loop.do(ctx, func() {
-		k, e, err := a.loop.dir.CreateKeyspace(command)
-		if err != nil {
-			refused = err
-			return
-		}
+		var k directory.Keyspace
+		k, refused = a.loop.core.CreateKeyspace(a.loop.now(), command)
 		id = k.ID
-		a.loop.take(e)
 	})
 	if err != nil {
 		return nil, endOf(err)
@@ -119,14 +116,9 @@ func (a *adminService) DropKeyspace(ctx context.Context, m *adminpb.DropKeyspace
 	var refused error
 	var id kv.KeyspaceID
 	err := a.loop.do(ctx, func() {
-		k, _ := a.loop.dir.KeyspaceNamed(m.GetName())
+		k, _ := a.loop.core.View().KeyspaceNamed(m.GetName())
 		id = k.ID
-		e, err := a.loop.dir.DropKeyspace(m.GetName())
-		if err != nil {
-			refused = err
-			return
-		}
-		a.loop.take(e)
+		refused = a.loop.core.DropKeyspace(a.loop.now(), m.GetName())
 	})
 	if err != nil {
 		return nil, endOf(err)
@@ -149,6 +141,27 @@ func (a *adminService) Status(ctx context.Context, _ *adminpb.StatusRequest,
 		return nil, endOf(err)
 	}
 	return out, nil
+}
+
+// Events implements adminpb.AdminServer.
+func (a *adminService) Events(m *adminpb.EventsRequest, out grpc.ServerStreamingServer[adminpb.Event],
+) error {
+	err := a.loop.journal.stream(out.Context(), a.loop.ended, m, func(e entry) error {
+		return out.Send(e.message())
+	})
+	if errors.Is(err, errStopped) {
+		return status.Error(codes.Unavailable, err.Error())
+	}
+	return err
+}
+
+// message is the event as operators are told it.
+func (e entry) message() *adminpb.Event {
+	return &adminpb.Event{
+		Id: e.id, TimeUnixMs: e.at.UnixMilli(), Kind: string(e.Kind), Node: uint32(e.Node),
+		SwitchName: e.Switch, Keyspace: e.Keyspace, SubRange: uint32(e.SubRange), Plan: e.Plan,
+		Text: e.String(), Severity: e.Severity.String(),
+	}
 }
 
 func keyspaceMessages(v directory.View) (out []*adminpb.Keyspace) {

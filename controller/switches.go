@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/turbokv/turbokv/controller/core"
 	"github.com/turbokv/turbokv/controller/dataplane"
 	"github.com/turbokv/turbokv/controller/directory"
 	"github.com/turbokv/turbokv/controller/p4rt"
@@ -85,10 +86,10 @@ func (d *switchDriver) client(ctx context.Context, sw Switch, term uint64) (*p4r
 				d.tell(Event{Kind: PipelinePushed})
 			},
 			StreamError: func(message string) {
-				d.tell(Event{Kind: SwitchRefused, Err: errors.New(message)})
+				d.tell(Event{Kind: SwitchRefused, Severity: core.Warning, Err: errors.New(message)})
 			},
 			Undecodable: func(what string, err error) {
-				d.tell(Event{Kind: SwitchRefused, Err: fmt.Errorf("%s: %w", what, err)})
+				d.tell(Event{Kind: SwitchRefused, Severity: core.Warning, Err: fmt.Errorf("%s: %w", what, err)})
 			},
 		},
 	})
@@ -96,7 +97,7 @@ func (d *switchDriver) client(ctx context.Context, sw Switch, term uint64) (*p4r
 
 func (d *switchDriver) tell(e Event) {
 	e.Switch = d.name
-	d.loop.events.tell(e)
+	d.loop.journal.tell(e)
 }
 
 // note changes what the loop knows of the switch.
@@ -105,11 +106,11 @@ func (d *switchDriver) note(ctx context.Context, f func(*switchStatus)) {
 }
 
 func (d *switchDriver) lost(ctx context.Context, why error) {
-	d.tell(Event{Kind: SwitchLost, Err: why})
+	d.tell(Event{Kind: SwitchLost, Severity: core.Warning, Err: why})
 	_ = d.loop.post(ctx, func() {
 		s := d.loop.switches[d.name]
 		s.primary, s.err = false, why
-		d.loop.dir.SwitchLost(d.name)
+		d.loop.core.SwitchLost(d.loop.now(), d.name)
 	})
 }
 
@@ -122,7 +123,7 @@ func (d *switchDriver) elected(ctx context.Context, primary bool) {
 	d.note(ctx, func(s *switchStatus) {
 		s.primary = primary
 		if !primary {
-			d.loop.dir.SwitchLost(d.name)
+			d.loop.core.SwitchLost(d.loop.now(), d.name)
 		}
 	})
 }
@@ -200,7 +201,7 @@ func (d *switchDriver) learn(r dataplane.Route) bool {
 	refused := d.hosts.Refused
 	changed := d.hosts.Learn(d.loop.now(), r)
 	if d.hosts.Refused > refused {
-		d.tell(Event{Kind: HostsFull, Err: fmt.Errorf("no room for %v", r.Addr)})
+		d.tell(Event{Kind: HostsFull, Severity: core.Warning, Err: fmt.Errorf("no room for %v", r.Addr)})
 	}
 	return changed
 }
@@ -247,20 +248,20 @@ func (d *switchDriver) sync(ctx context.Context, s *p4rt.Session, view directory
 		if !errors.As(err, &batch) || attempt == readBack {
 			return err
 		}
-		d.tell(Event{Kind: SwitchRefused, Err: err})
+		d.tell(Event{Kind: SwitchRefused, Severity: core.Warning, Err: err})
 		if err := d.read(ctx, s); err != nil {
 			return err
 		}
 	}
 	if written > 0 {
-		d.tell(Event{Kind: SwitchSynced, Updates: written})
+		d.tell(Event{Kind: SwitchSynced, Count: written})
 	}
 	entries, hosts := len(d.installed.Entries), d.hosts.Len()
 	return d.loop.post(ctx, func() {
 		st := d.loop.switches[d.name]
 		st.revision, st.err, st.entries, st.hosts = view.Revision, nil, entries, hosts
 		st.updates += uint64(written)
-		d.loop.take(d.loop.dir.SwitchSynced(d.name, view.Revision))
+		d.loop.core.SwitchSynced(d.loop.now(), d.name, view.Revision)
 	})
 }
 

@@ -216,3 +216,9 @@ func (r records) Snapshot() Snapshot {
 		SubRanges: r.subRanges.Values(), Retired: r.retired.Values(),
 	}
 }
+
+// IsOnline reports whether a node has a session.
+func (d *Directory) IsOnline(n kv.NodeID) bool { return d.online[n] }
+
+// OnlineNodes counts the nodes that have a session.
+func (d *Directory) OnlineNodes() int { return len(d.online) }

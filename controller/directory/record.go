@@ -64,6 +64,13 @@ type SubRange struct {
 	Acked []kv.NodeID `json:"acked,omitempty"`
 }
 
+// Unacknowledged lists the members that have not acknowledged Epoch.
+func (s SubRange) Unacknowledged() []kv.NodeID {
+	return slices.DeleteFunc(slices.Clone(s.Chain), func(n kv.NodeID) bool {
+		return slices.Contains(s.Acked, n)
+	})
+}
+
 // Retired is an id whose sub-range is gone. It remembers the last epoch for ever.
 type Retired struct {
 	ID    kv.SubRangeID `json:"id"`
