@@ -46,12 +46,18 @@ type Events struct {
 	Notify func(Event)
 }
 
+func (e Events) tell(event Event) {
+	if e.Notify != nil {
+		e.Notify(event)
+	}
+}
+
 // journalLength bounds what is remembered: some minutes of a cluster in trouble, and a few megabytes.
 const journalLength = 8192
 
 // journal remembers the last events, numbered from 1. It is safe for concurrent use.
 type journal struct {
-	notify func(Event)
+	events Events
 
 	mu    sync.Mutex
 	last  []entry       // oldest first, ids without gaps
@@ -67,11 +73,7 @@ type entry struct {
 }
 
 func newJournal(e Events) *journal {
-	notify := e.Notify
-	if notify == nil {
-		notify = func(Event) {}
-	}
-	return &journal{notify: notify, next: 1, newer: make(chan struct{})}
+	return &journal{events: e, next: 1, newer: make(chan struct{})}
 }
 
 // tell remembers an event and notifies whoever wants to know.
@@ -85,7 +87,7 @@ func (j *journal) tell(e Event) {
 	close(j.newer)
 	j.newer = make(chan struct{})
 	j.mu.Unlock()
-	j.notify(e)
+	j.events.tell(e)
 }
 
 // after returns the events with higher ids that are remembered, and a channel that is closed when
