@@ -108,7 +108,7 @@ func (a *app) commands() []*cobra.Command {
 		a.getCommand(), a.putCommand(), a.delCommand(), a.casCommand(), a.incrCommand(),
 		a.scanCommand(), a.loadCommand(),
 		a.controllerCommand(), a.keyspaceCommand(), a.nodeCommand(), a.statusCommand(), a.switchCommand(),
-		a.upCommand(), a.benchCommand(), a.demoCommand(),
+		a.upCommand(), a.benchCommand(), a.demoCommand(), a.faultsCommand(),
 	}
 }
 

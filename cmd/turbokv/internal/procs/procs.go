@@ -13,7 +13,9 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -50,11 +52,13 @@ type Group struct {
 }
 
 type member struct {
-	name  string
-	cmd   *exec.Cmd
-	stdin io.Closer
-	done  chan struct{} // closed when the process has ended
-	err   error         // how; read after done
+	name   string
+	args   []string
+	cmd    *exec.Cmd
+	stdin  io.Closer
+	killed atomic.Bool   // by Kill: its end is no news
+	done   chan struct{} // closed when the process has ended
+	err    error         // how; read after done
 }
 
 // NewGroup returns an empty group whose children print to out.
@@ -79,13 +83,16 @@ func (g *Group) Start(name string, args ...string) error {
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	m := &member{name: name, cmd: cmd, stdin: stdin, done: make(chan struct{})}
+	m := &member{name: name, args: args, cmd: cmd, stdin: stdin, done: make(chan struct{})}
 	g.members = append(g.members, m)
 	g.pumps.Go(func() { g.pump(name, lines) })
 	g.pumps.Go(func() {
 		m.err = cmd.Wait()
 		_ = write.Close() // never fails
 		close(m.done)
+		if m.killed.Load() {
+			return
+		}
 		select {
 		case g.ended <- fmt.Errorf("%s ended: %w", name, exitOf(m.err)):
 		default:
@@ -126,6 +133,52 @@ func (g *Group) pump(name string, r io.Reader) {
 // Ended delivers the reason when a child has ended.
 func (g *Group) Ended() <-chan error { return g.ended }
 
+// ErrNoChild says that no running child has that name.
+var ErrNoChild = errors.New("no such child is running")
+
+// running returns the child of that name that was started last.
+func (g *Group) running(name string) (*member, error) {
+	for _, m := range slices.Backward(g.members) {
+		if m.name == name && !m.killed.Load() {
+			return m, nil
+		}
+	}
+	return nil, fmt.Errorf("%s: %w", name, ErrNoChild)
+}
+
+// PID returns the process id of a child.
+func (g *Group) PID(name string) (int, error) {
+	m, err := g.running(name)
+	if err != nil {
+		return 0, err
+	}
+	return m.cmd.Process.Pid, nil
+}
+
+// Kill ends a child with SIGKILL and waits for its end, which is not reported by Ended.
+func (g *Group) Kill(name string) error {
+	m, err := g.running(name)
+	if err != nil {
+		return err
+	}
+	m.killed.Store(true)
+	if err := m.cmd.Process.Kill(); err != nil {
+		return fmt.Errorf("kill %s: %w", name, err)
+	}
+	<-m.done
+	return nil
+}
+
+// Restart starts a child again that was killed, with the arguments that it had.
+func (g *Group) Restart(name string) error {
+	for _, m := range slices.Backward(g.members) {
+		if m.name == name && m.killed.Load() {
+			return g.Start(name, m.args...)
+		}
+	}
+	return fmt.Errorf("%s: it was not killed", name)
+}
+
 // Stop asks the children to stop, last started first, kills those that take longer than the
 // timeout, and waits for all. The error names children that did not stop well.
 func (g *Group) Stop(timeout time.Duration) error {
@@ -138,6 +191,9 @@ func (g *Group) Stop(timeout time.Duration) error {
 }
 
 func (m *member) stop(timeout time.Duration) error {
+	if m.killed.Load() {
+		return nil
+	}
 	_ = m.stdin.Close() // the child may have ended before
 	timer := time.NewTimer(timeout)
 	defer timer.Stop()

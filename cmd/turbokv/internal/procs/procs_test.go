@@ -3,6 +3,7 @@ package procs
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -106,5 +107,40 @@ func TestAChildThatHangsIsKilled(t *testing.T) {
 	err := g.Stop(50 * time.Millisecond)
 	if err == nil || !strings.Contains(err.Error(), "was killed") {
 		t.Errorf("Stop: %v", err)
+	}
+}
+
+func TestAChildThatIsKilledComesBack(t *testing.T) {
+	out := newLines("serving")
+	g := NewGroup(out)
+	if err := g.Start("a", "serve"); err != nil {
+		t.Fatal(err)
+	}
+	out.wait(t)
+	first, err := g.PID("a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := g.Kill("a"); err != nil {
+		t.Fatal(err)
+	}
+	if err := g.Kill("a"); !errors.Is(err, ErrNoChild) {
+		t.Errorf("killed twice: %v", err)
+	}
+	if err := g.Restart("a"); err != nil {
+		t.Fatal(err)
+	}
+	if second, err := g.PID("a"); err != nil || second == first {
+		t.Errorf("process %d after %d, %v", second, first, err)
+	}
+	if err := g.Stop(patience); err != nil {
+		t.Error(err)
+	}
+	select {
+	case err := <-g.Ended():
+		if !strings.Contains(err.Error(), "exit status 0") { // that of Stop
+			t.Errorf("a kill was reported: %v", err)
+		}
+	default:
 	}
 }
