@@ -26,6 +26,13 @@ type Engine interface {
 	Close() error
 }
 
+// Sized is an Engine that knows how much room its records take.
+type Sized interface {
+	// Size returns the memory or disk space of what is stored, in bytes, as far as the engine
+	// knows; what was removed counts until it is reused or collected. It is called like Get.
+	Size() int64
+}
+
 // OpKind says what an operation of a Batch does.
 type OpKind uint8
 

@@ -68,7 +68,7 @@ var DefaultLimits = Limits{
 
 // Events are called from within the step that causes them.
 type Events struct {
-	// StateChanged reports that a replica serves, recovers, lost its data or failed.
+	// StateChanged reports that a replica serves, recovers, learns, lost its data or failed.
 	StateChanged func(id kv.SubRangeID, state State)
 	// EngineFailed reports the error that made the server give up an engine.
 	EngineFailed func(d kv.Durability, err error)
@@ -83,6 +83,8 @@ const (
 	StateServing                     // orders, replicates and answers according to its role
 	StateLost                        // has no data: the controller must repair the chain
 	StateFailed                      // its engine failed
+	StateLearning                    // follows the tail and takes in its snapshot; serves nobody
+	StateJoined                      // follows the tail and may become it; serves nobody
 )
 
 // String gives the name that reports print.
@@ -96,6 +98,10 @@ func (s State) String() string {
 		return "lost"
 	case StateFailed:
 		return "failed"
+	case StateLearning:
+		return "learning"
+	case StateJoined:
+		return "joined"
 	}
 	return fmt.Sprintf("state(%d)", uint8(s))
 }
@@ -121,13 +127,22 @@ type Output struct {
 type Report struct {
 	SubRange kv.SubRangeID
 	Epoch    kv.Epoch
-	Position int // in the chain, head 0
+	Position int // in the chain, head 0; -1 of a learner
 	Length   int // of the chain
 	State    State
 	Applied  kv.Seq // last update in the engine
 	Durable  kv.Seq // last update on stable storage (equal to Applied for kv.DurabilityMemory)
 	Stable   kv.Seq // last update known to be acknowledged
 	Sessions int    // client sessions remembered
+
+	// Learner is set while the node follows the tail without being a member. Joined tells that it
+	// holds, durably as far as the keyspace asks, all that the tail had acknowledged shortly
+	// before: it may become the tail (I6).
+	Learner, Joined bool
+	// JoinedBytes is the payload of the snapshot that a learner has taken in, and JoinedShare the
+	// part of the sub-range's interval that it covers, 0 to 1.
+	JoinedBytes uint64
+	JoinedShare float64
 }
 
 // Counters count packets and what became of them, since New.

@@ -69,7 +69,7 @@ type Events struct {
 	Assigned func(a kv.Assignment, err error)
 	// Revoked reports a sub-range that the node no longer has, or why it was not removed.
 	Revoked func(id kv.SubRangeID, epoch kv.Epoch, err error)
-	// StateChanged reports that a replica serves, recovers, lost its data or failed.
+	// StateChanged reports that a replica serves, recovers, learns, lost its data or failed.
 	StateChanged func(id kv.SubRangeID, state serverlib.State)
 	// Failed reports an error of the disk or the engine, after which the sub-ranges of this
 	// durability are not served any more.

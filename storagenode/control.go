@@ -1,6 +1,7 @@
 package storagenode
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"google.golang.org/grpc/backoff"
 
 	"github.com/turbokv/turbokv/controller/controlpb"
+	"github.com/turbokv/turbokv/kv"
 	"github.com/turbokv/turbokv/serverlib"
 )
 
@@ -25,6 +27,10 @@ const (
 
 // reportInterval is used when the controller names none.
 const reportInterval = time.Second
+
+// reportGap is the shortest time between two reports that changes of state cause: a node whose
+// replicas all change at once tells so in few of them.
+const reportGap = 5 * time.Millisecond
 
 // orderBatch is the number of orders of the controller that share one fsync.
 const orderBatch = 256
@@ -77,7 +83,7 @@ func (n *Node) session(ctx context.Context, client controlpb.NodeControlClient) 
 	if err != nil {
 		return false, err
 	}
-	interval, err := n.greet(stream)
+	pace, err := n.greet(stream)
 	if err != nil {
 		return false, err
 	}
@@ -87,33 +93,41 @@ func (n *Node) session(ctx context.Context, client controlpb.NodeControlClient) 
 	n.cfg.Events.connected(n.cfg.Control.Target)
 	orders, ended := make(chan *controlpb.ControllerMessage, orderBatch), make(chan error, 1)
 	reader.Go(func() { ended <- receiveOrders(stream, orders) })
-	return true, n.serve(stream, interval, orders, ended)
+	return true, n.serve(stream, pace, orders, ended)
 }
 
-// greet says Hello and checks the Welcome. It returns how often the controller wants a report.
-func (n *Node) greet(stream controlpb.NodeControl_SessionClient) (time.Duration, error) {
+// pace is how often the controller wants to hear from the node.
+type pace struct {
+	report time.Duration
+	beat   time.Duration // 0: it wants no beats
+}
+
+// greet says Hello and checks the Welcome.
+func (n *Node) greet(stream controlpb.NodeControl_SessionClient) (pace, error) {
 	hello, err := n.hello()
 	if err != nil {
-		return 0, err
+		return pace{}, err
 	}
 	msg := &controlpb.NodeMessage{Body: &controlpb.NodeMessage_Hello{Hello: hello}}
 	// Send fails with io.EOF when the stream is broken; Recv says why.
 	_ = stream.Send(msg)
 	answer, err := stream.Recv()
 	if err != nil {
-		return 0, err
+		return pace{}, err
 	}
 	welcome := answer.GetWelcome()
 	if welcome == nil {
-		return 0, fmt.Errorf("controller answered Hello with %T: must be Welcome", answer.GetBody())
+		return pace{}, fmt.Errorf("controller answered Hello with %T: must be Welcome", answer.GetBody())
 	}
 	if err := n.remember(hello.GetClusterId(), welcome.GetClusterId()); err != nil {
-		return 0, err
+		return pace{}, err
 	}
-	if ms := welcome.GetReportIntervalMs(); ms > 0 {
-		return time.Duration(ms) * time.Millisecond, nil
+	wanted := pace{
+		report: time.Duration(welcome.GetReportIntervalMs()) * time.Millisecond,
+		beat:   time.Duration(welcome.GetBeatIntervalMs()) * time.Millisecond,
 	}
-	return reportInterval, nil
+	wanted.report = cmp.Or(wanted.report, reportInterval)
+	return wanted, nil
 }
 
 func (n *Node) hello() (*controlpb.Hello, error) {
@@ -146,21 +160,36 @@ func (n *Node) remember(known, told string) error {
 	return n.dir.setCluster(told)
 }
 
-// serve carries out orders and reports until the stream ends.
+// serve carries out orders, reports and beats until the stream ends.
 func (n *Node) serve(
-	stream controlpb.NodeControl_SessionClient, interval time.Duration,
+	stream controlpb.NodeControl_SessionClient, wanted pace,
 	orders <-chan *controlpb.ControllerMessage, ended <-chan error,
 ) error {
-	reports := time.NewTicker(interval)
+	reports := time.NewTicker(wanted.report)
 	defer reports.Stop()
+	beats, stop := tickerOf(wanted.beat)
+	defer stop()
+	soon, waiting := time.NewTimer(0), true // at first of what changed while nobody listened
+	defer soon.Stop()
+	var usage usage
 	for {
 		var err error
 		select {
 		case first := <-orders:
 			err = n.carryOut(stream, collect(first, orders))
+		case <-n.changed:
+			if !waiting {
+				soon.Reset(reportGap)
+				waiting = true
+			}
+		case <-soon.C:
+			waiting = false
+			err = n.report(stream, &usage)
 		case <-reports.C:
-			err = stream.Send(&controlpb.NodeMessage{Body: &controlpb.NodeMessage_Report{
-				Report: &controlpb.Report{SubRanges: n.states()},
+			err = n.report(stream, &usage)
+		case <-beats:
+			err = stream.Send(&controlpb.NodeMessage{Body: &controlpb.NodeMessage_Beat{
+				Beat: &controlpb.Beat{},
 			}})
 		case err := <-ended:
 			return err
@@ -169,6 +198,45 @@ func (n *Node) serve(
 			return reason(err, orders, ended)
 		}
 	}
+}
+
+// tickerOf returns a channel that ticks, or for no interval one that never does.
+func tickerOf(interval time.Duration) (ticks <-chan time.Time, stop func()) {
+	if interval <= 0 {
+		return nil, func() {}
+	}
+	ticker := time.NewTicker(interval)
+	return ticker.C, ticker.Stop
+}
+
+// noteChange makes the session report soon that a replica's state has changed. It never blocks: a
+// change that is not taken up yet stands for those after it as well.
+func (n *Node) noteChange(id kv.SubRangeID, state serverlib.State) {
+	select {
+	case n.changed <- struct{}{}:
+	default:
+	}
+	if f := n.cfg.Events.StateChanged; f != nil {
+		f(id, state)
+	}
+}
+
+func (n *Node) report(stream controlpb.NodeControl_SessionClient, u *usage) error {
+	return stream.Send(&controlpb.NodeMessage{Body: &controlpb.NodeMessage_Report{
+		Report: &controlpb.Report{SubRanges: n.states(), Cpu: u.cores(), Bytes: n.size()},
+	}})
+}
+
+// size returns what the node's records take, in bytes, as far as its engines know.
+func (n *Node) size() (sum uint64) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, e := range []serverlib.Engine{n.volatile, n.durable} {
+		if sized, ok := e.(serverlib.Sized); ok {
+			sum += uint64(sized.Size())
+		}
+	}
+	return sum
 }
 
 // reason returns why a stream ended on which a call has failed: Send says only io.EOF then, Recv
@@ -233,6 +301,11 @@ func (n *Node) states() []*controlpb.SubRangeState {
 			// To the controller a replica on a broken disk is as lost as one that is gone.
 			StateLost:  r.State == serverlib.StateLost || r.State == serverlib.StateFailed,
 			Recovering: r.State == serverlib.StateRecovering,
+
+			Learner:     r.Learner,
+			Joined:      r.Joined,
+			JoinedBytes: r.JoinedBytes,
+			JoinedShare: r.JoinedShare,
 		}
 	}
 	return out

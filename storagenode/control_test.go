@@ -33,6 +33,8 @@ type session struct {
 type fakeController struct {
 	controlpb.UnimplementedNodeControlServer
 	cluster  string
+	report   uint32 // intervals of the Welcome, in milliseconds
+	beat     uint32
 	sessions chan *session
 	dial     func(context.Context) (net.Conn, error)
 }
@@ -49,7 +51,9 @@ func (f *fakeController) Session(stream controlpb.NodeControl_SessionServer) err
 	}
 	f.sessions <- s
 	err = stream.Send(&controlpb.ControllerMessage{Body: &controlpb.ControllerMessage_Welcome{
-		Welcome: &controlpb.Welcome{ClusterId: f.cluster, ReportIntervalMs: 5},
+		Welcome: &controlpb.Welcome{
+			ClusterId: f.cluster, ReportIntervalMs: f.report, BeatIntervalMs: f.beat,
+		},
 	}})
 	if err != nil {
 		return err
@@ -85,7 +89,7 @@ func (f *fakeController) Session(stream controlpb.NodeControl_SessionServer) err
 // startController serves a fake controller until the test ends, and returns how to reach it.
 func startController(t *testing.T, cluster string) (*fakeController, Control) {
 	t.Helper()
-	f := &fakeController{cluster: cluster, sessions: make(chan *session, 1)}
+	f := &fakeController{cluster: cluster, report: 5, sessions: make(chan *session, 1)}
 	listener := bufconn.Listen(1 << 16)
 	f.dial = listener.DialContext
 	server := grpc.NewServer()
@@ -185,6 +189,32 @@ func TestSessionCarriesOutOrdersAndReports(t *testing.T) {
 		t.Errorf("ack of revoke: %v", got)
 	}
 	s.report(t, func(r *controlpb.Report) bool { return len(r.SubRanges) == 0 })
+}
+
+// TestNodeBeatsAndReportsChangesAtOnce: the controller asked for a report once an hour, and hears of
+// every state of a replica all the same.
+func TestNodeBeatsAndReportsChangesAtOnce(t *testing.T) {
+	controller, control := startController(t, "c1")
+	controller.report, controller.beat = 3_600_000, 1
+	startNode(t, Config{
+		Conn: listen(t, transport.NewNetwork(), nodeAddr(1)), DataDir: t.TempDir(), Control: control,
+	})
+	s := <-controller.sessions
+	a := wholeLine(kv.DurabilitySync, nodeAddr(1))
+	s.send <- assignMessage(a)
+	got := s.report(t, func(r *controlpb.Report) bool {
+		return len(r.SubRanges) == 1 && !r.SubRanges[0].Recovering
+	})
+	if got.Cpu < 0 || got.Bytes == 0 {
+		t.Errorf("%v cores, %d bytes", got.Cpu, got.Bytes)
+	}
+	a.SubRange, a.Create = 8, false // state that this node has never had
+	s.send <- assignMessage(a)
+	s.report(t, func(r *controlpb.Report) bool {
+		return len(r.SubRanges) == 2 && r.SubRanges[1].StateLost
+	})
+	for (<-s.got).GetBeat() == nil {
+	}
 }
 
 // TestNodeServesWithoutController is I2: the session ends, service does not, and the next session

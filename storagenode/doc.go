@@ -7,6 +7,7 @@
 //	datadir.go  the directory: lock, incarnation, cluster
 //	config.go   Config, Events
 //	stats.go    what status shows
+//	usage.go    processor time, for reports
 //
 // Three goroutines drive the server under one lock: one reads datagrams in batches, one lets time
 // pass, one waits for fsyncs. A batch of datagrams is one step: all are delivered, then the

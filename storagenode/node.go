@@ -23,15 +23,17 @@ type Node struct {
 	started     time.Time
 	dir         *dataDir         // nil without a data directory
 	durable     serverlib.Engine // nil without a data directory
+	volatile    serverlib.Engine
 
 	mu     sync.Mutex // guards what follows, down to the blank line
 	server *serverlib.Server
 	out    []transport.Message // reused by flush
 	fast   bool                // the ticker runs at tickBusy
 
-	wake  chan struct{} // tells the ticker that the server has become busy
-	syncs chan uint64   // token of the fsync that the server asked for
-	stats stats
+	wake    chan struct{} // tells the ticker that the server has become busy
+	changed chan struct{} // tells the session that a replica's state has changed
+	syncs   chan uint64   // token of the fsync that the server asked for
+	stats   stats
 
 	stop    context.CancelFunc
 	workers sync.WaitGroup
@@ -62,12 +64,14 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 		return nil, err
 	}
 	n := &Node{
-		cfg:     cfg,
-		id:      kv.NodeIDOf(cfg.Conn.LocalAddr().Addr()),
-		started: time.Now(),
-		wake:    make(chan struct{}, 1),
-		syncs:   make(chan uint64, 1),
-		ended:   make(chan struct{}),
+		cfg:      cfg,
+		id:       kv.NodeIDOf(cfg.Conn.LocalAddr().Addr()),
+		started:  time.Now(),
+		volatile: memory.New(),
+		wake:     make(chan struct{}, 1),
+		changed:  make(chan struct{}, 1),
+		syncs:    make(chan uint64, 1),
+		ended:    make(chan struct{}),
 	}
 	if err := n.open(); err != nil {
 		return nil, fmt.Errorf("node %v: %w", n.id, errors.Join(err, n.release()))
@@ -107,11 +111,11 @@ func (n *Node) open() (err error) {
 		Node:        n.id,
 		Port:        n.cfg.Conn.LocalAddr().Port(),
 		Incarnation: n.incarnation,
-		Volatile:    memory.New(),
+		Volatile:    n.volatile,
 		Durable:     n.durable,
 		Limits:      n.cfg.Limits,
 		Events: serverlib.Events{
-			StateChanged: n.cfg.Events.StateChanged,
+			StateChanged: n.noteChange,
 			EngineFailed: n.cfg.Events.Failed,
 		},
 	})

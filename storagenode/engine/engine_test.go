@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/turbokv/turbokv/serverlib"
@@ -82,5 +83,34 @@ func TestDeleteRangeWithoutEndDeletesNothing(t *testing.T) {
 		if err := e.Close(); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// TestSizeFollowsTheRecords: what a node reports must grow with what it holds, whatever the engine.
+func TestSizeFollowsTheRecords(t *testing.T) {
+	const records, value = 2000, 1000
+	for _, kind := range engine.Kinds() {
+		t.Run(string(kind), func(t *testing.T) {
+			e, err := engine.Open(kind, t.TempDir())
+			if err != nil {
+				t.Fatal(err)
+			}
+			sized := e.(serverlib.Sized)
+			before := sized.Size()
+			var b serverlib.Batch
+			for i := range records {
+				b.Put(fmt.Appendf(nil, "key %d", i), make([]byte, value))
+			}
+			if err := errors.Join(e.Apply(&b), e.Sync()); err != nil {
+				t.Fatal(err)
+			}
+			grown := sized.Size() - before
+			if grown < records*value || grown > 4*records*value {
+				t.Errorf("%d bytes more for %d of values", grown, records*value)
+			}
+			if err := e.Close(); err != nil {
+				t.Fatal(err)
+			}
+		})
 	}
 }

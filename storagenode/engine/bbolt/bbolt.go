@@ -42,7 +42,10 @@ type Engine struct {
 	failed error      // of the first transaction that was not committed
 }
 
-var _ serverlib.Engine = (*Engine)(nil)
+var (
+	_ serverlib.Engine = (*Engine)(nil)
+	_ serverlib.Sized  = (*Engine)(nil)
+)
 
 // Open opens the engine in a file, making it if needed. One process may have it open.
 func Open(path string) (*Engine, error) {
@@ -195,6 +198,21 @@ func (e *Engine) freeze() (*overlay, error) {
 
 // Persistent implements serverlib.Engine.
 func (e *Engine) Persistent() bool { return true }
+
+// Size implements serverlib.Sized: the pages in use, without the updates that wait for a Sync.
+func (e *Engine) Size() int64 {
+	var size int64
+	err := e.db.View(func(tx *bbolt.Tx) error {
+		size = tx.Size()
+		return nil
+	})
+	if err != nil {
+		return 0 // closed
+	}
+	stats := e.db.Stats()
+	free := int64(stats.FreePageN+stats.PendingPageN) * int64(e.db.Info().PageSize)
+	return max(size-free, 0)
+}
 
 // Close implements serverlib.Engine. A failed engine releases its file and returns its error.
 func (e *Engine) Close() error {

@@ -25,7 +25,10 @@ type Engine struct {
 // Stats count the reads of a cache.
 type Stats struct{ Hits, Misses uint64 }
 
-var _ serverlib.Engine = (*Engine)(nil)
+var (
+	_ serverlib.Engine = (*Engine)(nil)
+	_ serverlib.Sized  = (*Engine)(nil)
+)
 
 // New returns inner with a cache of about the given size in bytes, which comes in steps of 2 MiB.
 // From now on inner must not be changed but through it.
@@ -35,6 +38,14 @@ func New(inner serverlib.Engine, bytes int64) *Engine {
 
 // Stats returns the counts so far.
 func (e *Engine) Stats() Stats { return e.stats }
+
+// Size implements serverlib.Sized with what the other engine says, 0 if it does not know.
+func (e *Engine) Size() int64 {
+	if sized, ok := e.Engine.(serverlib.Sized); ok {
+		return sized.Size()
+	}
+	return 0
+}
 
 // What the cache knows of a record is its value and one of these bytes behind it. That a record is
 // absent is worth knowing too: a replica looks for a record before it is first written.

@@ -18,7 +18,10 @@ type Engine struct {
 	failed error // why a batch was applied in part; no later one is accepted
 }
 
-var _ serverlib.Engine = (*Engine)(nil)
+var (
+	_ serverlib.Engine = (*Engine)(nil)
+	_ serverlib.Sized  = (*Engine)(nil)
+)
 
 // New returns an empty engine.
 func New() *Engine {
@@ -34,6 +37,9 @@ func (e *Engine) Len() int { return e.hash.used }
 
 // Bytes returns the memory taken for records, in bytes; freed blocks count, the indexes do not.
 func (e *Engine) Bytes() int64 { return e.slabs.bytes }
+
+// Size implements serverlib.Sized: the memory of the records alone.
+func (e *Engine) Size() int64 { return e.slabs.used }
 
 // Has reports whether there is a record.
 func (e *Engine) Has(key []byte) bool { return e.hash.find(e.hashOf(key), key, &e.slabs) >= 0 }

@@ -35,6 +35,7 @@ type slabs struct {
 	next  int          // first unused unit of current
 	last  int          // number of the slab that small blocks are cut from
 	bytes int64        // of all slabs together
+	used  int64        // of the blocks in use
 }
 
 func newSlabs() slabs {
@@ -59,6 +60,15 @@ func class(units int) int {
 
 // alloc returns a block of the given units; its content is undefined.
 func (s *slabs) alloc(units int) (ref, error) {
+	r, err := s.take(units)
+	if err == nil {
+		s.used += int64(units * unitSize)
+	}
+	return r, err
+}
+
+// take finds or makes room for alloc.
+func (s *slabs) take(units int) (ref, error) {
 	if units > largeUnits {
 		return s.addSlab(units)
 	}
@@ -99,6 +109,7 @@ func (s *slabs) addSlab(units int) (ref, error) {
 
 // release takes back a block of the given units.
 func (s *slabs) release(r ref, units int) {
+	s.used -= int64(units * unitSize)
 	if units > largeUnits {
 		s.slab[r>>16] = nil
 		s.bytes -= int64(units * unitSize)

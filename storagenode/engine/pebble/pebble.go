@@ -28,7 +28,10 @@ type Engine struct {
 	fault fault
 }
 
-var _ serverlib.Engine = (*Engine)(nil)
+var (
+	_ serverlib.Engine = (*Engine)(nil)
+	_ serverlib.Sized  = (*Engine)(nil)
+)
 
 // Open opens the engine in a directory, making it if needed. One process may have it open.
 func Open(dir string, o Options) (*Engine, error) {
@@ -162,6 +165,12 @@ func (e *Engine) Sync() (err error) {
 
 // Persistent implements serverlib.Engine.
 func (e *Engine) Persistent() bool { return true }
+
+// Size implements serverlib.Sized: live tables, and the log in front of them.
+func (e *Engine) Size() int64 {
+	m := e.db.Metrics()
+	return int64(m.Table.Local.LiveSize + m.BlobFiles.Local.LiveSize + m.WAL.Size)
+}
 
 // Close implements serverlib.Engine. A failed engine releases what it can and returns its error.
 func (e *Engine) Close() error {
