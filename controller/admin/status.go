@@ -15,6 +15,10 @@ type Status struct {
 	Nodes     []Node
 	Keyspaces []Keyspace
 	SubRanges []SubRange
+	Plans     []Plan    // in progress
+	Leader    string    // name of the controller that leads
+	Term      uint64    // counts leaders
+	Time      time.Time // when this was true
 }
 
 // Switch is one switch.
@@ -43,6 +47,12 @@ type Node struct {
 	Incarnation            uint64
 	Replicas, Heads, Tails int
 	ReportAge              time.Duration // since its last report; negative: none yet
+	State                  string        // alive, suspected, failed, draining, drained
+	ReadRate, WriteRate    float64       // requests per second as tail and as head
+	Load                   float64       // as the balancer counts it; 1 is the average of all nodes
+	CPU                    float64       // cores used
+	Bytes                  uint64        // stored
+	Joining                int           // sub-ranges that it is learning
 }
 
 // SubRange is one piece of a keyspace.
@@ -52,17 +62,21 @@ type SubRange struct {
 	Interval            kv.Interval
 	Epoch               kv.Epoch
 	Chain               kv.Chain
-	State               string      // creating, serving, degraded, lost
+	State               string      // creating, serving, degraded, unavailable, lost
 	Prefixes            int         // rows of the partition table that it takes
 	Reads, Writes       uint64      // requests since it was created, as far as is known
 	ReadRate, WriteRate float64     // requests per second, smoothed
 	Unacknowledged      []kv.NodeID // members that have not confirmed the epoch
 	LostOn              []kv.NodeID // members that have lost their state
+	Learner             kv.NodeID   // node that joins; 0: nobody
+	Plan                uint64      // that changes it; 0: none
+	Why                 string      // of a state that is not serving, in words
 }
 
 func statusOf(m *adminpb.StatusResponse) Status {
 	s := Status{ClusterID: m.GetClusterId(), Problems: m.GetProblems(),
-		Keyspaces: keyspacesOf(m.GetKeyspaces())}
+		Keyspaces: keyspacesOf(m.GetKeyspaces()), Plans: plansOf(m.GetPlans()),
+		Leader: m.GetController(), Term: m.GetTerm(), Time: moment(m.GetTimeUnixMs())}
 	for _, sw := range m.GetSwitches() {
 		s.Switches = append(s.Switches, switchOf(sw))
 	}
@@ -89,7 +103,9 @@ func nodeOf(m *adminpb.Node) Node {
 		ID: kv.NodeID(m.GetId()), MAC: m.GetMac(), Switch: m.GetSwitchName(), Port: m.GetPort(),
 		Persistent: m.GetPersistent(), Online: m.GetOnline(), Incarnation: m.GetIncarnation(),
 		Replicas: int(m.GetReplicas()), Heads: int(m.GetHeads()), Tails: int(m.GetTails()),
-		ReportAge: milliseconds(m.GetReportAgeMs()),
+		ReportAge: milliseconds(m.GetReportAgeMs()), State: m.GetState(),
+		ReadRate: m.GetReadRate(), WriteRate: m.GetWriteRate(), Load: m.GetLoad(), CPU: m.GetCpu(),
+		Bytes: m.GetBytes(), Joining: int(m.GetJoining()),
 	}
 }
 
@@ -100,6 +116,7 @@ func subRangeOf(m *adminpb.SubRange) SubRange {
 		Prefixes: int(m.GetPrefixes()), Reads: m.GetReads(), Writes: m.GetWrites(),
 		ReadRate: m.GetReadRate(), WriteRate: m.GetWriteRate(),
 		Unacknowledged: nodes(m.GetUnacknowledged()), LostOn: nodes(m.GetLostOn()),
+		Learner: kv.NodeID(m.GetLearner()), Plan: m.GetPlan(), Why: m.GetWhy(),
 	}
 	copy(r.Interval.First[:], m.GetFirstIndexKey())
 	copy(r.Interval.Last[:], m.GetLastIndexKey())
