@@ -23,28 +23,47 @@ func (f *adminFlags) add(c *cobra.Command) {
 		"`address` of the controller's admin service (default: from the cluster file)")
 }
 
+// openAdmin returns a client of the controller, and its address.
+func (a *app) openAdmin(flags adminFlags) (client *admin.Client, address string, err error) {
+	address = flags.address
+	if address == "" {
+		file, err := clusterfile.Read(a.clusterPath)
+		if err != nil {
+			return nil, "", err
+		}
+		address = file.Admin
+	}
+	client, err = dialAdmin(address)
+	return client, address, err
+}
+
 // withAdmin runs f with a client of the controller, within the timeout.
 func (a *app) withAdmin(
 	ctx context.Context, flags adminFlags, f func(context.Context, *admin.Client) error,
 ) error {
-	address := flags.address
-	if address == "" {
-		file, err := clusterfile.Read(a.clusterPath)
-		if err != nil {
-			return err
-		}
-		address = file.Admin
-	}
-	client, err := dialAdmin(address)
+	return a.withAdminUntil(ctx, flags, func(ctx context.Context, client *admin.Client) error {
+		ctx, cancel := context.WithTimeout(ctx, a.timeout)
+		defer cancel()
+		return f(ctx, client)
+	})
+}
+
+// withAdminUntil is withAdmin without a bound on the time: f waits for something.
+func (a *app) withAdminUntil(
+	ctx context.Context, flags adminFlags, f func(context.Context, *admin.Client) error,
+) error {
+	client, address, err := a.openAdmin(flags)
 	if err != nil {
 		return err
 	}
 	defer client.Close()
-	ctx, cancel := context.WithTimeout(ctx, a.timeout)
-	defer cancel()
-	err = f(ctx, client)
+	return atController(address, f(ctx, client))
+}
+
+// atController adds to an error that a controller is away which one that is.
+func atController(address string, err error) error {
 	if errors.Is(err, admin.ErrUnavailable) {
-		err = fmt.Errorf("controller at %s: %w", address, err)
+		return fmt.Errorf("controller at %s: %w", address, err)
 	}
 	return err
 }

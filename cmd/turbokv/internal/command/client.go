@@ -152,10 +152,11 @@ func (f clientFlags) value(text string, in io.Reader) ([]byte, error) {
 	return b, nil
 }
 
-// show is the form of a key or value for people.
-func (f clientFlags) show(b []byte) string {
+// show is the form of a key or value for people. On a terminal, characters that are neither
+// printable nor allowed are quoted; elsewhere bytes stay what they are.
+func (a *app) show(f clientFlags, b []byte, allowed string) string {
 	if f.hex {
 		return hex.EncodeToString(b)
 	}
-	return string(b)
+	return a.readable(b, allowed)
 }

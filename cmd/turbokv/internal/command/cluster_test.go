@@ -109,13 +109,18 @@ func TestStatusTellsTheWholeCluster(t *testing.T) {
 		t.Fatalf("%d switches, %d nodes, %d keyspaces, %d sub-ranges",
 			len(s.Switches), len(s.Nodes), len(s.Keyspaces), len(s.SubRanges))
 	}
+	for _, n := range s.Nodes {
+		if !n.Online || n.Replicas == 0 {
+			t.Errorf("node %+v", n)
+		}
+	}
 	for _, r := range s.SubRanges {
 		if len(r.Chain) != 3 || r.Keyspace == "" || r.State != "serving" {
 			t.Errorf("sub-range %+v", r)
 		}
 	}
 	text := run(t, "status")
-	for _, want := range []string{"10.0.0.1>", "default", "synced", "online"} {
+	for _, want := range []string{"10.0.0.1>", "default", "synced", "PORT"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}

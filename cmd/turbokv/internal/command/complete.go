@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -31,6 +32,8 @@ func (a *app) addCompletions(root *cobra.Command) {
 			complete(c, flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
 		}
 		complete(c, "keyspace", a.keyspaceNames)
+		complete(c, "from", a.nodeNames)
+		complete(c, "to", a.nodeNames)
 	})
 }
 
@@ -67,4 +70,55 @@ func (a *app) keyspaceNames(
 		return err
 	})
 	return names, cobra.ShellCompDirectiveNoFileComp
+}
+
+// statusNames proposes what can be read off the status of the cluster.
+func (a *app) statusNames(
+	c *cobra.Command, names func(admin.Status) []string,
+) (out []string, directive cobra.ShellCompDirective) {
+	ctx, cancel := context.WithTimeout(c.Context(), completionTimeout)
+	defer cancel()
+	_ = a.withAdmin(ctx, adminFlags{}, func(ctx context.Context, client *admin.Client) error {
+		s, err := client.Status(ctx)
+		out = names(s)
+		return err
+	})
+	return out, cobra.ShellCompDirectiveNoFileComp
+}
+
+// nodeNames proposes nodes, with their states as descriptions.
+func (a *app) nodeNames(
+	c *cobra.Command, _ []string, _ string,
+) ([]string, cobra.ShellCompDirective) {
+	return a.statusNames(c, func(s admin.Status) (out []string) {
+		for _, n := range s.Nodes {
+			out = append(out, cobra.CompletionWithDesc(n.ID.String(), n.State))
+		}
+		return out
+	})
+}
+
+// oneNode proposes nodes for the only argument.
+func (a *app) oneNode(
+	c *cobra.Command, args []string, prefix string,
+) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return a.nodeNames(c, args, prefix)
+}
+
+// oneSubRange proposes sub-ranges for the only argument, with their first keys as descriptions.
+func (a *app) oneSubRange(
+	c *cobra.Command, args []string, _ string,
+) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return a.statusNames(c, func(s admin.Status) (out []string) {
+		for _, r := range s.SubRanges {
+			out = append(out, cobra.CompletionWithDesc(strconv.Itoa(int(r.ID)), r.Interval.First.String()))
+		}
+		return out
+	})
 }

@@ -5,7 +5,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/turbokv/turbokv/clientlib"
+	"github.com/turbokv/turbokv/cmd/turbokv/internal/dataset"
 )
+
+// deleteOutput is the JSON form of what a removal did.
+type deleteOutput struct {
+	Key     dataset.Octets `json:"key"`
+	Deleted bool           `json:"deleted"`
+}
 
 func (a *app) delCommand() *cobra.Command {
 	var flags clientFlags
@@ -29,7 +36,10 @@ version given by --version.`,
 				opts.ExpectedVersion = optional.NewUint64(version)
 			}
 			return a.withWriter(cmd.Context(), flags, func(client *clientlib.Client) error {
-				return client.Delete(cmd.Context(), key, &opts)
+				if err := client.Delete(cmd.Context(), key, &opts); err != nil {
+					return err
+				}
+				return a.printDone(deleteOutput{Key: key, Deleted: true})
 			})
 		},
 	}

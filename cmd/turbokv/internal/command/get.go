@@ -25,7 +25,8 @@ func (a *app) getCommand() *cobra.Command {
 		GroupID: groupData,
 		Short:   "Print the value of a record",
 		Long: `Print the value of a record and a line end. With --output json, also its version, for
-cas. The read is linearizable. The exit code is 3 if there is no such record.`,
+cas. The read is linearizable. The exit code is 3 if there is no such record. A value
+that is no text is quoted on a terminal, and comes as it is through a pipe.`,
 		Example: `  turbokv get greeting
   turbokv get greeting -o json
   turbokv get --hex 00ff17`,
@@ -41,7 +42,7 @@ cas. The read is linearizable. The exit code is 3 if there is no such record.`,
 					return err
 				}
 				return a.print(recordOutput{r.Key, r.Value, r.Version}, func(w io.Writer) error {
-					_, err := fmt.Fprintln(w, flags.show(r.Value))
+					_, err := fmt.Fprintln(w, a.show(flags, r.Value, "\n\t"))
 					return err
 				})
 			})

@@ -156,6 +156,12 @@ func keyspaceRows(all []keyspaceOutput) (rows [][]string) {
 	return rows
 }
 
+// dropOutput is the JSON form of what a drop did.
+type dropOutput struct {
+	Name    string `json:"name"`
+	Dropped bool   `json:"dropped"`
+}
+
 func (a *app) keyspaceDropCommand(flags *adminFlags) *cobra.Command {
 	return &cobra.Command{
 		Use:   "drop NAME",
@@ -163,7 +169,10 @@ func (a *app) keyspaceDropCommand(flags *adminFlags) *cobra.Command {
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withAdmin(cmd.Context(), *flags, func(ctx context.Context, c *admin.Client) error {
-				return c.DropKeyspace(ctx, args[0])
+				if err := c.DropKeyspace(ctx, args[0]); err != nil {
+					return err
+				}
+				return a.printDone(dropOutput{Name: args[0], Dropped: true})
 			})
 		},
 	}

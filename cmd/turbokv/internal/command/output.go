@@ -6,8 +6,6 @@ import (
 	"io"
 	"strings"
 	"text/tabwriter"
-	"unicode"
-	"unicode/utf8"
 )
 
 // The output formats.
@@ -21,9 +19,30 @@ func (a *app) print(v any, table func(w io.Writer) error) error {
 	if a.output == outputTable {
 		return table(a.Out)
 	}
-	e := json.NewEncoder(a.Out)
+	e := a.encoder()
 	e.SetIndent("", "  ")
 	return e.Encode(v)
+}
+
+// printLine writes v as JSON on one line, or calls text for people: for commands that print one
+// thing after the other.
+func (a *app) printLine(v any, text func(w io.Writer) error) error {
+	if a.output == outputTable {
+		return text(a.Out)
+	}
+	return a.encoder().Encode(v)
+}
+
+// encoder writes JSON for programs and people, not for web pages: < and > stay.
+func (a *app) encoder() *json.Encoder {
+	e := json.NewEncoder(a.Out)
+	e.SetEscapeHTML(false)
+	return e
+}
+
+// printDone writes v as JSON; people are told nothing when all is well.
+func (a *app) printDone(v any) error {
+	return a.print(v, func(io.Writer) error { return nil })
 }
 
 // table prints rows under a header, in columns.
@@ -34,14 +53,4 @@ func table(w io.Writer, header string, rows [][]string) error {
 		fmt.Fprintln(t, strings.Join(row, "\t"))
 	}
 	return t.Flush()
-}
-
-// shown is the form of a key in a table: as it is, or quoted when that would disturb a terminal.
-func shown(b []byte) string {
-	for _, r := range string(b) {
-		if r == utf8.RuneError || !unicode.IsPrint(r) {
-			return fmt.Sprintf("%q", b)
-		}
-	}
-	return string(b)
 }

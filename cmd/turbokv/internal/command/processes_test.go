@@ -4,12 +4,14 @@ import (
 	"context"
 	"os"
 	"testing"
+	"time"
 
 	"github.com/turbokv/turbokv/cmd/turbokv/internal/procs"
 )
 
 // TestMain lets the test binary be started again as a part of a cluster.
 func TestMain(m *testing.M) {
+	time.Local = time.UTC // scripts show times
 	if !procs.IsChild() {
 		os.Exit(m.Run())
 	}

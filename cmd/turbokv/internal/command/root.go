@@ -14,6 +14,8 @@ import (
 type Streams struct {
 	In       io.Reader
 	Out, Err io.Writer
+	// Size tells the size of the terminal that Out is, if it is one; nil: Out is asked.
+	Size func() (columns, rows int, terminal bool)
 }
 
 // app is what all commands share: the streams and the global flags.
@@ -107,7 +109,9 @@ func (a *app) commands() []*cobra.Command {
 	return []*cobra.Command{
 		a.getCommand(), a.putCommand(), a.delCommand(), a.casCommand(), a.incrCommand(),
 		a.scanCommand(), a.loadCommand(),
-		a.controllerCommand(), a.keyspaceCommand(), a.nodeCommand(), a.statusCommand(), a.switchCommand(),
+		a.admitCommand(), a.controllerCommand(), a.drainCommand(), a.eventsCommand(), a.forgetCommand(),
+		a.keyspaceCommand(), a.mergeCommand(), a.moveCommand(), a.nodeCommand(), a.nodesCommand(),
+		a.plansCommand(), a.rebalanceCommand(), a.splitCommand(), a.statusCommand(), a.switchCommand(),
 		a.upCommand(), a.benchCommand(), a.demoCommand(), a.faultsCommand(),
 	}
 }

@@ -26,7 +26,8 @@ func (a *app) scanCommand() *cobra.Command {
 		Long: `Print the records from START, inclusive, to END, exclusive, in the order of their
 keys, one a line. Without END to the end of the keyspace, without START from its
 beginning. Only range-partitioned keyspaces can be scanned. With --output json, one
-JSON object a line.`,
+JSON object a line. What is no text is quoted on a terminal, and comes as it is through a
+pipe.`,
 		Example: `  turbokv scan
   turbokv scan user: 'user;' --limit 0
   turbokv scan -o json > records.jsonl`,
@@ -66,9 +67,9 @@ func (a *app) scan(ctx context.Context, client *clientlib.Client, flags clientFl
 		case a.output == outputJSON:
 			err = lines.Encode(recordOutput{r.Key, r.Value, r.Version})
 		case keysOnly:
-			_, err = fmt.Fprintln(a.Out, flags.show(r.Key))
+			_, err = fmt.Fprintln(a.Out, a.show(flags, r.Key, ""))
 		default:
-			_, err = fmt.Fprintf(a.Out, "%s\t%s\n", flags.show(r.Key), flags.show(r.Value))
+			_, err = fmt.Fprintf(a.Out, "%s\t%s\n", a.show(flags, r.Key, ""), a.show(flags, r.Value, ""))
 		}
 		if err != nil {
 			return err

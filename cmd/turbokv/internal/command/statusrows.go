@@ -1,0 +1,128 @@
+package command
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/turbokv/turbokv/kv"
+)
+
+const nodeHeader = "NODE STATE STORAGE SWITCH PORT REPLICAS HEADS TAILS JOINING LOAD READS/S " +
+	"WRITES/S CPU BYTES REPORT"
+
+func (s statusOutput) switchRows() (rows [][]string) {
+	for _, sw := range s.Switches {
+		drops := uint64(0)
+		for _, n := range sw.Drops {
+			drops += n
+		}
+		rows = append(rows, []string{
+			shown(sw.Name), sw.P4Runtime, sw.State, strconv.Itoa(sw.Entries),
+			strconv.Itoa(sw.Partitions), strconv.Itoa(sw.Hosts), strconv.FormatUint(drops, 10),
+		})
+	}
+	return rows
+}
+
+func (s statusOutput) nodeRows() (rows [][]string) {
+	for _, n := range s.Nodes {
+		storage, age := "memory", "none"
+		if n.Persistent {
+			storage = "disk"
+		}
+		if n.ReportAge >= 0 {
+			age = time.Duration(n.ReportAge * float64(time.Second)).Round(time.Millisecond).String()
+		}
+		rows = append(rows, []string{
+			n.Node, n.state(), storage, shown(n.Switch), strconv.Itoa(int(n.Port)),
+			strconv.Itoa(n.Replicas), strconv.Itoa(n.Heads), strconv.Itoa(n.Tails),
+			strconv.Itoa(n.Joining), fmt.Sprintf("%.2f", n.Load), fmt.Sprintf("%.0f", n.ReadRate),
+			fmt.Sprintf("%.0f", n.WriteRate), fmt.Sprintf("%.2f", n.CPU), size(n.Bytes), age,
+		})
+	}
+	return rows
+}
+
+// state is the state for people: that of a node without a session says so.
+func (n nodeOutput) state() string {
+	switch {
+	case n.Online || n.State == "failed":
+		return n.State
+	case n.State == "":
+		return "away"
+	}
+	return n.State + ",away"
+}
+
+// size prints bytes with three digits and a binary unit.
+func size(bytes uint64) string {
+	if bytes < 1<<10 {
+		return fmt.Sprintf("%d B", bytes)
+	}
+	v, unit := float64(bytes), -1
+	for v >= 1<<10 && unit < len("KMGTPE")-1 {
+		v, unit = v/(1<<10), unit+1
+	}
+	return fmt.Sprintf("%.3g %ciB", v, "KMGTPE"[unit])
+}
+
+func (s statusOutput) subRangeRows() (rows [][]string) {
+	for _, r := range s.SubRanges {
+		chain := strings.Join(r.Chain, ">")
+		if r.Learner != "" {
+			chain += "+" + r.Learner
+		}
+		rows = append(rows, []string{
+			strconv.Itoa(int(r.ID)), shown(r.Keyspace), r.First, strconv.Itoa(int(r.Epoch)),
+			chain, r.State, fmt.Sprintf("%.0f", r.ReadRate), fmt.Sprintf("%.0f", r.WriteRate),
+			strconv.FormatUint(r.Reads, 10), strconv.FormatUint(r.Writes, 10),
+		})
+	}
+	return rows
+}
+
+// keyspaceProblems tells what is wrong with sub-ranges, in one line per keyspace.
+func (s statusOutput) keyspaceProblems() (out []string) {
+	byKeyspace := map[string][]subRangeOutput{}
+	for _, r := range s.SubRanges {
+		byKeyspace[r.Keyspace] = append(byKeyspace[r.Keyspace], r)
+	}
+	for _, k := range s.Keyspaces {
+		if text := summary(byKeyspace[k.Name]); text != "" {
+			out = append(out, fmt.Sprintf("keyspace %q: of %d sub-ranges %s", k.Name,
+				len(byKeyspace[k.Name]), text))
+		}
+	}
+	return out
+}
+
+// badStates are what an operator wants to know of sub-ranges, the worst first.
+var badStates = []string{"lost", "unavailable", "degraded"}
+
+// summary counts the states of sub-ranges that need an operator, and gives one reason of each.
+func summary(all []subRangeOutput) string {
+	var parts []string
+	for _, state := range badStates {
+		n, why, first := 0, "", kv.SubRangeID(0)
+		for _, r := range all {
+			if r.State != state {
+				continue
+			}
+			n++
+			if n == 1 {
+				why, first = r.Why, r.ID
+			}
+		}
+		switch {
+		case n == 0:
+			continue
+		case why == "":
+			parts = append(parts, fmt.Sprintf("%d %s (as %v)", n, state, first))
+		default:
+			parts = append(parts, fmt.Sprintf("%d %s (as %v: %s)", n, state, first, why))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
