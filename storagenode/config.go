@@ -45,7 +45,8 @@ type Config struct {
 
 // Control is a node's side of the session with the controller.
 type Control struct {
-	// Target is a gRPC target, usually host:port; empty means that there is no controller.
+	// Target is a gRPC target, usually host:port, or several with commas between them: the
+	// controllers of a cluster, of which one leads. Empty means that there is no controller.
 	Target string
 	// DialOptions configure the connection and must at least name transport credentials.
 	DialOptions []grpc.DialOption

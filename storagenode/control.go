@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"time"
 
@@ -35,32 +36,62 @@ const reportGap = 5 * time.Millisecond
 // orderBatch is the number of orders of the controller that share one fsync.
 const orderBatch = 256
 
-// control keeps a session with the controller until ctx is done.
+// control keeps a session with a controller until ctx is done: with the one that accepts it, among
+// those that the target names.
 func (n *Node) control(ctx context.Context) {
-	// gRPC's own pause grows to two minutes, far longer than a controller needs to restart.
-	options := []grpc.DialOption{grpc.WithConnectParams(grpc.ConnectParams{Backoff: backoff.Config{
-		BaseDelay: retryFirst, Multiplier: 2, Jitter: 0.5, MaxDelay: retryLongest,
-	}})}
-	conn, err := grpc.NewClient(n.cfg.Control.Target, append(options, n.cfg.Control.DialOptions...)...)
+	clients, closeAll, err := n.dialControllers()
+	defer closeAll()
 	if err != nil {
-		n.fail(fmt.Errorf("controller %q: %w", n.cfg.Control.Target, err))
+		n.fail(err)
 		return
 	}
-	defer conn.Close()
-	client := controlpb.NewNodeControlClient(conn)
 	pause := retryFirst
-	for ctx.Err() == nil {
-		welcomed, err := n.session(ctx, client)
+	for i := 0; ctx.Err() == nil; i++ {
+		c := clients[i%len(clients)]
+		welcomed, err := n.session(ctx, c)
 		if ctx.Err() != nil {
 			return
 		}
-		n.cfg.Events.disconnected(fmt.Errorf("controller %q: %w", n.cfg.Control.Target, err))
+		n.cfg.Events.disconnected(fmt.Errorf("controller %q: %w", c.target, err))
 		if welcomed {
 			pause = retryFirst
 		}
 		wait(ctx, pause/2+rand.N(pause/2))
-		pause = min(2*pause, retryLongest)
+		if (i+1)%len(clients) == 0 { // all have been tried
+			pause = min(2*pause, retryLongest)
+		}
 	}
+}
+
+// controllerClient talks to one controller.
+type controllerClient struct {
+	controlpb.NodeControlClient
+	target string
+}
+
+// dialControllers prepares a connection to each controller.
+func (n *Node) dialControllers() (clients []controllerClient, closeAll func(), err error) {
+	var conns []*grpc.ClientConn
+	closeAll = func() {
+		for _, c := range conns {
+			_ = c.Close() // nothing is under way that could fail
+		}
+	}
+	// gRPC's own pause grows to two minutes, far longer than a controller needs to restart.
+	options := append([]grpc.DialOption{grpc.WithConnectParams(grpc.ConnectParams{
+		Backoff: backoff.Config{
+			BaseDelay: retryFirst, Multiplier: 2, Jitter: 0.5, MaxDelay: retryLongest,
+		},
+	})}, n.cfg.Control.DialOptions...)
+	for target := range strings.SplitSeq(n.cfg.Control.Target, ",") {
+		conn, err := grpc.NewClient(target, options...)
+		if err != nil {
+			return nil, closeAll, fmt.Errorf("controller %q: %w", target, err)
+		}
+		conns = append(conns, conn)
+		clients = append(clients, controllerClient{controlpb.NewNodeControlClient(conn), target})
+	}
+	return clients, closeAll, nil
 }
 
 func wait(ctx context.Context, d time.Duration) {
@@ -74,7 +105,7 @@ func wait(ctx context.Context, d time.Duration) {
 
 // session is one conversation; its story stands in control.proto. It returns why it ended, and
 // whether the controller had accepted the node.
-func (n *Node) session(ctx context.Context, client controlpb.NodeControlClient) (bool, error) {
+func (n *Node) session(ctx context.Context, client controllerClient) (bool, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	var reader sync.WaitGroup
 	defer reader.Wait()
@@ -90,7 +121,7 @@ func (n *Node) session(ctx context.Context, client controlpb.NodeControlClient) 
 	n.stats.sessions.Add(1)
 	n.stats.connected.Store(true)
 	defer n.stats.connected.Store(false)
-	n.cfg.Events.connected(n.cfg.Control.Target)
+	n.cfg.Events.connected(client.target)
 	orders, ended := make(chan *controlpb.ControllerMessage, orderBatch), make(chan error, 1)
 	reader.Go(func() { ended <- receiveOrders(stream, orders) })
 	return true, n.serve(stream, pace, orders, ended)

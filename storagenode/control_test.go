@@ -294,3 +294,29 @@ func TestNodeRefusesAnotherClustersController(t *testing.T) {
 		t.Error("session counted as begun")
 	}
 }
+
+// TestNodeFindsTheControllerThatLeads names two controllers, of which the first is out of reach and,
+// once it is there, stands by.
+func TestNodeFindsTheControllerThatLeads(t *testing.T) {
+	leader, control := startController(t, "c1")
+	asked := make(chan struct{}, 1)
+	control.Target = "passthrough:standby," + control.Target
+	control.DialOptions = []grpc.DialOption{
+		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithContextDialer(func(ctx context.Context, target string) (net.Conn, error) {
+			if target == "standby" {
+				select {
+				case asked <- struct{}{}:
+				default:
+				}
+				return nil, errors.New("stands by")
+			}
+			return leader.dial(ctx)
+		}),
+	}
+	startNode(t, Config{
+		Conn: listen(t, transport.NewNetwork(), nodeAddr(1)), DataDir: t.TempDir(), Control: control,
+	})
+	<-asked
+	<-leader.sessions
+}
