@@ -216,6 +216,8 @@ func codeOf(err error) codes.Code {
 		directory.ErrInvalid: codes.InvalidArgument, directory.ErrExists: codes.AlreadyExists,
 		directory.ErrNotFound: codes.NotFound, directory.ErrNodes: codes.FailedPrecondition,
 		directory.ErrNotReady:     codes.FailedPrecondition,
+		directory.ErrBusy:         codes.FailedPrecondition,
+		directory.ErrNotFit:       codes.FailedPrecondition,
 		directory.ErrCapacity:     codes.ResourceExhausted,
 		directory.ErrWrongCluster: codes.FailedPrecondition,
 		directory.ErrStaleNode:    codes.FailedPrecondition,

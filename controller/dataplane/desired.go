@@ -153,7 +153,12 @@ func partitionEntries(r directory.SubRange) (out []tables.Entry) {
 var nodeParams = [kv.MaxChain]string{p4src.Node0, p4src.Node1, p4src.Node2, p4src.Node3,
 	p4src.Node4, p4src.Node5}
 
+// subRangeEntry never names a learner: it serves nobody.
 func subRangeEntry(r directory.SubRange) tables.Entry {
+	match := []tables.Match{{Field: p4src.ID, Kind: tables.Exact, Value: tables.Uint(uint64(r.ID))}}
+	if r.Blocked {
+		return tables.Entry{Table: p4src.SubRangeTable, Action: p4src.Block, Match: match}
+	}
 	last := r.Interval.Last
 	next, more := last.Next()
 	isLast := uint64(0)
@@ -175,9 +180,7 @@ func subRangeEntry(r directory.SubRange) tables.Entry {
 		params = append(params, tables.Param{Name: name, Value: tables.Uint(uint64(n))})
 	}
 	return tables.Entry{
-		Table: p4src.SubRangeTable, Action: p4src.Serve, Params: params,
-		Match: []tables.Match{{Field: p4src.ID, Kind: tables.Exact,
-			Value: tables.Uint(uint64(r.ID))}},
+		Table: p4src.SubRangeTable, Action: p4src.Serve, Params: params, Match: match,
 	}
 }
 

@@ -4,7 +4,8 @@
 //
 //	service_table     one row per service address
 //	partition_table   the prefix cover of each created sub-range -> its id
-//	sub_range_table   id -> epoch, chain, last index key and its successor
+//	sub_range_table   id -> epoch, chain, last index key and its successor; or block, while another
+//	                  switch may still send to an earlier chain (invariant I2)
 //	ipv4_table        nodes, learned hosts, the controller itself -> port and MAC
 //	learn_table       hosts whose route is installed, so that the switch stops reporting them
 //

@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -20,6 +21,10 @@ var (
 	ErrWrongCluster = errors.New("member of another cluster")
 	ErrStaleNode    = errors.New("older incarnation of a node")
 	ErrNotReady     = errors.New("not ready")
+	// ErrBusy: another change must come to its end first; the same command may succeed later.
+	ErrBusy = errors.New("another change is in progress")
+	// ErrNotFit: what the command names cannot be brought together, now or later.
+	ErrNotFit = errors.New("does not fit")
 )
 
 // Limits are what the switch program can hold.
@@ -44,11 +49,28 @@ type Directory struct {
 	cfg Config
 	records
 
-	online    map[kv.NodeID]bool        // has a session now
-	revision  uint64                    // counts the changes of what switches must hold
-	synced    map[string]uint64         // revision that each switch has reached
-	retiredAt map[kv.SubRangeID]uint64  // revision from which a retired sub-range is in no switch
-	publish   map[kv.KeyspaceID]pending // publications handed out and not confirmed
+	online   map[kv.NodeID]bool        // has a session now
+	revision uint64                    // counts the changes of what switches must hold
+	synced   map[string]uint64         // revision that each switch has reached
+	publish  map[kv.KeyspaceID]pending // publications handed out and not confirmed
+	told     map[membership]kv.Epoch   // revocations sent in the present session of each node
+
+	// Revisions of changes of this run; what is older is in the first revision.
+	retiredAt map[kv.SubRangeID]uint64 // from which a retired sub-range is in no switch
+	changedAt map[kv.SubRangeID]uint64 // that has the present epoch
+	mappedAt  map[kv.SubRangeID]uint64 // that has the present interval
+
+	// Indexes of the records.
+	forks    map[kv.SubRangeID]kv.SubRangeID // ForkOf -> the sub-range that is Unforked
+	leaving  map[kv.SubRangeID]bool          // has a Former, or is retired and Pending
+	blocked  map[kv.SubRangeID]bool
+	absorbed map[kv.SubRangeID]bool // is retired and has an Into
+}
+
+// membership names what a node may have to give up.
+type membership struct {
+	node     kv.NodeID
+	subRange kv.SubRangeID
 }
 
 // records is what is stored, ordered by id. Copies share what they have in common.
@@ -58,6 +80,7 @@ type records struct {
 	keyspaces *btree.Map[kv.KeyspaceID, Keyspace]
 	subRanges *btree.Map[kv.SubRangeID, SubRange]
 	retired   *btree.Map[kv.SubRangeID, Retired]
+	plans     *btree.Map[uint64, Plan]
 }
 
 // pending is a publication that the driver is busy with.
@@ -85,13 +108,47 @@ func New(cfg Config, s Snapshot) (*Directory, error) {
 		online:    make(map[kv.NodeID]bool),
 		revision:  1,
 		synced:    make(map[string]uint64),
-		retiredAt: make(map[kv.SubRangeID]uint64),
 		publish:   make(map[kv.KeyspaceID]pending),
+		told:      make(map[membership]kv.Epoch),
+		retiredAt: make(map[kv.SubRangeID]uint64),
+		changedAt: make(map[kv.SubRangeID]uint64),
+		mappedAt:  make(map[kv.SubRangeID]uint64),
+		forks:     make(map[kv.SubRangeID]kv.SubRangeID),
+		leaving:   make(map[kv.SubRangeID]bool),
+		blocked:   make(map[kv.SubRangeID]bool),
+		absorbed:  make(map[kv.SubRangeID]bool),
 	}
 	if err := d.Check(); err != nil {
 		return nil, fmt.Errorf("stored directory: %w", err)
 	}
+	for _, s := range d.SubRanges() {
+		d.index(s)
+	}
+	for _, r := range d.retired.Values() {
+		d.indexRetired(r)
+	}
 	return d, nil
+}
+
+func (d *Directory) index(s SubRange) {
+	if s.ForkOf != 0 {
+		d.forks[s.ForkOf] = s.ID
+	}
+	setMember(d.leaving, s.ID, len(s.Former) > 0)
+	setMember(d.blocked, s.ID, s.Blocked)
+}
+
+func (d *Directory) indexRetired(r Retired) {
+	setMember(d.leaving, r.ID, len(r.Pending) > 0)
+	setMember(d.absorbed, r.ID, r.Into != 0)
+}
+
+func setMember(set map[kv.SubRangeID]bool, id kv.SubRangeID, in bool) {
+	if in {
+		set[id] = true
+	} else {
+		delete(set, id)
+	}
 }
 
 func load(s Snapshot) records {
@@ -101,9 +158,11 @@ func load(s Snapshot) records {
 		keyspaces: new(btree.Map[kv.KeyspaceID, Keyspace]),
 		subRanges: new(btree.Map[kv.SubRangeID, SubRange]),
 		retired:   new(btree.Map[kv.SubRangeID, Retired]),
+		plans:     new(btree.Map[uint64, Plan]),
 	}
 	r.meta.NextSubRange = max(r.meta.NextSubRange, 1)
 	r.meta.NextKeyspace = max(r.meta.NextKeyspace, 1)
+	r.meta.NextPlan = max(r.meta.NextPlan, 1)
 	for _, n := range s.Nodes {
 		r.nodes.Set(n.ID, n)
 	}
@@ -115,6 +174,9 @@ func load(s Snapshot) records {
 	}
 	for _, g := range s.Retired {
 		r.retired.Set(g.ID, g)
+	}
+	for _, p := range s.Plans {
+		r.plans.Set(p.ID, p)
 	}
 	return r
 }
@@ -137,7 +199,7 @@ func (d *Directory) View() View {
 	}
 	v.records = records{
 		meta: d.meta, nodes: d.nodes.Copy(), keyspaces: d.keyspaces.Copy(),
-		subRanges: d.subRanges.Copy(), retired: d.retired.Copy(),
+		subRanges: d.subRanges.Copy(), retired: d.retired.Copy(), plans: d.plans.Copy(),
 	}
 	return v
 }
@@ -190,11 +252,16 @@ func (r records) SubRangesOf(id kv.KeyspaceID) []SubRange {
 	return out
 }
 
-// Loads counts what each node carries.
+// Loads counts what each node carries; a learner carries a replica, but is no end of a chain.
 func (r records) Loads() placement.Loads {
 	loads := make(placement.Loads)
 	r.subRanges.Scan(func(_ kv.SubRangeID, s SubRange) bool {
 		loads.Add(s.Chain)
+		if s.Learner != 0 {
+			load := loads[s.Learner]
+			load.Replicas++
+			loads[s.Learner] = load
+		}
 		return true
 	})
 	return loads
@@ -212,9 +279,17 @@ func (r records) PartitionEntries() (n int) {
 // Snapshot returns everything that is stored.
 func (r records) Snapshot() Snapshot {
 	return Snapshot{
-		Meta: r.meta, Nodes: r.nodes.Values(), Keyspaces: r.keyspaces.Values(),
-		SubRanges: r.subRanges.Values(), Retired: r.retired.Values(),
+		Meta: r.meta, Nodes: values(r.nodes), Keyspaces: values(r.keyspaces),
+		SubRanges: values(r.subRanges), Retired: values(r.retired), Plans: values(r.plans),
 	}
+}
+
+// values returns the records of one kind; nil if there are none, as a store gives them back.
+func values[K cmp.Ordered, V any](m *btree.Map[K, V]) []V {
+	if m.Len() == 0 {
+		return nil
+	}
+	return m.Values()
 }
 
 // IsOnline reports whether a node has a session.

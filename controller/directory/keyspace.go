@@ -2,6 +2,7 @@ package directory
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"math/bits"
 	"slices"
@@ -104,7 +105,8 @@ func (d *Directory) create(id kv.KeyspaceID, c CreateKeyspace) (Keyspace, Effect
 	return k, e, nil
 }
 
-// begin takes an id into use and sends the first assignments.
+// begin takes an id into use and sends the first assignments. An id that is used again goes on with
+// the next epoch.
 func (d *Directory) begin(e *Effects, s SubRange) {
 	s.Epoch = 1
 	if old, ok := d.retired.Get(s.ID); ok {
@@ -112,18 +114,20 @@ func (d *Directory) begin(e *Effects, s SubRange) {
 		delete(d.retiredAt, s.ID)
 		d.deleteRetired(e, old)
 	}
+	s.Since = make([]kv.Epoch, len(s.Chain))
+	for i := range s.Since {
+		s.Since[i] = s.Epoch
+	}
 	d.meta.NextSubRange = max(d.meta.NextSubRange, s.ID+1)
 	d.putSubRange(e, s)
-	for _, n := range s.Chain {
-		d.sendAssignment(e, n, s)
-	}
+	d.sendAll(e, s)
 }
 
-// candidates returns the nodes that are here and can hold the durability.
+// candidates returns the nodes that are here, are to stay, and can hold the durability.
 func (d *Directory) candidates(durability kv.Durability) []kv.NodeID {
 	var out []kv.NodeID
 	d.nodes.Scan(func(id kv.NodeID, n Node) bool {
-		if d.online[id] && (n.Persistent || durability == kv.DurabilityMemory) {
+		if d.online[id] && !n.Draining && (n.Persistent || durability == kv.DurabilityMemory) {
 			out = append(out, id)
 		}
 		return true
@@ -198,29 +202,45 @@ func (c CreateKeyspace) intervalsFromCuts() ([]kv.Interval, error) {
 // freeSubRanges returns ids for the intervals: ids never used first, then those that have been free
 // for longest in number order.
 func (d *Directory) freeSubRanges(name string, parts []kv.Interval) ([]kv.SubRangeID, error) {
-	entries := d.PartitionEntries()
 	cost := 0
 	for _, p := range parts {
 		cost += len(p.Cover())
 	}
-	if limit := d.cfg.Limits.PartitionEntries; entries+cost > limit {
-		return nil, fmt.Errorf("keyspace %q: %w: it needs %d rows of the partition table; %d of "+
-			"%d are free", name, ErrCapacity, cost, limit-entries, limit)
+	if err := d.roomFor(cost); err != nil {
+		return nil, fmt.Errorf("keyspace %q: %w", name, err)
 	}
-	ids := make([]kv.SubRangeID, 0, len(parts))
+	ids, err := d.freeIDs(len(parts))
+	if err != nil {
+		return nil, fmt.Errorf("keyspace %q: %w", name, err)
+	}
+	return ids, nil
+}
+
+// roomFor refuses to take more rows of the partition table than there are.
+func (d *Directory) roomFor(rows int) error {
+	limit := d.cfg.Limits.PartitionEntries
+	if free := limit - d.PartitionEntries(); rows > free {
+		return fmt.Errorf("%w: it needs %d rows of the partition table; %d of %d are free",
+			ErrCapacity, rows, free, limit)
+	}
+	return nil
+}
+
+func (d *Directory) freeIDs(n int) ([]kv.SubRangeID, error) {
+	ids := make([]kv.SubRangeID, 0, n)
 	limit := kv.SubRangeID(d.cfg.Limits.SubRanges)
-	for id := d.meta.NextSubRange; id < limit && len(ids) < len(parts); id++ {
+	for id := d.meta.NextSubRange; id < limit && len(ids) < n; id++ {
 		ids = append(ids, id)
 	}
 	d.retired.Scan(func(id kv.SubRangeID, r Retired) bool {
-		if len(r.Pending) == 0 && len(ids) < len(parts) {
+		if len(r.Pending) == 0 && len(ids) < n {
 			ids = append(ids, id)
 		}
-		return len(ids) < len(parts)
+		return len(ids) < n
 	})
-	if len(ids) < len(parts) {
-		return nil, fmt.Errorf("keyspace %q: %w: it needs %d sub-range ids; %d of %d are free",
-			name, ErrCapacity, len(parts), len(ids), limit-1)
+	if len(ids) < n {
+		return nil, fmt.Errorf("%w: it needs %d sub-range ids; %d of %d are free", ErrCapacity, n,
+			len(ids), limit-1)
 	}
 	return ids, nil
 }
@@ -259,6 +279,7 @@ func (d *Directory) DropKeyspace(name string) (Effects, error) {
 	var e Effects
 	k.Phase = PhaseDropping
 	d.putKeyspace(&e, k)
+	d.deletePlansOf(&e, k.ID)
 	d.publishDue(&e)
 	return e, nil
 }
@@ -283,16 +304,33 @@ func (d *Directory) Published(p Publication) Effects {
 	return e
 }
 
-// retire takes the sub-ranges of a keyspace that no client can find out of the switches. Their
-// members are told when that has happened.
+// retire takes the sub-ranges of a keyspace that no client can find out of the switches. All who
+// may hold anything of them are told when that has happened.
 func (d *Directory) retire(e *Effects, k Keyspace) {
 	d.revision++
+	d.deletePlansOf(e, k.ID)
 	for _, s := range d.SubRangesOf(k.ID) {
-		d.deleteSubRange(e, s)
-		d.putRetired(e, Retired{ID: s.ID, Epoch: s.Epoch, Pending: slices.Clone(s.Chain)})
-		d.retiredAt[s.ID] = d.revision
+		d.retireOne(e, s, 0)
 	}
 	d.deleteKeyspace(e, k)
+	d.revokeDue(e)
+}
+
+// retireOne makes a sub-range a retired one. What it had absorbed is from now on a matter of into.
+func (d *Directory) retireOne(e *Effects, s SubRange, into kv.SubRangeID) {
+	gone := Retired{ID: s.ID, Epoch: s.Epoch, Pending: s.nodes(), Into: into}
+	for _, f := range s.Former {
+		gone.Pending = append(gone.Pending, f.Node)
+	}
+	d.deleteSubRange(e, s)
+	d.putRetired(e, gone)
+	d.retiredAt[s.ID] = d.revision
+	for _, id := range slices.Sorted(maps.Keys(d.absorbed)) {
+		if r, _ := d.retired.Get(id); r.Into == s.ID {
+			r.Into = into
+			d.putRetired(e, r)
+		}
+	}
 }
 
 // publishDue hands out every publication that has become due.
@@ -312,10 +350,5 @@ func (d *Directory) publishDue(e *Effects) {
 
 // inAllSwitches reports whether requests for the whole keyspace can reach their nodes.
 func (d *Directory) inAllSwitches(id kv.KeyspaceID) bool {
-	for _, s := range d.SubRangesOf(id) {
-		if !s.Created {
-			return false
-		}
-	}
-	return d.syncedRevision() >= d.revision
+	return !slices.ContainsFunc(d.SubRangesOf(id), func(s SubRange) bool { return !d.Served(s.ID) })
 }

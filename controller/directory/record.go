@@ -19,6 +19,8 @@ type Node struct {
 	Port        uint32    `json:"port"`        // of that switch, at least 1
 	Persistent  bool      `json:"persistent"`  // its engine survives a restart
 	Incarnation uint64    `json:"incarnation"` // grows with every start of the node process
+	// Draining keeps new replicas away from the node, because an operator wants it empty.
+	Draining bool `json:"draining,omitempty"`
 }
 
 // Phase is the place of a keyspace in its life. Its values are stored.
@@ -57,18 +59,43 @@ type SubRange struct {
 	Interval kv.Interval   `json:"interval"`
 	Epoch    kv.Epoch      `json:"epoch"`
 	Chain    kv.Chain      `json:"chain"`
-	// Created says that every member has once acknowledged the first epoch. Until then no switch
-	// may send requests, and from then on no member may begin empty.
+	// Since is parallel to Chain: the epoch from which each member has belonged to the sub-range
+	// without interruption, first as a learner perhaps.
+	Since []kv.Epoch `json:"since"`
+	// Learner is the node that joins, zero if nobody does, and LearnerSince its first epoch.
+	Learner      kv.NodeID `json:"learner,omitempty"`
+	LearnerSince kv.Epoch  `json:"learner_since,omitempty"`
+	// Created says that every member has once acknowledged an assignment with Create, or that the
+	// sub-range was cut out of one of which that is true. Until then no switch may send requests,
+	// and from then on no member may begin empty.
 	Created bool `json:"created"`
-	// Acked lists the members that have acknowledged Epoch.
+	// Acked lists the members that have acknowledged Epoch, and the learner if it has.
 	Acked []kv.NodeID `json:"acked,omitempty"`
+	// Blocked keeps requests away until no switch sends them to an earlier chain (I2).
+	Blocked bool `json:"blocked,omitempty"`
+	// Frozen is the first half of a merge with Partner, which is frozen as well.
+	Frozen  bool          `json:"frozen,omitempty"`
+	Partner kv.SubRangeID `json:"partner,omitempty"`
+	// ForkOf is the sub-range of which this one was cut off, and Unforked are the members that have
+	// not acknowledged that: they get this one with the assignment of ForkOf, never alone. Both are
+	// zero when all have.
+	ForkOf   kv.SubRangeID `json:"fork_of,omitempty"`
+	Unforked []kv.NodeID   `json:"unforked,omitempty"`
+	// Absorbs is the neighbour that became part of this sub-range, and Unabsorbed are the members
+	// that have not acknowledged that. Both are zero when all have.
+	Absorbs    kv.Absorbed `json:"absorbs,omitzero"`
+	Unabsorbed []kv.NodeID `json:"unabsorbed,omitempty"`
+	// Former lists those that belonged to the sub-range and have not confirmed that they erased
+	// their copy.
+	Former []Former `json:"former,omitempty"`
 }
 
-// Unacknowledged lists the members that have not acknowledged Epoch.
-func (s SubRange) Unacknowledged() []kv.NodeID {
-	return slices.DeleteFunc(slices.Clone(s.Chain), func(n kv.NodeID) bool {
-		return slices.Contains(s.Acked, n)
-	})
+// Former is a node that was a member or a learner. Its copy is the last resort of the sub-range
+// until the present members hold everything for sure; only then is it told to erase it.
+type Former struct {
+	Node     kv.NodeID   `json:"node"`
+	Epoch    kv.Epoch    `json:"epoch"`    // the last one that it belonged to
+	Interval kv.Interval `json:"interval"` // what its copy may hold of the line
 }
 
 // Retired is an id whose sub-range is gone. It remembers the last epoch for ever.
@@ -78,6 +105,9 @@ type Retired struct {
 	// Pending lists the members that have not confirmed that they erased it. The id is free when
 	// the list is empty.
 	Pending []kv.NodeID `json:"pending,omitempty"`
+	// Into is the sub-range that absorbed this one, as long as somebody is Pending. Its members
+	// confirm by acknowledging it; anybody else is told to erase only when it is healthy.
+	Into kv.SubRangeID `json:"into,omitempty"`
 }
 
 // Meta is the record of which there is one.
@@ -85,6 +115,7 @@ type Meta struct {
 	ClusterID    string        `json:"cluster_id"`     // drawn at the first start, never changed
 	NextSubRange kv.SubRangeID `json:"next_sub_range"` // lowest id never used
 	NextKeyspace kv.KeyspaceID `json:"next_keyspace"`  // where the search for a free id begins
+	NextPlan     uint64        `json:"next_plan,omitempty"`
 }
 
 // Snapshot is everything that is stored.
@@ -94,6 +125,7 @@ type Snapshot struct {
 	Keyspaces []Keyspace
 	SubRanges []SubRange
 	Retired   []Retired
+	Plans     []Plan
 }
 
 // Change is one record to store, or to delete. Exactly one pointer is set; with Delete, only the id
@@ -105,11 +137,13 @@ type Change struct {
 	Keyspace *Keyspace
 	SubRange *SubRange
 	Retired  *Retired
+	Plan     *Plan
 }
 
-// Assignment returns what every member of the chain is given.
-func (s SubRange) Assignment(k Keyspace) kv.Assignment {
-	return kv.Assignment{
+// Assignment returns what a member or the learner is given for this sub-range, without the forks
+// that it may owe to another: see records.Assignment.
+func (s SubRange) Assignment(k Keyspace, to kv.NodeID) kv.Assignment {
+	a := kv.Assignment{
 		SubRange:    s.ID,
 		Epoch:       s.Epoch,
 		Keyspace:    s.Keyspace,
@@ -118,7 +152,52 @@ func (s SubRange) Assignment(k Keyspace) kv.Assignment {
 		Interval:    s.Interval,
 		Chain:       slices.Clone(s.Chain),
 		Create:      !s.Created,
+		Since:       s.since(to),
+		Learner:     s.Learner,
+		Frozen:      s.Frozen,
 	}
+	if slices.Contains(s.Unabsorbed, to) {
+		a.Absorb = s.Absorbs
+	}
+	return a
+}
+
+// since returns the epoch from which on a node belongs to the sub-range; 0: it does not.
+func (s SubRange) since(n kv.NodeID) kv.Epoch {
+	if n != 0 && n == s.Learner {
+		return s.LearnerSince
+	}
+	if at := s.Chain.Position(n); at >= 0 {
+		return s.Since[at]
+	}
+	return 0
+}
+
+// belongs reports whether a node is a member or the learner.
+func (s SubRange) belongs(n kv.NodeID) bool { return s.since(n) > 0 }
+
+// nodes returns the members and the learner.
+func (s SubRange) nodes() []kv.NodeID {
+	out := slices.Clone([]kv.NodeID(s.Chain))
+	if s.Learner != 0 {
+		out = append(out, s.Learner)
+	}
+	return out
+}
+
+// Unacknowledged lists the members that have not acknowledged Epoch.
+func (s SubRange) Unacknowledged() []kv.NodeID { return without(s.Chain, s.Acked...) }
+
+// without returns a copy of the list that lacks what stands in drop; nil if nothing is left, as a
+// store gives it back.
+func without(list []kv.NodeID, drop ...kv.NodeID) []kv.NodeID {
+	var out []kv.NodeID
+	for _, n := range list {
+		if !slices.Contains(drop, n) {
+			out = append(out, n)
+		}
+	}
+	return out
 }
 
 // nameRule keeps names printable, quotable and short enough to be a key.

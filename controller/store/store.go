@@ -2,8 +2,11 @@
 // values are JSON, so that "bbolt get" shows what a human needs at night. All changes of one
 // command are one transaction, synced to disk before it returns.
 //
-// The file carries a schema version. A version that this code does not know is refused, never
-// guessed at.
+// The file carries a schema version. An older one is brought up to the present one when the file is
+// opened, in one transaction; one that this code does not know is refused, never guessed at.
+//
+//	1  nodes, keyspaces, sub-ranges that never changed, retired ids
+//	2  plans; sub-ranges know since when each member belongs to them
 package store
 
 import (
@@ -18,8 +21,8 @@ import (
 	bolterrors "go.etcd.io/bbolt/errors"
 )
 
-// SchemaVersion is what this code writes and reads.
-const SchemaVersion = 1
+// SchemaVersion is what this code writes. It reads all versions from 1.
+const SchemaVersion = 2
 
 // Errors of Open and Load.
 var (
@@ -35,6 +38,7 @@ var (
 	bucketKeyspaces = []byte("keyspaces")
 	bucketSubRanges = []byte("sub-ranges")
 	bucketRetired   = []byte("retired")
+	bucketPlans     = []byte("plans")
 
 	keySchema    = []byte("schema")
 	keyTerm      = []byte("term")
@@ -67,10 +71,10 @@ func Open(path string, newID func() string) (*Store, error) {
 // prepare makes an empty file a store, and checks the version of any other.
 func prepare(tx *bolt.Tx, newID func() string) error {
 	if meta := tx.Bucket(bucketMeta); meta != nil {
-		return checkSchema(meta)
+		return upgrade(tx, meta)
 	}
 	for _, name := range [][]byte{bucketMeta, bucketNodes, bucketKeyspaces, bucketSubRanges,
-		bucketRetired} {
+		bucketRetired, bucketPlans} {
 		if _, err := tx.CreateBucket(name); err != nil {
 			return err
 		}
@@ -82,13 +86,43 @@ func prepare(tx *bolt.Tx, newID func() string) error {
 	return put(meta, keyDirectory, directory.Meta{ClusterID: newID()})
 }
 
-func checkSchema(meta *bolt.Bucket) error {
+// upgrade brings a file of an older version up to the present one.
+func upgrade(tx *bolt.Tx, meta *bolt.Bucket) error {
 	version := meta.Get(keySchema)
 	if len(version) != 8 {
 		return fmt.Errorf("%w: no schema version", ErrCorrupt)
 	}
-	if v := binary.BigEndian.Uint64(version); v != SchemaVersion {
-		return fmt.Errorf("%w %d: this program reads version %d", ErrSchema, v, SchemaVersion)
+	switch v := binary.BigEndian.Uint64(version); v {
+	case SchemaVersion:
+		return nil
+	case 1:
+		if err := upgradeFrom1(tx); err != nil {
+			return fmt.Errorf("from schema version 1: %w", err)
+		}
+		return meta.Put(keySchema, number(SchemaVersion))
+	default:
+		return fmt.Errorf("%w %d: this program reads versions 1 to %d", ErrSchema, v, SchemaVersion)
+	}
+}
+
+// upgradeFrom1 adds what version 2 has more. In version 1 the members of a sub-range never changed,
+// so all belong to it since its present epoch, the only one of this use of the id.
+func upgradeFrom1(tx *bolt.Tx) error {
+	if _, err := tx.CreateBucketIfNotExists(bucketPlans); err != nil {
+		return err
+	}
+	var all []directory.SubRange
+	if err := records(tx, bucketSubRanges, &all, subRangeKey); err != nil {
+		return err
+	}
+	for _, s := range all {
+		s.Since = nil
+		for range s.Chain {
+			s.Since = append(s.Since, s.Epoch)
+		}
+		if err := put(tx.Bucket(bucketSubRanges), subRangeKey(s), s); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -120,17 +154,11 @@ func (s *Store) Load() (snap directory.Snapshot, err error) {
 			return fmt.Errorf("%w: meta: %v", ErrCorrupt, err)
 		}
 		return errors.Join(
-			all(tx, bucketNodes, &snap.Nodes,
-				func(r directory.Node) uint32 { return uint32(r.ID) }),
-			all(tx, bucketKeyspaces, &snap.Keyspaces, func(r directory.Keyspace) uint32 {
-				return uint32(r.ID)
-			}),
-			all(tx, bucketSubRanges, &snap.SubRanges, func(r directory.SubRange) uint32 {
-				return uint32(r.ID)
-			}),
-			all(tx, bucketRetired, &snap.Retired, func(r directory.Retired) uint32 {
-				return uint32(r.ID)
-			}),
+			records(tx, bucketNodes, &snap.Nodes, nodeKey),
+			records(tx, bucketKeyspaces, &snap.Keyspaces, keyspaceKey),
+			records(tx, bucketSubRanges, &snap.SubRanges, subRangeKey),
+			records(tx, bucketRetired, &snap.Retired, retiredKey),
+			records(tx, bucketPlans, &snap.Plans, planKey),
 		)
 	})
 	if err != nil {
@@ -139,8 +167,8 @@ func (s *Store) Load() (snap directory.Snapshot, err error) {
 	return snap, nil
 }
 
-// all decodes the records of one bucket, in the order of their keys, which is that of their ids.
-func all[T any](tx *bolt.Tx, bucket []byte, out *[]T, id func(T) uint32) error {
+// records decodes the records of one bucket, in the order of their keys, which is that of their ids.
+func records[T any](tx *bolt.Tx, bucket []byte, out *[]T, keyOf func(T) []byte) error {
 	b := tx.Bucket(bucket)
 	if b == nil {
 		return fmt.Errorf("%w: no bucket %s", ErrCorrupt, bucket)
@@ -150,9 +178,8 @@ func all[T any](tx *bolt.Tx, bucket []byte, out *[]T, id func(T) uint32) error {
 		if err := json.Unmarshal(value, &record); err != nil {
 			return fmt.Errorf("%w: %s %x: %v", ErrCorrupt, bucket, key, err)
 		}
-		if string(key) != string(idKey(id(record))) {
-			return fmt.Errorf("%w: %s %x holds the record of %d", ErrCorrupt, bucket, key,
-				id(record))
+		if want := keyOf(record); string(key) != string(want) {
+			return fmt.Errorf("%w: %s %x holds the record of %x", ErrCorrupt, bucket, key, want)
 		}
 		*out = append(*out, record)
 		return nil
@@ -195,13 +222,15 @@ func place(c directory.Change) (bucket, key []byte, record any) {
 	case c.Meta != nil:
 		return bucketMeta, keyDirectory, c.Meta
 	case c.Node != nil:
-		return bucketNodes, idKey(uint32(c.Node.ID)), c.Node
+		return bucketNodes, nodeKey(*c.Node), c.Node
 	case c.Keyspace != nil:
-		return bucketKeyspaces, idKey(uint32(c.Keyspace.ID)), c.Keyspace
+		return bucketKeyspaces, keyspaceKey(*c.Keyspace), c.Keyspace
 	case c.SubRange != nil:
-		return bucketSubRanges, idKey(uint32(c.SubRange.ID)), c.SubRange
+		return bucketSubRanges, subRangeKey(*c.SubRange), c.SubRange
 	case c.Retired != nil:
-		return bucketRetired, idKey(uint32(c.Retired.ID)), c.Retired
+		return bucketRetired, retiredKey(*c.Retired), c.Retired
+	case c.Plan != nil:
+		return bucketPlans, planKey(*c.Plan), c.Plan
 	}
 	return nil, nil, nil
 }
@@ -213,6 +242,13 @@ func put(b *bolt.Bucket, key []byte, record any) error {
 	}
 	return b.Put(key, value)
 }
+
+// Keys are ids, big-endian, so that records come in the order of their ids.
+func nodeKey(r directory.Node) []byte         { return idKey(uint32(r.ID)) }
+func keyspaceKey(r directory.Keyspace) []byte { return idKey(uint32(r.ID)) }
+func subRangeKey(r directory.SubRange) []byte { return idKey(uint32(r.ID)) }
+func retiredKey(r directory.Retired) []byte   { return idKey(uint32(r.ID)) }
+func planKey(r directory.Plan) []byte         { return number(r.ID) }
 
 func idKey(id uint32) []byte { return binary.BigEndian.AppendUint32(nil, id) }
 

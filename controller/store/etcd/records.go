@@ -31,6 +31,8 @@ func keyOf(c directory.Change) (name string, record any) {
 		return fmt.Sprintf("sub-ranges/%08x", uint32(c.SubRange.ID)), c.SubRange
 	case c.Retired != nil:
 		return fmt.Sprintf("retired/%08x", uint32(c.Retired.ID)), c.Retired
+	case c.Plan != nil:
+		return fmt.Sprintf("plans/%016x", c.Plan.ID), c.Plan
 	}
 	return "", nil
 }
@@ -187,6 +189,8 @@ func take(snap *directory.Snapshot, name string, value []byte) error {
 		return decodeInto(name, value, &snap.SubRanges)
 	case kind == "retired":
 		return decodeInto(name, value, &snap.Retired)
+	case kind == "plans":
+		return decodeInto(name, value, &snap.Plans)
 	}
 	return nil
 }

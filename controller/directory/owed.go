@@ -1,0 +1,136 @@
+package directory
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/turbokv/turbokv/kv"
+)
+
+// sendOwed repeats to a node all that it has not surely heard: every assignment, also those that it
+// acknowledged, with the forks and absorptions that it still has to make, and then every revocation
+// that is due.
+func (d *Directory) sendOwed(e *Effects, id kv.NodeID) {
+	d.subRanges.Scan(func(_ kv.SubRangeID, s SubRange) bool {
+		if s.belongs(id) {
+			d.sendAssignment(e, id, s)
+		}
+		return true
+	})
+	for m := range d.told {
+		if m.node == id {
+			delete(d.told, m)
+		}
+	}
+	d.revokeDue(e)
+}
+
+// revokeForeign deals with what a node should not have: a sub-range to which it does not belong, or
+// one that is gone (a node that came back from a backup). Ids that were never given out are left
+// alone: they are not ours to erase.
+func (d *Directory) revokeForeign(e *Effects, h Hello) {
+	if h.ClusterID == "" {
+		return
+	}
+	for _, held := range h.Held {
+		if s, ok := d.subRanges.Get(held.SubRange); ok {
+			if !s.belongs(h.ID) && held.Epoch < s.Epoch && !s.hasFormer(h.ID) {
+				s.Former = append(slices.Clone(s.Former), Former{Node: h.ID, Epoch: s.Epoch - 1,
+					Interval: kv.Interval{First: kv.MinIndexKey, Last: kv.MaxIndexKey}})
+				d.putSubRange(e, s)
+			}
+			continue
+		}
+		r, ok := d.retired.Get(held.SubRange)
+		if ok && !slices.Contains(r.Pending, h.ID) && held.Epoch <= r.Epoch {
+			e.revoke(h.ID, Revoke{SubRange: r.ID, Epoch: r.Epoch, Erase: true})
+		}
+	}
+	d.revokeDue(e)
+}
+
+func (s SubRange) hasFormer(n kv.NodeID) bool {
+	return slices.ContainsFunc(s.Former, func(f Former) bool { return f.Node == n })
+}
+
+// revokeDue tells all who are here to erase what nobody needs any more, each once per session.
+func (d *Directory) revokeDue(e *Effects) {
+	for _, id := range slices.Sorted(maps.Keys(d.leaving)) {
+		if r, ok := d.retired.Get(id); ok {
+			d.revokeRetired(e, r)
+			continue
+		}
+		s, _ := d.subRanges.Get(id)
+		for _, f := range s.Former {
+			if d.held(s, f) {
+				d.tell(e, f.Node, Revoke{SubRange: id, Epoch: f.Epoch, Erase: true})
+			}
+		}
+	}
+}
+
+// revokeRetired deals with a sub-range that is gone: nothing may lead to it any more, and what has
+// absorbed it must do without it.
+func (d *Directory) revokeRetired(e *Effects, r Retired) {
+	if d.syncedRevision() < d.retirement(r.ID) || r.Into != 0 && !d.Settled(r.Into) {
+		return
+	}
+	for _, n := range r.Pending {
+		d.tell(e, n, Revoke{SubRange: r.ID, Epoch: r.Epoch, Erase: true})
+	}
+}
+
+// tell sends a revocation, unless the node has no session or has got it in this one.
+func (d *Directory) tell(e *Effects, n kv.NodeID, r Revoke) {
+	m := membership{n, r.SubRange}
+	if d.online[n] && d.told[m] < r.Epoch {
+		d.told[m] = r.Epoch
+		e.revoke(n, r)
+	}
+}
+
+// held reports whether all that a former member may have a copy of is held by those who belong to
+// it now.
+func (d *Directory) held(s SubRange, f Former) bool {
+	if hull(s.Interval, f.Interval) == s.Interval {
+		return d.Settled(s.ID)
+	}
+	for _, other := range d.SubRangesOf(s.Keyspace) { // it was cut since
+		if overlap(other.Interval, f.Interval) && !d.Settled(other.ID) {
+			return false
+		}
+	}
+	return true
+}
+
+// Settled reports whether a sub-range is at rest: every member has acknowledged the present epoch
+// and every switch serves it. False if there is none.
+func (d *Directory) Settled(id kv.SubRangeID) bool {
+	s, ok := d.subRanges.Get(id)
+	return ok && len(s.Unacknowledged()) == 0 && d.Served(id)
+}
+
+// Served reports whether every switch sends requests to the chain of the present epoch.
+func (d *Directory) Served(id kv.SubRangeID) bool {
+	s, ok := d.subRanges.Get(id)
+	return ok && s.Created && !s.Blocked && d.syncedRevision() >= max(d.changedAt[id], 1)
+}
+
+// unblock lets requests through to the sub-ranges that no switch sends anywhere else any more.
+func (d *Directory) unblock(e *Effects) {
+	synced := d.syncedRevision()
+	raised := false
+	for _, id := range slices.Sorted(maps.Keys(d.blocked)) {
+		if synced < max(d.changedAt[id], 1) {
+			continue
+		}
+		if !raised {
+			d.revision++
+			raised = true
+		}
+		s, _ := d.subRanges.Get(id)
+		s.Blocked = false
+		d.changedAt[id] = d.revision
+		d.putSubRange(e, s)
+	}
+}
