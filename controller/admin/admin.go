@@ -36,23 +36,24 @@ var reasons = map[codes.Code]error{
 	codes.Canceled:           context.Canceled,
 }
 
-// Client talks to one controller. It is safe for concurrent use.
+// Client talks to the controller, or to the one of several that leads. It is safe for concurrent use.
 type Client struct {
-	conn *grpc.ClientConn
+	conn *rotation
 	rpc  adminpb.AdminClient
 }
 
-// Dial returns a client of the controller at a gRPC target, usually host:port. Options must at
-// least choose the transport credentials. It connects with the first call.
+// Dial returns a client of the controller at a gRPC target, usually host:port, or of several
+// controllers, with commas between their targets. Options must at least choose the transport
+// credentials. It connects with the first call.
 func Dial(target string, options ...grpc.DialOption) (*Client, error) {
-	conn, err := grpc.NewClient(target, options...)
+	conn, err := dialAll(target, options)
 	if err != nil {
-		return nil, fmt.Errorf("controller %s: %w", target, err)
+		return nil, err
 	}
 	return &Client{conn: conn, rpc: adminpb.NewAdminClient(conn)}, nil
 }
 
-// Close ends the connection.
+// Close ends the connections.
 func (c *Client) Close() error { return c.conn.Close() }
 
 // KeyspaceSpec is a keyspace to create.

@@ -52,7 +52,7 @@ func (c *Client) Events(ctx context.Context, opts *EventsOpts) iter.Seq2[Event, 
 	return func(yield func(Event, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
-		stream, err := c.rpc.Events(ctx, m)
+		stream, err := c.openEvents(ctx, m)
 		if err != nil {
 			yield(Event{}, reason(err))
 			return
@@ -71,6 +71,18 @@ func (c *Client) Events(ctx context.Context, opts *EventsOpts) iter.Seq2[Event, 
 			}
 		}
 	}
+}
+
+// openEvents finds out which controller leads before it opens the stream: one that stands by refuses a
+// stream only after it is open.
+func (c *Client) openEvents(ctx context.Context, m *adminpb.EventsRequest,
+) (adminpb.Admin_EventsClient, error) {
+	if len(c.conn.conns) > 1 {
+		if _, err := c.rpc.ListKeyspaces(ctx, &adminpb.ListKeyspacesRequest{}); err != nil {
+			return nil, err
+		}
+	}
+	return c.rpc.Events(ctx, m)
 }
 
 func eventOf(m *adminpb.Event) Event {
