@@ -144,7 +144,8 @@ func TestBadRequestsGetTheirStatus(t *testing.T) {
 			p.SetIndexKey(kv.RangePartitioned.IndexKey([]byte("b")))
 			p.SetEndIndexKey(kv.RangePartitioned.IndexKey([]byte("a")))
 		}), wire.StatusWrongEpoch},
-		{"scan beyond the sub-range", change(scan, none), wire.StatusWrongEpoch},
+		{"scan beyond the sub-range",
+			change(scan, func(p wire.Packet) { p.SetEndIndexKey(kv.MaxIndexKey) }), wire.StatusWrongEpoch},
 	} {
 		if reply := ask(t, n, c.packet); reply == nil || reply.Status() != c.want {
 			t.Errorf("%s: %s, want %v", c.name, describe(reply), c.want)
