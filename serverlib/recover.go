@@ -55,7 +55,7 @@ func (s *Server) restore(a kv.Assignment) error {
 	}
 	s.replicas[a.SubRange] = r
 	r.enter(0, a)
-	r.configured, r.restored = unknownTime, true
+	r.configured = unknownTime
 	return nil
 }
 

@@ -17,6 +17,7 @@ type Workload struct {
 	Operations int           // per client; default 40
 	InFlight   int           // per client; default 4
 	Deadline   time.Duration // of one operation; default 2 s
+	Think      time.Duration // longest pause after an operation; default 2 ms
 }
 
 func (w Workload) withDefaults() Workload {
@@ -31,6 +32,9 @@ func (w Workload) withDefaults() Workload {
 	}
 	if w.Deadline == 0 {
 		w.Deadline = 2 * time.Second
+	}
+	if w.Think == 0 {
+		w.Think = 2 * time.Millisecond
 	}
 	return w
 }
@@ -53,6 +57,7 @@ type client struct {
 	woken   time.Duration
 	scans   bool
 	unknown int
+	refused int      // operations that nobody executed
 	names   []string // all keys, ascending
 	seen    map[string]kv.Version
 }
@@ -152,7 +157,7 @@ func (c *client) flush() {
 	c.out.Reset()
 	c.done += ended
 	if ended > 0 {
-		c.net.events.after(time.Duration(c.rand.Int64N(int64(2*time.Millisecond))), c.begin)
+		c.net.events.after(time.Duration(c.rand.Int64N(int64(c.work.Think))), c.begin)
 	}
 	if at, ok := c.session.Wake(); ok && (c.woken == 0 || at < c.woken) {
 		c.woken = at
@@ -171,7 +176,9 @@ func (c *client) note(done *session.Completion) {
 	} else if done.Version != 0 {
 		c.seen[t.key] = done.Version
 	}
-	if done.Outcome == session.Unavailable || c.damaged(done) {
+	if done.Outcome == session.Unavailable || c.damaged(done) ||
+		done.Outcome == session.Answered && done.Status == wire.StatusNoKeyspace {
+		c.refused++
 		return // nothing happened
 	}
 	if t.in.op == wire.OpScan {

@@ -8,62 +8,31 @@ import (
 	"slices"
 	"time"
 
-	"github.com/anishathalye/porcupine"
-
-	"github.com/turbokv/turbokv/bmv2"
-	"github.com/turbokv/turbokv/bmv2/v1model"
 	"github.com/turbokv/turbokv/clientlib/session"
+	"github.com/turbokv/turbokv/controller/dataplane"
+	"github.com/turbokv/turbokv/controller/directory"
 	"github.com/turbokv/turbokv/kv"
-	"github.com/turbokv/turbokv/p4src"
-	"github.com/turbokv/turbokv/serverlib"
 	"github.com/turbokv/turbokv/serverlib/enginetest"
+	"github.com/turbokv/turbokv/transport"
 	"github.com/turbokv/turbokv/wire"
 )
 
-// Options describe a run. The zero value of every field but Seed stands for the default given.
-type Options struct {
-	Seed        uint64
-	Nodes       int            // default 5
-	Clients     int            // default 4
-	Replication int            // default 3
-	SubRanges   int            // default 4
-	Durability  kv.Durability  // default sync
-	Partitioner kv.Partitioner // default range
-	Faults      Faults
-	// Restarts is how often a node crashes, loses what it had not synced and comes back. It
-	// needs durability sync: a node that comes back without its memory may not serve.
-	Restarts int
-	// ControllerRestarts is how often the controller goes away and comes back from its store.
-	ControllerRestarts int
-	Work               Workload
-}
-
-func (o Options) withDefaults() Options {
-	set := func(p *int, v int) {
-		if *p == 0 {
-			*p = v
-		}
-	}
-	set(&o.Nodes, 5)
-	set(&o.Clients, 4)
-	set(&o.Replication, 3)
-	set(&o.SubRanges, 4)
-	if o.Durability == 0 {
-		o.Durability = kv.DurabilitySync
-	}
-	if o.Partitioner == 0 {
-		o.Partitioner = kv.RangePartitioned
-	}
-	o.Work = o.Work.withDefaults()
-	return o
-}
-
 // Addresses of the cluster's hosts.
 var (
-	serviceAddr = netip.MustParseAddrPort("10.0.0.1:21579")
-	nodeNet     = netip.MustParseAddr("10.0.1.0").As4()
-	clientNet   = netip.MustParseAddr("10.0.2.0").As4()
+	serviceAddr    = netip.MustParseAddrPort("10.0.0.1:21579")
+	controllerAddr = netip.MustParseAddrPort("10.0.3.1:40000")
+	nodeNet        = netip.MustParseAddr("10.0.1.0").As4()
+	clientNet      = netip.MustParseAddr("10.0.2.0").As4()
 )
+
+// clusterID is what the controller's disk says at the first start.
+const clusterID = "test"
+
+// controllerPlace is where the controller's process runs.
+const controllerPlace place = 0
+
+// uplinkPort joins two switches.
+const uplinkPort = 100
 
 func hostAddr(network [4]byte, i int, port uint16) netip.AddrPort {
 	network[3] = byte(i + 1)
@@ -72,131 +41,227 @@ func hostAddr(network [4]byte, i int, port uint16) netip.AddrPort {
 
 // Cluster is one run.
 type Cluster struct {
-	opt      Options
-	rand     *rand.Rand
-	events   *events
-	net      *network
-	sw       *v1model.Switch
-	control  *control
-	nodes    []*node
-	clients  []*client
-	history  *history
-	keyspace kv.Descriptor
-	failed   error // the first thing that went wrong outside of the history
+	opt        Options
+	rand       *rand.Rand
+	events     *events
+	net        *network
+	management *management
+	switches   []*fabric
+	hosts      []*host // nodes first
+	control    *control
+	nodes      []*node
+	clients    []*client
+	nemesis    *nemesis
+	operator   *operator
+	copies     *copies
+	history    *history
+	keyspace   kv.Descriptor
+	places     place  // given out
+	elections  uint64 // P4Runtime sessions so far
+	healed     time.Duration
+	settledAt  time.Duration
+	failed     error // the first thing that went wrong outside of the history
 }
 
 // New builds the cluster of a run; nothing has happened in it yet.
 func New(opt Options) (*Cluster, error) {
 	opt = opt.withDefaults()
-	if opt.Restarts > 0 && opt.Durability != kv.DurabilitySync {
-		return nil, errors.New("turbokvtest: restarts need durability sync")
-	}
 	r := rand.New(rand.NewPCG(opt.Seed, 0x7475726b))
 	e := &events{}
 	c := &Cluster{
-		opt: opt, rand: r, events: e,
-		net:     &network{events: e, rand: r, hosts: map[uint16]*host{}},
-		history: &history{ops: map[string][]porcupine.Operation{}},
+		opt: opt, rand: r, events: e, places: controllerPlace + 1,
+		net:     &network{events: e, rand: r, hosts: map[netip.Addr]*host{}, cuts: cuts{}},
+		history: newHistory(),
 	}
-	if err := c.addSwitch(); err != nil {
-		return nil, err
+	c.management = &management{c: c, cuts: cuts{}, patience: 200*time.Millisecond + c.within(time.Second)}
+	c.nemesis, c.copies, c.operator = &nemesis{c: c}, newCopies(c), &operator{c: c}
+	c.addSwitches()
+	for i := range opt.Nodes {
+		h := c.attach(hostAddr(nodeNet, i, wire.Port))
+		c.nodes = append(c.nodes, &node{id: kv.NodeIDOf(h.addr.Addr()), host: h, cluster: c,
+			net: c.net, rand: r, disk: enginetest.NewMem()})
 	}
-	c.addNodes()
-	control, err := newControl(c)
-	c.control = control
-	return c, err
+	for i := range opt.Clients {
+		if err := c.addClient(i); err != nil {
+			return nil, err
+		}
+	}
+	c.net.hosts[controllerAddr.Addr()] = &host{place: controllerPlace, addr: controllerAddr}
+	c.control = newControl(c)
+	return c, nil
 }
 
-func (c *Cluster) addSwitch() error {
-	prog, err := bmv2.Load(p4src.DeviceConfig())
-	if err != nil {
-		return err
-	}
-	c.sw, err = v1model.NewSwitch(prog, v1model.Config{})
-	if err != nil {
-		return err
-	}
-	c.net.process = c.sw.NewWorker().Process
-	return nil
+func (c *Cluster) place() place {
+	c.places++
+	return c.places - 1
 }
 
+func (c *Cluster) addSwitches() {
+	for i := range c.opt.Switches {
+		c.switches = append(c.switches, newFabric(fmt.Sprintf("s%d", i+1), c.place(), c.net))
+	}
+	if len(c.switches) == 2 {
+		a, b := c.switches[0], c.switches[1]
+		a.peers[uplinkPort], a.back[uplinkPort] = b, uplinkPort
+		b.peers[uplinkPort], b.back[uplinkPort] = a, uplinkPort
+	}
+}
+
+// attach gives a host a cable to one of the switches.
 func (c *Cluster) attach(addr netip.AddrPort) *host {
-	h := &host{addr: addr, port: uint16(len(c.net.hosts) + 1)}
-	c.net.hosts[h.port] = h
+	h := &host{place: c.place(), addr: addr, sw: c.switches[c.rand.IntN(len(c.switches))],
+		port: uint16(len(c.hosts) + 1)}
+	h.sw.hosts[h.port] = h
+	c.net.hosts[addr.Addr()] = h
+	c.hosts = append(c.hosts, h)
 	return h
 }
 
-func (c *Cluster) addNodes() {
-	for i := range c.opt.Nodes {
-		h := c.attach(hostAddr(nodeNet, i, wire.Port))
-		c.nodes = append(c.nodes, &node{
-			id: kv.NodeIDOf(h.addr.Addr()), host: h, net: c.net, rand: c.rand, disk: enginetest.NewMem(),
-			events: serverlib.Events{EngineFailed: func(_ kv.Durability, err error) { c.fail(err) }},
-		})
+// uplinks routes what hangs on other switches.
+func (c *Cluster) uplinks(sw *fabric) (out []dataplane.Route) {
+	add := func(a netip.Addr) {
+		out = append(out, dataplane.Route{Addr: a, MAC: transport.GatewayMAC, Port: uplinkPort})
 	}
+	for _, h := range c.hosts {
+		if h.sw != sw {
+			add(h.addr.Addr())
+		}
+	}
+	if sw != c.switches[0] {
+		add(controllerAddr.Addr())
+	}
+	return out
+}
+
+func (c *Cluster) node(id kv.NodeID) *node {
+	return c.nodes[slices.IndexFunc(c.nodes, func(n *node) bool { return n.id == id })]
 }
 
 func (c *Cluster) fail(err error) {
 	if c.failed == nil {
 		c.failed = err
+		c.log("FAILED: %v", err)
 	}
 }
 
-// Phases of a run end at these times at the latest.
+func (c *Cluster) failf(format string, args ...any) { c.fail(fmt.Errorf(format, args...)) }
+
+// log tells whoever watches the run.
+func (c *Cluster) log(format string, args ...any) {
+	if c.opt.Verbose != nil {
+		c.opt.Verbose(fmt.Sprintf("%12v ", c.events.now) + fmt.Sprintf(format, args...))
+	}
+}
+
+// within draws a time from 0 up to d.
+func (c *Cluster) within(d time.Duration) time.Duration {
+	if d <= 0 {
+		return 0
+	}
+	return time.Duration(c.rand.Int64N(int64(d)))
+}
+
+// Bounds of the phases, in virtual time.
 const (
-	setUpMax    = 10 * time.Second
-	safetyMax   = 60 * time.Second
-	livenessMax = 120 * time.Second
+	setUpMax    = 20 * time.Second
+	livenessMax = 60 * time.Second // from the mending of everything to rest
 )
 
-// Run plays the whole run: set-up, faults, recovery, and the judgement. The error says what was
+// Run plays the whole run: set-up, mishaps, recovery, and the judgement. The error says what was
 // violated.
 func (c *Cluster) Run() error {
 	if err := c.setUp(); err != nil {
 		return fmt.Errorf("set-up: %w", err)
 	}
 	c.net.faults = c.opt.Faults
-	c.planCrashes()
-	c.until(safetyMax, c.clientsFinished)
-	c.heal()
-	if !c.until(livenessMax, func() bool { return c.clientsFinished() && c.settled() }) {
-		return fmt.Errorf("not settled %v after the faults ended: %s", c.events.now, c.describe())
+	c.nemesis.plan()
+	c.operator.plan()
+	for _, cl := range c.clients {
+		cl.begin()
 	}
+	c.until(c.events.now+c.opt.Safety, func() bool { return false })
+	c.log("everything is mended")
+	c.nemesis.end()
+	c.healed = c.events.now
+	if !c.until(c.healed+livenessMax, func() bool { return c.clientsFinished() && c.atRest() == nil }) {
+		return errors.Join(c.failed, fmt.Errorf("not at rest %v after everything was mended: %w%s",
+			c.events.now-c.healed, c.atRest(), c.describe()))
+	}
+	c.settledAt = c.events.now
 	if err := c.readEverything(); err != nil {
-		return err
+		return errors.Join(c.failed, err)
 	}
 	return errors.Join(c.failed, c.history.check(), c.replicasAgree())
 }
 
 // until runs events until the condition holds or the time is reached; it reports whether it holds.
+// The condition is looked at every now and then only.
 func (c *Cluster) until(limit time.Duration, done func() bool) bool {
+	look := c.events.now
 	for c.failed == nil {
-		if done() {
-			return true
+		if c.events.now >= look {
+			if done() {
+				return true
+			}
+			look = c.events.now + lookAgain
 		}
 		if !c.events.step(limit) {
-			return false
+			return done()
 		}
 	}
 	return false
 }
 
+// lookAgain is how often conditions are looked at.
+const lookAgain = 5 * time.Millisecond
+
 func (c *Cluster) setUp() error {
+	for _, sw := range c.switches {
+		sw.up = true
+	}
+	if err := c.control.start(); err != nil {
+		return err
+	}
 	for _, n := range c.nodes {
 		if err := n.start(); err != nil {
 			return err
 		}
-		c.control.hello(n)
 	}
-	if !c.until(setUpMax, c.control.ready) {
-		return errors.Join(errors.New("the keyspace did not become ready"), c.failed)
+	system := func() bool {
+		k, ok := c.control.view.Keyspace(kv.SystemKeyspace)
+		return ok && k.Phase == directory.PhaseReady
 	}
-	for i := range c.opt.Clients {
-		if err := c.addClient(i); err != nil {
-			return err
-		}
+	if !c.until(setUpMax, system) {
+		return errors.Join(errors.New("the system keyspace did not become ready"), c.failed)
 	}
-	return c.control.install() // routes to the clients
+	return c.create()
+}
+
+// create makes the keyspace of the test.
+func (c *Cluster) create() error {
+	var made directory.Keyspace
+	var err error
+	c.control.post(func() {
+		made, err = c.control.brain.CreateKeyspace(c.events.now, directory.CreateKeyspace{
+			Name: "test", Partitioner: c.opt.Partitioner, Durability: c.opt.Durability,
+			Replication: c.opt.Replication, SubRanges: c.opt.SubRanges,
+		})
+	})
+	ready := func() bool {
+		k, ok := c.control.view.KeyspaceNamed("test")
+		return ok && k.Phase == directory.PhaseReady
+	}
+	if err == nil && !c.until(c.events.now+setUpMax, ready) {
+		err = errors.New("the keyspace did not become ready")
+	}
+	if err = errors.Join(err, c.failed); err != nil {
+		return err
+	}
+	c.keyspace = made.Descriptor
+	for _, cl := range c.clients {
+		cl.keyspace, cl.scans = made.Descriptor, made.Partitioner == kv.RangePartitioned
+	}
+	return nil
 }
 
 // keyNames spreads keys over the line of a range-partitioned keyspace.
@@ -215,13 +280,11 @@ func (c *Cluster) addClient(i int) error {
 	}
 	cl := &client{
 		id: i, host: c.attach(hostAddr(clientNet, i, 40000)), net: c.net, session: s, rand: c.rand,
-		work: c.opt.Work, keyspace: c.keyspace, service: serviceAddr, history: c.history,
-		scans: c.keyspace.Partitioner == kv.RangePartitioned,
+		work: c.opt.Work, service: serviceAddr, history: c.history,
 		names: c.keyNames(), seen: map[string]kv.Version{},
 	}
 	cl.host.receive = cl.deliver
 	c.clients = append(c.clients, cl)
-	c.events.after(0, cl.begin)
 	return nil
 }
 
@@ -229,134 +292,44 @@ func (c *Cluster) clientsFinished() bool {
 	return !slices.ContainsFunc(c.clients, func(cl *client) bool { return !cl.finished() })
 }
 
-// Crashes fall into the time in which the clients work; a node stays away for a while.
-const (
-	crashWithin = 150 * time.Millisecond
-	awayMax     = 60 * time.Millisecond
-)
-
-func (c *Cluster) planCrashes() {
-	for range c.opt.Restarts {
-		n := c.nodes[c.rand.IntN(len(c.nodes))]
-		c.events.after(c.within(crashWithin), func() { c.crash(n) })
-	}
-	for range c.opt.ControllerRestarts {
-		c.events.after(c.within(crashWithin), c.control.restart)
-	}
+// Stats says how much a run has tested.
+type Stats struct {
+	Operations int // ended
+	Unknown    int // of them, with an outcome that nobody was told
+	Frames     uint64
+	Mishaps    [mishapKinds]int
+	Actions    int           // commands of the operator that were taken
+	Virtual    time.Duration // length of the run
+	Healing    time.Duration // (the longest, in a sum) from the mending of everything to rest
+	Lost       int           // sub-ranges of which all copies were destroyed
 }
 
-func (c *Cluster) within(d time.Duration) time.Duration {
-	return time.Duration(c.rand.Int64N(int64(d)))
-}
-
-func (c *Cluster) crash(n *node) {
-	if !n.up {
-		return
-	}
-	n.crash()
-	c.control.gone(n)
-	c.events.after(c.within(awayMax), func() { c.restart(n) })
-}
-
-func (c *Cluster) restart(n *node) {
-	if n.up {
-		return
-	}
-	if err := n.start(); err != nil {
-		c.fail(fmt.Errorf("node %v restarts: %w", n.id, err))
-		return
-	}
-	c.control.hello(n)
-}
-
-func (c *Cluster) heal() {
-	c.net.faults = Faults{}
-	for _, n := range c.nodes {
-		c.restart(n)
-	}
-}
-
-// settled reports whether every replica serves and has acknowledged all that it holds.
-func (c *Cluster) settled() bool {
-	at := map[kv.SubRangeID]kv.Seq{}
-	for _, n := range c.nodes {
-		if !n.up {
-			return false
-		}
-		for _, r := range n.server.Report() {
-			seq, seen := at[r.SubRange]
-			if r.State != serverlib.StateServing || r.Stable != r.Applied || seen && seq != r.Applied {
-				return false
-			}
-			at[r.SubRange] = r.Applied
-		}
-	}
-	return true
-}
-
-func (c *Cluster) describe() string {
-	var s string
-	for _, n := range c.nodes {
-		s += fmt.Sprintf("\n%v up=%v", n.id, n.up)
-		if n.up {
-			s += fmt.Sprintf(" %+v", n.server.Report())
-		}
-	}
+// Stats returns the figures of a run that has ended.
+func (c *Cluster) Stats() Stats {
+	s := Stats{Frames: c.net.frames, Mishaps: c.nemesis.count, Virtual: c.events.now,
+		Healing: max(c.settledAt-c.healed, 0), Actions: c.operator.taken}
 	for _, cl := range c.clients {
-		s += fmt.Sprintf("\nclient %d: %d of %d done", cl.id, cl.done, cl.work.Operations)
+		s.Operations += cl.done
+		s.Unknown += cl.unknown
+	}
+	for _, r := range c.control.store.subRanges {
+		if c.copies.lost(r) {
+			s.Lost++
+		}
 	}
 	return s
 }
 
-// readEverything lets the first client read every key once more, so that the history's end says
-// what became of every acknowledged write.
-func (c *Cluster) readEverything() error {
-	cl := c.clients[0]
-	want := cl.done + len(cl.names)
-	cl.asked += len(cl.names)
-	cl.work.Operations += len(cl.names)
-	for _, key := range cl.names {
-		cl.submit(&call{key: key, in: asked{op: wire.OpGet}}, session.Request{
-			Op: wire.OpGet, Key: []byte(key),
-		})
+// Add adds the figures of another run.
+func (s *Stats) Add(o Stats) {
+	s.Operations += o.Operations
+	s.Unknown += o.Unknown
+	s.Frames += o.Frames
+	for i := range o.Mishaps {
+		s.Mishaps[i] += o.Mishaps[i]
 	}
-	cl.flush()
-	if !c.until(c.events.now+10*time.Second, func() bool { return cl.done >= want }) {
-		return errors.New("last reads were not answered")
-	}
-	return nil
-}
-
-// replicasAgree compares the records of the members of every chain.
-func (c *Cluster) replicasAgree() error {
-	if c.opt.Durability != kv.DurabilitySync {
-		return nil // the volatile engines belong to the servers
-	}
-	for _, s := range c.control.dir.SubRangesOf(c.keyspace.ID) {
-		first := c.recordsOf(s.Chain[0], s.Interval)
-		for _, member := range s.Chain[1:] {
-			if other := c.recordsOf(member, s.Interval); !slices.Equal(first, other) {
-				return fmt.Errorf("%v: %v has %q, %v has %q", s.ID, s.Chain[0], first, member, other)
-			}
-		}
-	}
-	return nil
-}
-
-// recordsOf returns the rows of a node's records in an interval. serverlib keeps them under 'd', the
-// keyspace and, if it is hash-partitioned, the index key.
-func (c *Cluster) recordsOf(id kv.NodeID, in kv.Interval) (rows []string) {
-	at := slices.IndexFunc(c.nodes, func(n *node) bool { return n.id == id })
-	prefix := []byte{'d', byte(c.keyspace.ID >> 8), byte(c.keyspace.ID)}
-	end := []byte{'d', byte((c.keyspace.ID + 1) >> 8), byte(c.keyspace.ID + 1)}
-	err := c.nodes[at].disk.Scan(prefix, end, func(key, value []byte) bool {
-		if in.Contains(kv.RangePartitioned.IndexKey(key[len(prefix):])) {
-			rows = append(rows, fmt.Sprintf("%q=%q", key, value))
-		}
-		return true
-	})
-	if err != nil {
-		panic(err) // the simulated disk is sound
-	}
-	return rows
+	s.Actions += o.Actions
+	s.Virtual += o.Virtual
+	s.Healing = max(s.Healing, o.Healing)
+	s.Lost += o.Lost
 }

@@ -2,145 +2,334 @@ package turbokvtest
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"time"
 
-	"github.com/turbokv/turbokv/controller/dataplane"
+	"github.com/turbokv/turbokv/controller/core"
 	"github.com/turbokv/turbokv/controller/directory"
 	"github.com/turbokv/turbokv/kv"
 	"github.com/turbokv/turbokv/transport"
+	"github.com/turbokv/turbokv/wire"
 )
 
-// control is the controller: the real directory, with reliable but slow sessions to the nodes and
-// the switch.
+// commitMax bounds the time that the controller's disk takes for one transaction.
+const commitMax = 2 * time.Millisecond
+
+// tickLeast is the resolution of the controller's clock.
+const tickLeast = time.Millisecond
+
+// What node and controller say to each other; controlpb has the same messages.
+type (
+	hello struct {
+		directory.Hello
+		held core.Report
+	}
+	welcome struct{}
+	beat    struct{}
+	report  struct{ core.Report }
+	ack     struct {
+		directory.Ack
+		refused error
+	}
+	order struct{ directory.Send }
+)
+
+// Probes come from a port and a client number of their own.
+const (
+	probePort   = 40001
+	probeClient = kv.ClientID(1)
+)
+
+// control is the controller's process: the real state machine, its disk, and what carries out its
+// effects. A crash loses all but the disk.
 type control struct {
 	cluster *Cluster
-	dir     *directory.Directory
-	created bool
+	store   *store
+	up      bool
+	life    uint64 // counts lives of the process
+
+	brain    *core.Core
+	inputs   []func()           // of the next round
+	busy     bool               // a round is being committed
+	pending  []directory.Change // that round's
+	view     directory.View     // as of the last commit
+	accepted []*nodeSession     // all that are open, and some that are not
+	sessions map[kv.NodeID]*nodeSession
+	drivers  []*driver
+	publish  *publisher
+	ticking  time.Duration // when the clock rings; 0: it does not
+	probes   kv.RequestSeq // sent in this life
 }
 
-const switchName = "s1"
-
-// sessionDelayMax bounds the time that a message between controller and node takes.
-const sessionDelayMax = 3 * time.Millisecond
-
-func newControl(c *Cluster) (*control, error) {
-	k := &control{cluster: c}
-	err := k.load(directory.Snapshot{Meta: directory.Meta{ClusterID: "test"}})
-	return k, err
+// nodeSession is the controller's end of a session with a node.
+type nodeSession struct {
+	node kv.NodeID // 0 before its hello
+	conn *conn
+	end  *end
 }
 
-func (k *control) load(s directory.Snapshot) (err error) {
-	k.dir, err = directory.New(directory.Config{
-		Limits:      directory.Limits{SubRanges: 1024, PartitionEntries: 4096},
-		ExpectNodes: k.cluster.opt.Nodes, Switches: []string{switchName},
-	}, s)
-	return err
+func newControl(c *Cluster) *control {
+	return &control{cluster: c, store: newStore(clusterID)}
 }
 
-// restart forgets everything but what was stored.
-func (k *control) restart() {
-	if err := k.load(k.dir.View().Snapshot()); err != nil {
-		k.cluster.fail(fmt.Errorf("controller restarts: %w", err))
-		return
-	}
-	for _, n := range k.cluster.nodes {
-		if n.up {
-			k.hello(n)
+func (k *control) now() time.Duration { return k.cluster.events.now }
+
+// in wraps what happens only if this life of the process lasts.
+func (k *control) in(do func()) func() {
+	life := k.life
+	return func() {
+		if k.up && k.life == life {
+			do()
 		}
 	}
 }
 
-func (k *control) hello(n *node) {
-	h := directory.Hello{ClusterID: "test", Node: directory.Node{
-		ID: n.id, MAC: transport.MACOf(n.host.addr.Addr()), Switch: switchName,
-		Port: uint32(n.host.port), Persistent: true, Incarnation: n.incarnation,
-	}}
-	for _, r := range n.held() {
-		h.Held = append(h.Held, directory.Held{SubRange: r.SubRange, Epoch: r.Epoch})
-	}
-	e, err := k.dir.Hello(h)
+// start begins a life with what the disk holds.
+func (k *control) start() error {
+	b, err := core.New(k.config(), k.store.snapshot())
 	if err != nil {
-		k.cluster.fail(err)
-		return
+		return fmt.Errorf("controller starts: %w", err)
 	}
-	k.do(e)
-	k.create()
-}
-
-func (k *control) gone(n *node) { k.dir.Gone(n.id) }
-
-// create asks for the keyspace of the test as soon as the directory can place it.
-func (k *control) create() {
-	if _, ready := k.dir.Keyspace(kv.SystemKeyspace); k.created || !ready {
-		return
-	}
-	k.created = true
-	o := k.cluster.opt
-	made, e, err := k.dir.CreateKeyspace(directory.CreateKeyspace{
-		Name: "test", Partitioner: o.Partitioner, Durability: o.Durability,
-		Replication: o.Replication, SubRanges: o.SubRanges,
-	})
-	if err != nil {
-		k.cluster.fail(err)
-		return
-	}
-	k.cluster.keyspace = made.Descriptor
-	k.do(e)
-}
-
-// ready reports whether clients can use the keyspace.
-func (k *control) ready() bool {
-	made, ok := k.dir.KeyspaceNamed("test")
-	return ok && made.Phase == directory.PhaseReady
-}
-
-// do carries out what the directory decided.
-func (k *control) do(e directory.Effects) {
-	for _, s := range e.Sends {
-		k.cluster.events.after(k.cluster.within(sessionDelayMax), func() { k.send(s) })
-	}
-	for _, p := range e.Publications {
-		k.cluster.events.after(k.cluster.within(sessionDelayMax), func() { k.do(k.dir.Published(p)) })
-	}
-	if len(e.Changes) > 0 {
-		if err := k.install(); err != nil {
-			k.cluster.fail(err)
-		}
-	}
-}
-
-func (k *control) send(s directory.Send) {
-	at := slices.IndexFunc(k.cluster.nodes, func(n *node) bool { return n.id == s.To })
-	n := k.cluster.nodes[at]
-	if !n.up || s.Assign == nil {
-		return // lost with the session; sent again after the next hello
-	}
-	a := *s.Assign
-	err := n.configure(a, func() {
-		k.do(k.dir.Acknowledged([]directory.Ack{{Node: n.id, SubRange: a.SubRange, Epoch: a.Epoch}}))
-	})
-	if err != nil {
-		k.cluster.fail(fmt.Errorf("node %v refuses %+v: %w", n.id, a, err))
-	}
-}
-
-// install brings the switch to what the directory wants.
-func (k *control) install() error {
-	view := k.dir.View()
-	sw := dataplane.Switch{Name: switchName, Services: nil}
-	sw.Services = append(sw.Services, serviceAddr.Addr())
-	for _, c := range k.cluster.clients {
-		sw.Hosts = append(sw.Hosts, dataplane.Route{
-			Addr: c.host.addr.Addr(), MAC: transport.MACOf(c.host.addr.Addr()),
-			Port: dataplane.Port(c.host.port),
-		})
-	}
-	if err := install(k.cluster.sw, dataplane.Desired(view, sw)); err != nil {
+	k.brain, k.up, k.life = b, true, k.life+1
+	k.inputs, k.busy, k.pending, k.view = nil, false, nil, b.View()
+	k.sessions, k.drivers, k.accepted = map[kv.NodeID]*nodeSession{}, nil, nil
+	k.ticking = 0
+	if k.publish, err = newPublisher(k); err != nil {
 		return err
 	}
-	if e := k.dir.SwitchSynced(switchName, view.Revision); len(e.Sends)+len(e.Publications) > 0 {
-		k.do(e)
+	for _, sw := range k.cluster.switches {
+		k.drivers = append(k.drivers, newDriver(k, sw))
 	}
+	k.in(k.tick)()
 	return nil
+}
+
+func (k *control) config() core.Config {
+	c := core.Config{UnixMS: k.now().Milliseconds(), Directory: directory.Config{
+		Limits:      directory.Limits{SubRanges: 1024, PartitionEntries: 4096},
+		ExpectNodes: k.cluster.opt.Nodes,
+	}}
+	for _, sw := range k.cluster.switches {
+		c.Directory.Switches = append(c.Directory.Switches, sw.name)
+	}
+	return c
+}
+
+// crash ends the process. What it was committing is on the disk or not.
+func (k *control) crash() {
+	if !k.up {
+		return
+	}
+	if k.busy && k.cluster.rand.IntN(2) == 0 {
+		k.commit(k.pending)
+	}
+	k.up = false
+	for _, s := range k.accepted {
+		s.conn.hangUp(s.end)
+	}
+	for _, d := range k.drivers {
+		if d.connected && d.sw.primary == d.term {
+			d.sw.toController, d.sw.report = nil, nil
+		}
+	}
+}
+
+// post gives the state machine an input. Inputs that come while a round is committed wait for the
+// next, so that nothing leaves that rests on what is not stored.
+func (k *control) post(input func()) {
+	k.inputs = append(k.inputs, input)
+	if !k.busy {
+		k.round()
+	}
+}
+
+// round takes all inputs that wait, stores what they changed, and carries out the effects.
+func (k *control) round() {
+	inputs := k.inputs
+	k.inputs = nil
+	for _, input := range inputs {
+		input()
+	}
+	e := k.brain.Take()
+	k.tickAt(k.brain.NextTick())
+	if len(e.Changes) == 0 {
+		k.perform(e)
+		return
+	}
+	if err := k.brain.View().Check(); err != nil {
+		k.cluster.fail(fmt.Errorf("controller: %w", err))
+		return
+	}
+	k.busy, k.pending = true, e.Changes
+	k.cluster.events.after(k.cluster.within(commitMax), k.in(func() {
+		k.commit(e.Changes)
+		k.pending = nil
+		k.perform(e)
+		k.busy = false
+		if len(k.inputs) > 0 {
+			k.round()
+		}
+	}))
+}
+
+// commit stores changes and lets the judges look at them.
+func (k *control) commit(changes []directory.Change) {
+	for _, c := range changes {
+		if c.SubRange != nil && !c.Delete {
+			if old, ok := k.store.subRanges[c.SubRange.ID]; ok {
+				k.cluster.copies.committed(old, *c.SubRange)
+			}
+		}
+	}
+	k.store.commit(changes)
+}
+
+// perform carries out effects whose changes are stored.
+func (k *control) perform(e core.Effects) {
+	for _, s := range e.Sends {
+		if to := k.sessions[s.To]; to != nil {
+			to.conn.send(to.end, order{s})
+		}
+	}
+	for _, p := range e.Publications {
+		k.publish.add(p)
+	}
+	for _, n := range e.Probes {
+		k.probe(n)
+	}
+	for _, event := range e.Events {
+		k.cluster.log("controller: %v", event)
+	}
+	old := k.view.Revision
+	if len(e.Changes) > 0 || old != k.brain.Revision() {
+		k.view = k.brain.View()
+	}
+	if k.view.Revision != old {
+		for _, d := range k.drivers {
+			d.changed()
+		}
+	}
+}
+
+// tick lets time pass.
+func (k *control) tick() {
+	k.ticking = 0
+	k.post(func() { k.brain.Tick(k.now()) })
+}
+
+// tickAt sets the clock, unless it will ring earlier.
+func (k *control) tickAt(at time.Duration) {
+	at = max(at, k.now()+tickLeast)
+	if k.ticking == 0 || at < k.ticking {
+		k.ticking = at
+		k.cluster.events.after(at-k.now(), k.in(func() {
+			if k.ticking == at {
+				k.tick()
+			}
+		}))
+	}
+}
+
+// accept opens a session with a node that dials.
+func (k *control) accept(from *end) *conn {
+	s := &nodeSession{end: &end{place: controllerPlace}}
+	s.end.receive = func(m any) { k.in(func() { k.receive(s, m) })() }
+	s.end.closed = k.in(func() { k.left(s) })
+	s.conn = k.cluster.management.dial(from, s.end)
+	k.accepted = append(slices.DeleteFunc(k.accepted,
+		func(old *nodeSession) bool { return !old.end.open }), s)
+	return s.conn
+}
+
+func (k *control) left(s *nodeSession) {
+	k.post(func() {
+		if s.node != 0 && k.sessions[s.node] == s {
+			delete(k.sessions, s.node)
+			k.brain.Gone(k.now(), s.node)
+		}
+	})
+}
+
+// receive takes a message of a node.
+func (k *control) receive(s *nodeSession, message any) {
+	k.post(func() {
+		switch m := message.(type) {
+		case hello:
+			k.hello(s, m)
+		case beat:
+			k.brain.Beat(k.now(), s.node)
+		case report:
+			if k.sessions[s.node] == s { // one over a replaced session may be older
+				k.brain.Reported(k.now(), s.node, m.Report)
+			}
+		case ack:
+			if m.refused != nil && !m.Revoke {
+				k.brain.Refused(k.now(), m.Node, m.SubRange, m.Epoch, m.refused.Error())
+			} else {
+				k.brain.Acked(k.now(), []directory.Ack{m.Ack})
+			}
+		}
+	})
+}
+
+// hello brings a node in, in place of an older session.
+func (k *control) hello(s *nodeSession, h hello) {
+	if err := k.brain.Hello(k.now(), h.Hello); err != nil {
+		k.cluster.log("controller refuses %v: %v", h.ID, err)
+		s.conn.hangUp(s.end)
+		return
+	}
+	k.brain.Reported(k.now(), h.ID, h.held)
+	if old := k.sessions[h.ID]; old != nil {
+		old.conn.hangUp(old.end)
+	}
+	s.node = h.ID
+	k.sessions[h.ID] = s
+	s.conn.send(s.end, welcome{})
+}
+
+// probe asks a node for a sign of life through the data network: a read of no sub-range, which
+// every node refuses.
+func (k *control) probe(n kv.NodeID) {
+	p := wire.Packet(wire.AppendKeyed(wire.Append(nil, wire.OpGet), []byte("?"), nil))
+	k.probes++
+	p.SetRequest(probeClient, k.probes, k.probes)
+	p.SetClientAddr(netip.AddrPortFrom(controllerAddr.Addr(), probePort))
+	p.Seal()
+	k.packetOut(netip.AddrPortFrom(n.Addr(), wire.Port), p)
+}
+
+// packetOut sends a datagram into the data network, through the first switch.
+func (k *control) packetOut(to netip.AddrPort, payload []byte) {
+	d := k.drivers[0]
+	if !d.connected {
+		return
+	}
+	frame := wire.AppendFrame(nil, wire.Flow{
+		SrcMAC: transport.MACOf(controllerAddr.Addr()), DstMAC: transport.GatewayMAC,
+		Src: controllerAddr, Dst: to,
+	}, payload)
+	d.travel(controllerPlace, d.sw.place, func() {
+		if d.sw.primary == d.term {
+			d.sw.packetOut(frame)
+		}
+	})
+}
+
+// packetIn takes a frame from the data network.
+func (k *control) packetIn(frame []byte) {
+	k.cluster.events.after(k.cluster.within(wireDelayMax), k.in(func() {
+		flow, payload, ok := wire.ParseFrame(frame)
+		from := k.cluster.net.hosts[flow.Src.Addr()]
+		if !ok || flow.Dst.Addr() != controllerAddr.Addr() ||
+			from != nil && !k.cluster.net.cuts.open(from.place, controllerPlace) {
+			return
+		}
+		if flow.Dst.Port() == probePort {
+			k.post(func() { k.brain.Alive(k.now(), kv.NodeIDOf(flow.Src.Addr())) })
+			return
+		}
+		k.publish.deliver(payload)
+	}))
 }

@@ -45,6 +45,8 @@ type history struct {
 	ops map[string][]porcupine.Operation
 }
 
+func newHistory() *history { return &history{ops: map[string][]porcupine.Operation{}} }
+
 // add notes an operation. One without an answer is given to the end of time to take effect.
 func (h *history) add(client int, key string, in asked, out told, call, end time.Duration) {
 	if out.unknown {

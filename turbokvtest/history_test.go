@@ -4,8 +4,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/anishathalye/porcupine"
-
 	"github.com/turbokv/turbokv/wire"
 )
 
@@ -44,7 +42,7 @@ func TestModelRefusesWrongHistories(t *testing.T) {
 			{put("a"), told{version: 5}, 0, 1},
 			{asked{op: wire.OpCAS, value: "b", version: 4}, told{version: 6}, 2, 3}}, false},
 	} {
-		h := history{ops: map[string][]porcupine.Operation{}}
+		h := newHistory()
 		for _, s := range c.steps {
 			h.add(0, "k", s.in, s.out, s.call, s.end)
 		}

@@ -10,7 +10,7 @@ import (
 	"github.com/turbokv/turbokv/wire"
 )
 
-// Faults are what a link does to frames, as probabilities from 0 to 1.
+// Faults are what a cable does to frames, as probabilities from 0 to 1.
 type Faults struct {
 	Loss    float64 // a frame disappears
 	Repeat  float64 // a frame arrives twice
@@ -18,29 +18,48 @@ type Faults struct {
 	Corrupt float64 // a bit of a frame is flipped
 }
 
-// linkDelay bounds the time that a frame takes over one link; heldBack is added for a reordered one.
+// cableDelay bounds the time that a frame takes over one cable; heldBack is added for a reordered
+// one.
 const (
-	linkDelayMin = 5 * time.Microsecond
-	linkDelayMax = 40 * time.Microsecond
-	heldBack     = 2 * time.Millisecond
+	cableDelayMin = 5 * time.Microsecond
+	cableDelayMax = 40 * time.Microsecond
+	heldBack      = 2 * time.Millisecond
 )
 
-// host is anything with an address on a port of the switch.
+// place is a machine that partitions may separate from others.
+type place int
+
+// cuts are the directed paths that nothing passes at the moment, and how many partitions say so.
+type cuts map[[2]place]int
+
+func (c cuts) open(from, to place) bool { return len(c) == 0 || c[[2]place{from, to}] == 0 }
+
+func (c cuts) cut(from, to place) { c[[2]place{from, to}]++ }
+
+func (c cuts) mend(from, to place) {
+	key := [2]place{from, to}
+	if c[key]--; c[key] <= 0 {
+		delete(c, key)
+	}
+}
+
+// host is anything with an address on a port of a switch.
 type host struct {
+	place   place
 	addr    netip.AddrPort
+	sw      *fabric
 	port    uint16
 	receive func(from netip.AddrPort, payload []byte) // nil while it is down
 }
 
-// network is one switch with a cable to each host.
+// network is the data network: switches, a cable to each host, and cables between the switches.
 type network struct {
 	events *events
 	rand   *rand.Rand
 	faults Faults
-	// process is the switch: a frame that arrives on a port, and what comes out of it.
-	process func(port uint16, frame []byte, out func(port uint16, frame []byte))
-	hosts   map[uint16]*host
-	frames  uint64 // carried so far
+	cuts   cuts
+	hosts  map[netip.Addr]*host
+	frames uint64 // carried so far
 }
 
 // send puts a datagram of h on its cable to the switch.
@@ -48,23 +67,23 @@ func (n *network) send(h *host, to netip.AddrPort, payload []byte) {
 	frame := wire.AppendFrame(nil, wire.Flow{
 		SrcMAC: transport.MACOf(h.addr.Addr()), DstMAC: transport.GatewayMAC, Src: h.addr, Dst: to,
 	}, payload)
-	n.carry(frame, func(frame []byte) { n.process(h.port, frame, n.leave) })
+	n.carry(frame, func(frame []byte) { h.sw.receive(h.port, frame) })
 }
 
-// leave puts a frame that the switch sends on the cable of a host.
-func (n *network) leave(port uint16, frame []byte) {
-	h := n.hosts[port]
-	if h == nil {
-		return
-	}
+// leave puts a frame that a switch sends on the cable of a host.
+func (n *network) leave(h *host, frame []byte) {
 	n.carry(slices.Clone(frame), func(frame []byte) { n.arrive(h, frame) })
 }
 
 func (n *network) arrive(h *host, frame []byte) {
 	flow, payload, ok := wire.ParseFrame(frame)
-	if ok && flow.Dst == h.addr && h.receive != nil {
-		h.receive(flow.Src, payload)
+	if !ok || flow.Dst != h.addr || h.receive == nil {
+		return
 	}
+	if from := n.hosts[flow.Src.Addr()]; from != nil && !n.cuts.open(from.place, h.place) {
+		return
+	}
+	h.receive(flow.Src, payload)
 }
 
 // carry moves a frame over one cable with its faults.
@@ -85,7 +104,7 @@ func (n *network) carry(frame []byte, arrive func([]byte)) {
 }
 
 func (n *network) delay() time.Duration {
-	d := linkDelayMin + time.Duration(n.rand.Int64N(int64(linkDelayMax-linkDelayMin)))
+	d := cableDelayMin + time.Duration(n.rand.Int64N(int64(cableDelayMax-cableDelayMin)))
 	if n.chance(n.faults.Reorder) {
 		d += time.Duration(n.rand.Int64N(int64(heldBack)))
 	}

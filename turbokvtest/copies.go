@@ -1,0 +1,72 @@
+package turbokvtest
+
+import (
+	"slices"
+	"time"
+
+	"github.com/turbokv/turbokv/controller/directory"
+	"github.com/turbokv/turbokv/kv"
+)
+
+// copies knows which copies of sub-ranges the mishaps have destroyed. It watches what the controller
+// commits, and judges: a copy that is whole must not be given up while none of those that remain is.
+type copies struct {
+	c         *Cluster
+	destroyed map[copyOf]time.Duration
+}
+
+// copyOf names the copy of a sub-range at a node.
+type copyOf struct {
+	subRange kv.SubRangeID
+	node     kv.NodeID
+}
+
+// unknowable is how long after the destruction of a copy the controller may still believe in it.
+const unknowable = 10 * time.Millisecond
+
+func newCopies(c *Cluster) *copies { return &copies{c: c, destroyed: map[copyOf]time.Duration{}} }
+
+// destroy notes that a node has lost what was in its memory, and on its disk if that was wiped.
+func (k *copies) destroy(n kv.NodeID, disk bool) {
+	store := k.c.control.store
+	for id, s := range store.subRanges {
+		holds := s.Chain.Position(n) >= 0
+		if holds && (disk || store.keyspaces[s.Keyspace].Durability == kv.DurabilityMemory) {
+			k.destroyed[copyOf{id, n}] = k.c.events.now
+		}
+	}
+}
+
+// gone reports whether the copy of a sub-range at a node was destroyed.
+func (k *copies) gone(id kv.SubRangeID, n kv.NodeID) bool {
+	_, ok := k.destroyed[copyOf{id, n}]
+	return ok
+}
+
+// lost reports whether mishaps have destroyed every copy of a sub-range.
+func (k *copies) lost(s directory.SubRange) bool {
+	return !slices.ContainsFunc(s.Chain, func(n kv.NodeID) bool { return !k.gone(s.ID, n) })
+}
+
+// committed judges a change of a sub-range by the controller.
+func (k *copies) committed(old, s directory.SubRange) {
+	for _, n := range old.Chain {
+		if s.Chain.Position(n) < 0 && !k.gone(s.ID, n) && k.knownLost(s) {
+			k.c.failf("%v: %v was taken out of %v, and the copies of the rest %v are destroyed",
+				s.ID, n, old.Chain, s.Chain)
+		}
+	}
+	for _, n := range old.Chain { // what leaves begins anew when it comes back
+		if s.Chain.Position(n) < 0 {
+			delete(k.destroyed, copyOf{s.ID, n})
+		}
+	}
+}
+
+// knownLost reports whether all copies were destroyed so long ago that the controller could know.
+func (k *copies) knownLost(s directory.SubRange) bool {
+	return !slices.ContainsFunc(s.Chain, func(n kv.NodeID) bool {
+		at, ok := k.destroyed[copyOf{s.ID, n}]
+		return !ok || k.c.events.now-at < unknowable
+	})
+}

@@ -1,0 +1,264 @@
+package turbokvtest
+
+import (
+	"time"
+
+	"github.com/turbokv/turbokv/controller/dataplane"
+	"github.com/turbokv/turbokv/controller/directory"
+	"github.com/turbokv/turbokv/controller/reconcile"
+	"github.com/turbokv/turbokv/controller/reconcile/tables"
+	"github.com/turbokv/turbokv/kv"
+	"github.com/turbokv/turbokv/transport"
+
+	"net/netip"
+
+	"github.com/turbokv/turbokv/p4src"
+)
+
+// Times of a P4Runtime session: how long an update of a batch takes, how long an answer is waited
+// for, and how often counters are read.
+const (
+	updateMax   = 40 * time.Microsecond
+	rpcPatience = time.Second
+	pollEvery   = 500 * time.Millisecond
+	loadMax     = 20 * time.Millisecond
+)
+
+// driver is the controller's side of one switch, as package controller has it: read, plan, write in
+// batches, again whenever the directory has changed.
+type driver struct {
+	control *control
+	sw      *fabric
+	hosts   *dataplane.Hosts
+
+	term      uint64 // counts sessions; 0: none yet
+	connected bool
+	swLife    uint64 // of the switch that the session is with
+	installed tables.State
+	ready     bool   // installed is what the switch holds
+	busy      bool   // a sync is under way
+	stale     bool   // something has changed since the last sync began
+	calls     uint64 // counts calls, to tell answers from time-outs
+}
+
+func newDriver(k *control, sw *fabric) *driver {
+	d := &driver{control: k, sw: sw, hosts: dataplane.NewHosts(0, 0)}
+	d.later(reconnectMax, d.connect)
+	return d
+}
+
+// later does something within a time, if the controller lives until then.
+func (d *driver) later(within time.Duration, do func()) {
+	c := d.control.cluster
+	c.events.after(c.within(within), d.control.in(do))
+}
+
+// during wraps what belongs to the present session.
+func (d *driver) during(do func()) func() {
+	term := d.term
+	return d.control.in(func() {
+		if d.connected && d.term == term {
+			do()
+		}
+	})
+}
+
+// connect opens a session and becomes primary.
+func (d *driver) connect() {
+	c := d.control.cluster
+	if !d.sw.up || !c.management.open(controllerPlace, d.sw.place) {
+		d.later(reconnectMax, d.connect)
+		return
+	}
+	c.elections++
+	d.term, d.connected, d.swLife, d.busy, d.ready = c.elections, true, d.sw.life, false, false
+	d.sw.primary = d.term
+	d.sw.toController = d.during2(d.control.packetIn)
+	d.sw.report = d.learn
+	c.events.after(pollEvery, d.during(d.poll))
+	d.call(d.begin, d.adopt)
+}
+
+// during2 is during for packets.
+func (d *driver) during2(do func([]byte)) func([]byte) {
+	return func(frame []byte) { d.during(func() { do(frame) })() }
+}
+
+// begin loads the program if need be, at the switch.
+func (d *driver) begin(done func()) {
+	if d.sw.live != nil {
+		done()
+		return
+	}
+	c := d.control.cluster
+	life := d.sw.life
+	c.events.after(c.within(loadMax), func() {
+		if d.sw.life != life {
+			return
+		}
+		if d.sw.live == nil {
+			if err := d.sw.load(); err != nil {
+				c.fail(err)
+				return
+			}
+		}
+		done()
+	})
+}
+
+// adopt starts from what the switch holds.
+func (d *driver) adopt() {
+	d.installed, d.ready = d.sw.held(), true
+	d.hosts.Adopt(d.control.now(), d.installed, d.notAHost)
+	d.sync()
+}
+
+func (d *driver) notAHost(a netip.Addr) bool {
+	_, node := d.control.view.Node(kv.NodeIDOf(a))
+	return node || a == controllerAddr.Addr() || a == serviceAddr.Addr()
+}
+
+// learn takes a report of the switch.
+func (d *driver) learn(members []tables.Value) {
+	r, ok := dataplane.RouteOfDigest(members)
+	d.later(wireDelayMax, d.during(func() {
+		if ok && !d.notAHost(r.Addr) && !d.uplink(r) && d.hosts.Learn(d.control.now(), r) {
+			d.changed()
+		}
+	}))
+}
+
+// uplink reports whether a route leads to another switch: those are not learned.
+func (d *driver) uplink(r dataplane.Route) bool { return d.sw.peers[uint16(r.Port)] != nil }
+
+// lost ends the session; another attempt follows.
+func (d *driver) lost() {
+	if !d.connected {
+		return
+	}
+	d.connected = false
+	d.control.post(func() { d.control.brain.SwitchLost(d.control.now(), d.sw.name) })
+	d.later(reconnectMax, d.connect)
+}
+
+// call carries a request to the switch, where serve runs, and its answer back. Without an answer in
+// time the session is over, whatever became of the request.
+func (d *driver) call(serve func(done func()), answer func()) {
+	c, life, term := d.control.cluster, d.swLife, d.term
+	d.calls++
+	id := d.calls
+	back := d.during(func() {
+		if d.calls == id {
+			d.calls++
+			answer()
+		}
+	})
+	d.travel(controllerPlace, d.sw.place, func() {
+		if d.sw.life == life && d.sw.primary == term {
+			serve(func() { d.travel(d.sw.place, controllerPlace, back) })
+		}
+	})
+	c.events.after(rpcPatience, d.during(func() {
+		if d.calls == id {
+			d.lost()
+		}
+	}))
+}
+
+// travel carries a message; it waits while the path is cut, and is forgotten with the session.
+func (d *driver) travel(from, to place, do func()) {
+	c, term := d.control.cluster, d.term
+	c.events.after(c.within(wireDelayMax), func() {
+		if c.management.cuts.open(from, to) {
+			do()
+		} else if d.connected && d.term == term {
+			d.travel(from, to, do)
+		}
+	})
+}
+
+// changed makes the switch follow what has changed.
+func (d *driver) changed() {
+	d.stale = true
+	if d.connected && d.ready && !d.busy {
+		d.sync()
+	}
+}
+
+// sync writes the difference between what the switch holds and what it should hold.
+func (d *driver) sync() {
+	d.busy, d.stale = true, false
+	view, c := d.control.view, d.control.cluster
+	desired := d.desired(view)
+	size := 1 + c.rand.IntN(8) // small batches, so that what lies between them is seen
+	batches := reconcile.Plan(desired, d.installed, dataplane.Order, size)
+	d.write(batches, func() {
+		d.installed = desired.Over(d.installed)
+		d.control.post(func() {
+			d.control.brain.SwitchSynced(d.control.now(), d.sw.name, view.Revision)
+		})
+		d.busy = false
+		if d.stale {
+			d.sync()
+		}
+	})
+}
+
+// write sends batches one after the other.
+func (d *driver) write(batches []reconcile.Batch, done func()) {
+	if len(batches) == 0 {
+		done()
+		return
+	}
+	d.call(func(answered func()) { d.execute(batches[0], answered) },
+		func() { d.write(batches[1:], done) })
+}
+
+// execute carries out a batch at the switch: each update by itself, in any order.
+func (d *driver) execute(batch reconcile.Batch, done func()) {
+	c, life := d.control.cluster, d.sw.life
+	order := c.rand.Perm(len(batch))
+	var next func()
+	next = func() {
+		switch {
+		case d.sw.life != life:
+		case len(order) == 0:
+			done()
+		default:
+			u := batch[order[0]]
+			order = order[1:]
+			if err := d.sw.write(u); err != nil {
+				c.fail(err)
+				return
+			}
+			c.events.after(c.within(updateMax), next)
+		}
+	}
+	next()
+}
+
+// desired is what the switch must hold.
+func (d *driver) desired(view directory.View) tables.State {
+	sw := dataplane.Switch{Name: d.sw.name, Services: []netip.Addr{serviceAddr.Addr()}}
+	if d.sw == d.control.cluster.switches[0] {
+		sw.Local = append(sw.Local, dataplane.Route{Addr: controllerAddr.Addr(),
+			MAC: transport.MACOf(controllerAddr.Addr()), Port: p4src.CPUPort})
+	}
+	for _, h := range d.control.cluster.uplinks(d.sw) {
+		sw.Local = append(sw.Local, h)
+	}
+	sw.Hosts, sw.Silent = d.hosts.Routes(d.control.now())
+	return dataplane.Desired(view, sw)
+}
+
+// poll reads the counters.
+func (d *driver) poll() {
+	d.control.cluster.events.after(pollEvery, d.during(d.poll))
+	if !d.ready || d.busy {
+		return
+	}
+	d.call(func(done func()) { done() }, d.count)
+}
+
+// count gives the controller what the switch has counted.
+func (d *driver) count() {}

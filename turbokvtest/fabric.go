@@ -1,0 +1,223 @@
+package turbokvtest
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/turbokv/turbokv/bmv2"
+	"github.com/turbokv/turbokv/bmv2/v1model"
+	"github.com/turbokv/turbokv/controller/reconcile/tables"
+	"github.com/turbokv/turbokv/p4src"
+)
+
+// fabric is a switch: the real P4 program in the built-in switch, with what its P4Runtime server
+// remembers. A reboot empties it; then it forwards nothing until a controller has given it the
+// program again.
+type fabric struct {
+	name  string
+	place place
+	net   *network
+	hosts map[uint16]*host   // by port
+	peers map[uint16]*fabric // by port
+	back  map[uint16]uint16  // the port at which a peer receives
+
+	up     bool
+	life   uint64 // counts reboots
+	live   *v1model.Switch
+	worker *v1model.Worker
+	rows   map[string]tables.Entry // installed, by key
+	clones []tables.CloneSession
+	digest []tables.Digest
+
+	primary      uint64                       // election of the controller's session that may write
+	toController func(frame []byte)           // packet-in, nil without a controller
+	report       func(members []tables.Value) // a digest, nil without a controller
+}
+
+// program is decoded once; it is immutable.
+var program = sync.OnceValues(func() (*bmv2.Program, error) { return bmv2.Load(p4src.DeviceConfig()) })
+
+func newFabric(name string, at place, net *network) *fabric {
+	f := &fabric{name: name, place: at, net: net, hosts: map[uint16]*host{},
+		peers: map[uint16]*fabric{}, back: map[uint16]uint16{}}
+	f.reboot()
+	return f
+}
+
+// reboot empties the switch, which is down until somebody sets up.
+func (f *fabric) reboot() {
+	f.up, f.life, f.live, f.worker, f.primary = false, f.life+1, nil, nil, 0
+	f.rows, f.clones, f.digest = map[string]tables.Entry{}, nil, nil
+	f.toController, f.report = nil, nil
+}
+
+// load gives the switch its program, as SetForwardingPipelineConfig does.
+func (f *fabric) load() error {
+	prog, err := program()
+	if err != nil {
+		return err
+	}
+	f.live, err = v1model.NewSwitch(prog, v1model.Config{OnDigest: f.onDigest})
+	if err != nil {
+		return err
+	}
+	f.worker = f.live.NewWorker()
+	return nil
+}
+
+func (f *fabric) onDigest(d v1model.Digest) {
+	if f.report == nil || len(f.digest) == 0 || !named(d.List.Name, p4src.LearnDigest) {
+		return
+	}
+	var members []tables.Value
+	for _, v := range d.Values {
+		members = append(members, tables.Bytes(v))
+	}
+	f.report(members)
+}
+
+// receive takes a frame from a cable.
+func (f *fabric) receive(port uint16, frame []byte) {
+	if f.up && f.worker != nil {
+		f.worker.Process(port, frame, f.leave)
+	}
+}
+
+// leave sends a frame on.
+func (f *fabric) leave(port uint16, frame []byte) {
+	if h := f.hosts[port]; h != nil {
+		f.net.leave(h, frame)
+	} else if peer := f.peers[port]; peer != nil {
+		at := f.back[port]
+		f.net.carry(slices.Clone(frame), func(frame []byte) { peer.receive(at, frame) })
+	} else if port == p4src.CPUPort && f.toController != nil {
+		f.toController(slices.Clone(frame[packetInSize:]))
+	}
+}
+
+// The headers between the switch and its controller (p4src/include/headers.p4), and a packet-out
+// header that asks the switch to treat the frame as if received.
+const packetInSize = 2
+
+var packetOutSubmit = []byte{0x00, 0x40}
+
+// packetOut takes a frame of the controller.
+func (f *fabric) packetOut(frame []byte) {
+	f.receive(p4src.CPUPort, append(slices.Clone(packetOutSubmit), frame...))
+}
+
+// held returns all that is installed.
+func (f *fabric) held() tables.State {
+	s := tables.State{CloneSessions: slices.Clone(f.clones), Digests: slices.Clone(f.digest)}
+	for _, key := range slices.Sorted(maps.Keys(f.rows)) {
+		s.Entries = append(s.Entries, f.rows[key])
+	}
+	return s
+}
+
+// write carries out one update.
+func (f *fabric) write(u tables.Update) error {
+	switch {
+	case u.Digest != nil:
+		f.digest = append(f.digest, *u.Digest)
+		return nil
+	case u.CloneSession != nil:
+		return f.writeClone(u)
+	}
+	entry, err := entryOf(f.live.Program(), *u.Entry)
+	if err != nil {
+		return err
+	}
+	if err := f.apply(u.Op, entry); err != nil {
+		return fmt.Errorf("%v: %w", u, err)
+	}
+	if u.Op == tables.Delete {
+		delete(f.rows, u.Entry.Key())
+	} else {
+		f.rows[u.Entry.Key()] = *u.Entry
+	}
+	return nil
+}
+
+func (f *fabric) writeClone(u tables.Update) error {
+	if err := f.apply(u.Op, cloneSession(*u.CloneSession)); err != nil {
+		return fmt.Errorf("%v: %w", u, err)
+	}
+	f.clones = append(f.clones, *u.CloneSession)
+	return nil
+}
+
+func (f *fabric) apply(op tables.Operation, e v1model.Entity) error {
+	types := map[tables.Operation]v1model.OpType{tables.Insert: v1model.OpInsert,
+		tables.Modify: v1model.OpModify, tables.Delete: v1model.OpDelete}
+	if errs := f.live.Update([]v1model.Op{{Type: types[op], Entity: e}}); errs != nil {
+		return errs[0]
+	}
+	return nil
+}
+
+// counter reads one cell of a counter array that has the alias.
+func (f *fabric) counter(alias string, index int) (uint64, error) {
+	for _, c := range f.live.Program().Counters {
+		if named(c.Name, alias) {
+			v, err := f.live.ReadCounter(c.Name, index)
+			return v.Packets, err
+		}
+	}
+	return 0, fmt.Errorf("no counter %s", alias)
+}
+
+// named reports whether a full name of the program ends in the alias that P4Info gives.
+func named(full, alias string) bool { return full == alias || strings.HasSuffix(full, "."+alias) }
+
+func entryOf(p *bmv2.Program, e tables.Entry) (*v1model.Entry, error) {
+	for _, t := range p.Tables() {
+		if !named(t.Name, e.Table) {
+			continue
+		}
+		for _, a := range t.Actions {
+			if named(a.Name, e.Action) {
+				return fill(t, a, e), nil
+			}
+		}
+	}
+	return nil, fmt.Errorf("no table %s with action %s", e.Table, e.Action)
+}
+
+func fill(t *bmv2.Table, a *bmv2.Action, e tables.Entry) *v1model.Entry {
+	out := &v1model.Entry{Table: t.Name, Action: a.Name, Priority: e.Priority}
+	for _, k := range t.Key {
+		m := v1model.Match{Any: true}
+		for _, f := range e.Match {
+			if named(k.Name, f.Field) {
+				m = v1model.Match{Value: pad(f.Value, k.Width), PrefixLen: f.Prefix}
+			}
+		}
+		out.Match = append(out.Match, m)
+	}
+	for _, p := range a.Params {
+		out.Params = append(out.Params, pad(e.Param(p.Name), p.Width))
+	}
+	return out
+}
+
+// pad returns a number in as many bytes as its field has.
+func pad(v tables.Value, width int) []byte {
+	b := make([]byte, (width+7)/8)
+	if !v.Fill(b) {
+		panic(fmt.Sprintf("turbokvtest: %v does not fit %d bits", v, width))
+	}
+	return b
+}
+
+func cloneSession(c tables.CloneSession) *v1model.CloneSession {
+	out := &v1model.CloneSession{ID: uint16(c.ID)}
+	for _, r := range c.Replicas {
+		out.Replicas = append(out.Replicas,
+			v1model.Replica{Port: uint16(r.Port), Instance: uint16(r.Instance)})
+	}
+	return out
+}
