@@ -21,10 +21,13 @@ type ChainFields struct {
 	// 0 in messages that start a link.
 	Sender, Receiver uint64
 	// Seq is, by operation: UPDATE, ENTRIES: the seq of the first entry; ACK, HELLO, WELCOME,
-	// READY: the last update that the sender has applied; FETCH: the first one wanted.
+	// READY, PULL: the last update that the sender has applied; to a learner, which is told only
+	// of what is stable, HELLO: the last stable one; FETCH: the first one wanted; SNAPSHOT: the
+	// last update that the rows contain.
 	Seq kv.Seq
 	// Mark is, by operation: UPDATE: all members down to the sender have stored everything up to
-	// it durably; ACK, WELCOME: everything up to it is acknowledged; else 0.
+	// it durably; ACK, WELCOME: everything up to it is acknowledged, or of a learner durable;
+	// HELLO: the sender can send again everything after it; else 0.
 	Mark kv.Seq
 }
 
@@ -45,8 +48,9 @@ func (p Packet) SetChainMark(mark kv.Seq) {
 	binary.BigEndian.PutUint64(p[offLowest:], uint64(mark))
 }
 
-// Chain returns the fields of a message between nodes, and its entries. Only UPDATE and ENTRIES
-// carry entries; an ACK may carry the end of a gap.
+// Chain returns the fields of a message between nodes, and what follows them. UPDATE and ENTRIES
+// carry entries, an ACK may carry the end of a gap, HELLO, WELCOME and READY what AppendChainBehind
+// appends, a PULL a cursor and a SNAPSHOT a piece of one.
 func (p Packet) Chain() (f ChainFields, entries []byte, err error) {
 	b := p.Payload()
 	if p.Op().Class() != ClassChain || len(b) < ChainHeaderSize {
@@ -77,6 +81,13 @@ func ChainGap(rest []byte) kv.Seq {
 	}
 	return kv.Seq(binary.BigEndian.Uint64(rest))
 }
+
+// AppendChainBehind appends to a HELLO, WELCOME or READY that the sender may lack updates that were
+// acknowledged before it was a member: nobody may conclude from it that he has them all.
+func AppendChainBehind(dst []byte) []byte { return append(dst, 1) }
+
+// ChainBehind reports whether AppendChainBehind was called for the message.
+func ChainBehind(rest []byte) bool { return len(rest) == 1 && rest[0] == 1 }
 
 // Effect is what an entry does to its record.
 type Effect uint8

@@ -15,13 +15,15 @@ const (
 	OpCAS       Op = 0x12 // store a record if its version is the expected one (0: absent)
 	OpIncrement Op = 0x13 // add to a record that holds a 64-bit integer
 
-	OpChainUpdate  Op = 0x40 // consecutive updates of a sub-range, down the chain
-	OpChainAck     Op = 0x41 // how far they were applied and committed, up the chain
-	OpChainHello   Op = 0x42 // a member that starts tells its neighbour how far it is
-	OpChainWelcome Op = 0x43 // and learns how far the neighbour is
-	OpChainFetch   Op = 0x44 // a restarted member asks its successor for entries that it lost
-	OpChainEntries Op = 0x45 // and gets them, in the form of a CHAIN_UPDATE
-	OpChainReady   Op = 0x46 // a member asks its predecessor for a HELLO
+	OpChainUpdate   Op = 0x40 // consecutive updates of a sub-range, down the chain
+	OpChainAck      Op = 0x41 // how far they were applied and committed, up the chain
+	OpChainHello    Op = 0x42 // a member that starts tells its neighbour how far it is
+	OpChainWelcome  Op = 0x43 // and learns how far the neighbour is
+	OpChainFetch    Op = 0x44 // a restarted member asks its successor for entries that it lost
+	OpChainEntries  Op = 0x45 // and gets them, in the form of a CHAIN_UPDATE
+	OpChainReady    Op = 0x46 // a member asks its predecessor for a HELLO
+	OpChainPull     Op = 0x47 // a learner asks the tail for the snapshot behind a cursor
+	OpChainSnapshot Op = 0x48 // and gets a piece of it
 )
 
 // Class groups operations by who serves them.
@@ -44,6 +46,7 @@ var opNames = map[Op]string{
 	OpChainUpdate: "CHAIN_UPDATE", OpChainAck: "CHAIN_ACK",
 	OpChainHello: "CHAIN_HELLO", OpChainWelcome: "CHAIN_WELCOME",
 	OpChainFetch: "CHAIN_FETCH", OpChainEntries: "CHAIN_ENTRIES", OpChainReady: "CHAIN_READY",
+	OpChainPull: "CHAIN_PULL", OpChainSnapshot: "CHAIN_SNAPSHOT",
 }
 
 // String gives the name in docs/PROTOCOL.md.

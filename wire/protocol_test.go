@@ -69,14 +69,22 @@ func dumpedChain() []dump {
 		ClientAddr: netip.MustParseAddrPort("10.0.200.1:40000"),
 		Key:        []byte("user:42"), Value: []byte("Ada"),
 	})
+	snapshot := Packet(AppendSnapshotHeader(message(OpChainSnapshot, 9, 12, 0),
+		AppendRecordCursor(nil, []byte("user:41")).Digest()))
+	snapshot = SnapshotRow{Kind: RowRecord, Version: 12, Key: []byte("user:42"), Value: []byte("Ada")}.
+		Append(snapshot)
+	snapshot.SetSnapshotFlags(SnapshotLast)
 	return []dump{
 		{"update 12 of sub-range 3, everything up to 11 durable above", append(message(OpChainUpdate, 9, 12, 11), entry...)},
 		{"applied up to 12, acknowledged up to 11", message(OpChainAck, 9, 12, 11)},
-		{"a member in its life 7 has applied up to 12", message(OpChainHello, 0, 12, 0)},
+		{"a member in its life 7 has applied up to 12 and can send again from 4 on", message(OpChainHello, 0, 12, 3)},
 		{"its successor has applied up to 12 and acknowledged up to 11", message(OpChainWelcome, 9, 12, 11)},
 		{"a member that has lost update 12", message(OpChainFetch, 9, 12, 0)},
 		{"gets it back", append(message(OpChainEntries, 9, 12, 0), entry...)},
 		{"a member in its life 7 can take updates after 12", message(OpChainReady, 0, 12, 0)},
+		{"a learner that has applied up to 12 wants the records behind user:41",
+			Packet(AppendRecordCursor(message(OpChainPull, 9, 12, 0), []byte("user:41")))},
+		{"and gets all that are left, as update 12 left them", snapshot},
 	}
 }
 
