@@ -16,6 +16,7 @@ import (
 	"github.com/turbokv/turbokv/bmv2/port"
 	"github.com/turbokv/turbokv/controller"
 	"github.com/turbokv/turbokv/controller/admin"
+	"github.com/turbokv/turbokv/kv"
 	"github.com/turbokv/turbokv/storagenode"
 	"github.com/turbokv/turbokv/transport"
 )
@@ -154,6 +155,33 @@ func (c *Cluster) StartNode(i int) error {
 	}
 	c.nodes[i] = node
 	return nil
+}
+
+// AddNode starts one more node than there were so far, and returns its number and its identity. The
+// cluster uses it as soon as its controller sees fit.
+func (c *Cluster) AddNode() (i int, id kv.NodeID, err error) {
+	c.mu.Lock()
+	i = len(c.nodes)
+	if i >= MaxNodes || c.ctx.Err() != nil {
+		c.mu.Unlock()
+		return 0, 0, fmt.Errorf("node %d: a cluster has at most %d, and must be running", i, MaxNodes)
+	}
+	c.nodes = append(c.nodes, nil)
+	c.mu.Unlock()
+	return i, kv.NodeIDOf(nodeAddr(i).Addr()), c.StartNode(i)
+}
+
+// Nodes returns the nodes that run, by their numbers.
+func (c *Cluster) Nodes() map[int]*storagenode.Node {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	out := make(map[int]*storagenode.Node)
+	for i, n := range c.nodes {
+		if n != nil {
+			out[i] = n
+		}
+	}
+	return out
 }
 
 // StopNode stops node i in an orderly way. What it holds in keyspaces of durability memory is lost.

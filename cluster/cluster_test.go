@@ -167,3 +167,23 @@ func TestNodeRestartLosesNothing(t *testing.T) {
 		}
 	}
 }
+
+func TestANodeIsAddedToARunningCluster(t *testing.T) {
+	c, ctx := start(t, Config{Nodes: 3})
+	i, id, err := c.AddNode()
+	if err != nil || i != 3 || len(c.Nodes()) != 4 {
+		t.Fatalf("node %d, %v; %d nodes run", i, err, len(c.Nodes()))
+	}
+	for joined := false; !joined; {
+		s, err := c.Admin().Status(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, n := range s.Nodes {
+			joined = joined || n.ID == id && n.Online
+		}
+	}
+	if err := c.StopNode(i); err != nil || len(c.Nodes()) != 3 {
+		t.Errorf("stop: %v; %d nodes run", err, len(c.Nodes()))
+	}
+}

@@ -29,6 +29,7 @@ type File struct {
 	Service netip.AddrPort `json:"service"` // the cluster's service address in the data network
 	Admin   string         `json:"admin"`   // host:port of the controller's admin service (gRPC)
 	Gateway Gateway        `json:"gateway"`
+	Up      string         `json:"up,omitempty"` // host:port of the service of `turbokv up`, if it is one
 }
 
 // Gateway is a row of switch ports for clients, each a UDP tunnel with one fixed peer. A client

@@ -25,16 +25,20 @@ func (f *adminFlags) add(c *cobra.Command) {
 
 // openAdmin returns a client of the controller, and its address.
 func (a *app) openAdmin(flags adminFlags) (client *admin.Client, address string, err error) {
-	address = flags.address
-	if address == "" {
-		file, err := clusterfile.Read(a.clusterPath)
-		if err != nil {
-			return nil, "", err
-		}
-		address = file.Admin
+	if address, err = a.adminAddress(flags); err != nil {
+		return nil, "", err
 	}
 	client, err = dialAdmin(address)
 	return client, address, err
+}
+
+// adminAddress is where the controller is, as the flags or the cluster file say.
+func (a *app) adminAddress(flags adminFlags) (string, error) {
+	if flags.address != "" {
+		return flags.address, nil
+	}
+	file, err := clusterfile.Read(a.clusterPath)
+	return file.Admin, err
 }
 
 // withAdmin runs f with a client of the controller, within the timeout.

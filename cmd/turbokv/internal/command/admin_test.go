@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"net/netip"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -104,7 +103,8 @@ func background(t *testing.T, s Streams, onOutput func(text string, stop func())
 	s.In, s.Out, s.Err = strings.NewReader(""), out, out
 	code = Run(ctx, args, s)
 	if ctx.Err() == context.DeadlineExceeded {
-		t.Fatalf("turbokv %s: nothing more after %v than\n%s", strings.Join(args, " "), patience, out.text)
+		t.Fatalf("turbokv %s: nothing more after %v than\n%s", strings.Join(args, " "), patience,
+			out.text)
 	}
 	return out.text, code
 }
@@ -163,9 +163,12 @@ func TestAPlanThatIsWaitedForTellsItsEnd(t *testing.T) {
 				s.Change(func(c *adminpb.StatusResponse) { c.Plans = nil })
 			}()
 		}, "split", "2", "--wait")
-		if wantCode := map[bool]int{true: exitOK, false: exitFailure}[severity == admin.SeverityInfo]; code !=
-			wantCode || !strings.Contains(text, "two halves\n") {
-			t.Errorf("%s: exit %d, want %d\n%s", severity, code, wantCode, text)
+		want := exitOK
+		if severity != admin.SeverityInfo {
+			want = exitFailure
+		}
+		if code != want || !strings.Contains(text, "two halves\n") {
+			t.Errorf("%s: exit %d, want %d\n%s", severity, code, want, text)
 		}
 	}
 }
@@ -230,11 +233,10 @@ func TestStatusIsWatchedThroughAPipe(t *testing.T) {
 	}
 }
 
-func TestWatchingOutlivesAnAbsentController(t *testing.T) {
-	s := played(t, nil)
-	_ = s
+func TestWatchingNeedsAControllerToBeginWith(t *testing.T) {
+	played(t, nil)
 	text, code := background(t, Streams{}, func(string, func()) {}, "status", "-w", "--admin",
-		netip.MustParseAddrPort("127.0.0.1:1").String(), "--timeout", "1s")
+		"127.0.0.1:1", "--timeout", "1s")
 	if code != exitUnavailable || !strings.Contains(text, "controller at 127.0.0.1:1") {
 		t.Errorf("exit %d\n%s", code, text)
 	}
@@ -273,5 +275,21 @@ func TestSinceIsATimeAgoATimeOrANumber(t *testing.T) {
 	}
 	if id, _, err := parseSince("417", now); err != nil || id != 417 {
 		t.Errorf("417: %d, %v", id, err)
+	}
+}
+
+func TestAddWaitsForANodeThatIsStartedByHand(t *testing.T) {
+	s := played(t, nil)
+	text, code := background(t, Streams{}, func(text string, _ func()) {
+		if strings.Contains(text, "waiting for node") && !strings.Contains(text, "has joined") {
+			go s.Change(func(c *adminpb.StatusResponse) {
+				c.Nodes = append(c.Nodes, &adminpb.Node{Id: admintest.Node(9), Online: true, State: "alive"})
+			})
+		}
+	}, "add", "--addr", "10.0.0.9")
+	want := "turbokv node --addr 10.0.0.9:21579 --port 6 --controller " + s.Addr +
+		" --data-dir node-10.0.0.9\n"
+	if code != 0 || !strings.Contains(text, want) || !strings.HasSuffix(text, "node 10.0.0.9 has joined\n") {
+		t.Errorf("exit %d, want %s\n%s", code, want, text)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/antihax/optional"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
@@ -247,7 +248,44 @@ func benchClient(
 	if client, err = s.Dial(ctx, existing); err != nil {
 		return nil, nil, errors.Join(err, drop())
 	}
+	if existing != spec.Name {
+		if err := checkEmpty(ctx, s, client); err != nil {
+			return nil, nil, errors.Join(err, client.Close())
+		}
+	}
 	return client, func() error { return errors.Join(client.Close(), drop()) }, nil
+}
+
+// checkEmpty refuses a keyspace that holds records: the benchmark would take them for its own. A
+// keyspace that cannot be scanned must never have been written to.
+func checkEmpty(ctx context.Context, s site, client *clientlib.Client) error {
+	desc := client.Descriptor()
+	if desc.Partitioner == kv.RangePartitioned {
+		one := &clientlib.ScanOpts{Limit: optional.NewInt32(1)}
+		for r, err := range client.Scan(ctx, nil, nil, one) {
+			if err != nil {
+				return err
+			}
+			return usagef("--keyspace %s: it holds records, as %s: give an empty one, or none", desc.Name,
+				shown(string(r.Key)))
+		}
+		return nil
+	}
+	status, err := s.Status(ctx)
+	if err != nil {
+		return err
+	}
+	writes := uint64(0)
+	for _, r := range status.SubRanges {
+		if r.Keyspace == desc.ID {
+			writes += r.Writes
+		}
+	}
+	if writes > 0 {
+		return usagef("--keyspace %s: it has been written to %d times, and by hash it cannot be scanned "+
+			"for what it holds: give a new one, or none", desc.Name, writes)
+	}
+	return nil
 }
 
 // measure runs all phases.

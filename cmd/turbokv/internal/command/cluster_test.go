@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
+	"net/netip"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -12,6 +15,7 @@ import (
 	"time"
 
 	"github.com/turbokv/turbokv/cmd/turbokv/internal/clusterfile"
+	"github.com/turbokv/turbokv/cmd/turbokv/internal/layout"
 )
 
 // patience bounds waits of tests; a good run waits a small part of it.
@@ -183,6 +187,66 @@ func TestDemoPrintsOneTable(t *testing.T) {
 	for i, prefix := range want {
 		if i >= len(lines) || !strings.HasPrefix(strings.TrimSpace(lines[i]), prefix) {
 			t.Fatalf("line %d does not begin with %q:\n%s", i+1, prefix, text)
+		}
+	}
+}
+
+func TestASecondUpNamesTheFirst(t *testing.T) {
+	up(t)
+	first, err := clusterfile.Read("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := netip.MustParseAddrPort(first.Admin)
+	firstDir := filepath.Dir(os.Getenv(clusterfile.Variable))
+	for _, c := range []struct{ dir, base, want string }{
+		{t.TempDir(), strconv.Itoa(int(address.Port())), "base port " + strconv.Itoa(int(address.Port()))},
+		{firstDir, "41590", "data directory " + firstDir + " is in use"},
+	} {
+		var out bytes.Buffer
+		code := Run(t.Context(), []string{"up", "--data-dir", c.dir, "--base-port", c.base},
+			Streams{In: strings.NewReader(""), Out: &out, Err: &out})
+		who := fmt.Sprintf("another turbokv up (process %d,", os.Getpid())
+		if code == 0 || !strings.Contains(out.String(), c.want) || !strings.Contains(out.String(), who) {
+			t.Errorf("up in %s at %s: exit %d: %s", c.dir, c.base, code, out.String())
+		}
+	}
+}
+
+func TestAddedNodesComeBackWithTheCluster(t *testing.T) {
+	dir := t.TempDir()
+	for i := range 4 {
+		if err := os.Mkdir(layout.NodeDir(dir, i), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	up(t, "--data-dir", dir, "--nodes", "0")
+	t.Setenv(clusterfile.Variable, clusterfile.Path(dir))
+	var nodes []nodeOutput
+	if err := json.Unmarshal([]byte(run(t, "nodes", "-o", "json")), &nodes); err != nil {
+		t.Fatal(err)
+	}
+	if len(nodes) != 4 {
+		t.Errorf("%d nodes, want the 4 of the data directory", len(nodes))
+	}
+}
+
+func TestBenchNeedsAnEmptyKeyspace(t *testing.T) {
+	up(t)
+	run(t, "keyspace", "create", "h", "--partitioner", "hash")
+	bench := []string{"bench", "--count", "20", "--duration", "0", "--records", "20", "-k"}
+	for _, keyspace := range []string{"default", "h"} {
+		run(t, append(bench, keyspace)...)
+		refused := func() bool { // by hash, the counters of the switch tell, which are read every second
+			var out bytes.Buffer
+			code := Run(t.Context(), append(bench, keyspace),
+				Streams{In: strings.NewReader(""), Out: &out, Err: &out})
+			return code == exitUsage && strings.Contains(out.String(), "--keyspace "+keyspace)
+		}
+		for end := time.Now().Add(patience); !refused(); time.Sleep(readyPoll) {
+			if time.Now().After(end) {
+				t.Fatalf("bench in %s, where a benchmark has been, is not refused", keyspace)
+			}
 		}
 	}
 }

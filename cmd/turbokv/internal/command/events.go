@@ -69,7 +69,8 @@ object a line.`,
 		},
 	}
 	flags.add(c)
-	c.Flags().BoolVarP(&flags.follow, "follow", "f", false, "go on with what happens next, until ctrl-C")
+	c.Flags().BoolVarP(&flags.follow, "follow", "f", false,
+		"go on with what happens next, until ctrl-C")
 	c.Flags().StringVar(&flags.since, "since", "",
 		"only what happened since: a `time` ago as 10m, a time as 2026-03-01T02:30:00Z, "+
 			"or the number of an event")
@@ -137,7 +138,7 @@ func (a *app) eventLine(w io.Writer, e admin.Event) error {
 	if _, _, terminal := a.terminal(); terminal && colours[e.Severity] != "" {
 		severity = colours[e.Severity] + severity + "\x1b[0m"
 	}
-	_, err := fmt.Fprintf(w, "%s  %s  %s\n", e.Time.Local().Format("2006-01-02 15:04:05.000"), severity,
-		shown(e.Text))
+	at := e.Time.Local().Format("2006-01-02 15:04:05.000")
+	_, err := fmt.Fprintf(w, "%s  %s  %s\n", at, severity, shown(e.Text))
 	return err
 }

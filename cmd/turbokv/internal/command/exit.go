@@ -8,6 +8,7 @@ import (
 	"github.com/turbokv/turbokv/clientlib"
 	"github.com/turbokv/turbokv/cmd/turbokv/internal/clusterfile"
 	"github.com/turbokv/turbokv/cmd/turbokv/internal/gateway"
+	"github.com/turbokv/turbokv/cmd/turbokv/internal/upservice"
 	"github.com/turbokv/turbokv/controller/admin"
 )
 
@@ -70,6 +71,7 @@ var codes = []struct {
 	{admin.ErrUnavailable, exitUnavailable},
 	{clusterfile.ErrNone, exitUnavailable},
 	{gateway.ErrFull, exitUnavailable},
+	{upservice.ErrAbsent, exitUnavailable},
 	{context.DeadlineExceeded, exitUnavailable},
 	{errInterrupted, exitInterrupted},
 }

@@ -27,6 +27,9 @@ func TestProcessesServeTheSame(t *testing.T) {
 	if got := run(t, "get", "greeting"); got != "hello\n" {
 		t.Errorf("got %q", got)
 	}
+	if got := run(t, "add"); got != "node 10.0.0.4 has joined\n" {
+		t.Errorf("add: %q", got)
+	}
 	out := benchmark(t, "-w", "A,E")
 	if out.Verification == nil || out.Verification.Err() != nil {
 		t.Errorf("%+v", out)

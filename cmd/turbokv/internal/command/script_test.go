@@ -25,7 +25,8 @@ var rewrite = flag.Bool("rewrite", false, "write what the commands print into th
 //
 // Standard output and standard error follow each other in this order; [exit N] stands for an exit
 // code other than 0, T for a duration. Arguments are cut at spaces, 'quoted ones' are not; after
-// "<" stands standard input with \n for line ends.
+// "<" stands standard input with \n for line ends. An empty line of a script stands in front of a
+// comment; any other one is output.
 func runScript(t *testing.T, path string) {
 	t.Helper()
 	text, err := os.ReadFile(path)
@@ -49,13 +50,18 @@ func runScript(t *testing.T, path string) {
 func replay(t *testing.T, script string) string {
 	t.Helper()
 	var out strings.Builder
+	blank := ""
 	for line := range strings.SplitAfterSeq(script, "\n") {
 		switch {
 		case strings.HasPrefix(line, "> "):
 			out.WriteString(line)
 			out.WriteString(execute(t, strings.TrimSpace(line[2:])))
-		case strings.HasPrefix(line, "#"), strings.TrimSpace(line) == "":
-			out.WriteString(line)
+		case strings.HasPrefix(line, "#"):
+			out.WriteString(blank + line)
+		}
+		blank = ""
+		if line == "\n" {
+			blank = line
 		}
 	}
 	return out.String()

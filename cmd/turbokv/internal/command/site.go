@@ -17,6 +17,7 @@ import (
 type site interface {
 	CreateKeyspace(ctx context.Context, spec admin.KeyspaceSpec) error
 	DropKeyspace(ctx context.Context, name string) error
+	Status(ctx context.Context) (admin.Status, error)
 	// Dial opens a client session of its own.
 	Dial(ctx context.Context, keyspace string) (*clientlib.Client, error)
 	Close() error
@@ -74,8 +75,18 @@ func embeddedSite(ctx context.Context, nodes int, d kv.Durability) (site, error)
 	makeRoomForSyncs(d)
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
-	return cluster.Start(ctx, cluster.Config{Nodes: nodes})
+	c, err := cluster.Start(ctx, cluster.Config{Nodes: nodes})
+	if err != nil {
+		return nil, err
+	}
+	return embedded{c}, nil
 }
+
+// embedded is a cluster in this process.
+type embedded struct{ *cluster.Cluster }
+
+// Status implements site.
+func (e embedded) Status(ctx context.Context) (admin.Status, error) { return e.Admin().Status(ctx) }
 
 // processorsForSyncs is how many goroutines at least may run at once where several nodes sync in one
 // process: two of them may sit in an fsync, which keeps a processor until the runtime takes notice,

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -59,8 +60,9 @@ directory.`,
 	}
 	flags := c.Flags()
 	flags.BoolVar(&f.processes, "processes", false, "run every part in a process of its own")
-	flags.IntVar(&f.nodes, "nodes", cluster.DefaultNodes,
-		fmt.Sprintf("storage nodes, 1 to %d", cluster.MaxNodes))
+	flags.IntVar(&f.nodes, "nodes", 0, fmt.Sprintf(
+		"storage nodes, 1 to %d (default: as many as the data directory has, or %d)", cluster.MaxNodes,
+		cluster.DefaultNodes))
 	flags.StringVar(&f.dataDir, "data-dir", clusterfile.DefaultDataDir,
 		"`directory` of all that is kept")
 	flags.IntVar(&f.base, "base-port", layout.DefaultBase,
@@ -75,6 +77,9 @@ func (a *app) up(ctx context.Context, f upFlags) error {
 	if err != nil {
 		return usagef("--durability: %w", err)
 	}
+	if f.nodes == 0 {
+		f.nodes = cmp.Or(layout.NodesIn(f.dataDir), cluster.DefaultNodes)
+	}
 	plan := layout.Plan{Nodes: f.nodes, Base: f.base, DataDir: f.dataDir}
 	if err := plan.Validate(); err != nil {
 		return usagef("%w", err)
@@ -82,24 +87,28 @@ func (a *app) up(ctx context.Context, f upFlags) error {
 	if err := os.MkdirAll(f.dataDir, 0o755); err != nil {
 		return err
 	}
-	if f.processes {
-		return a.upProcesses(ctx, plan, durability)
+	self, err := claimPlan(ctx, plan)
+	if err != nil {
+		return err
 	}
-	return a.upHere(ctx, plan, durability)
+	if f.processes {
+		return a.upProcesses(ctx, plan, durability, self)
+	}
+	return a.upHere(ctx, plan, durability, self)
 }
 
 // upProcesses runs every part as a child.
-func (a *app) upProcesses(ctx context.Context, plan layout.Plan, d kv.Durability) (err error) {
+func (a *app) upProcesses(
+	ctx context.Context, plan layout.Plan, d kv.Durability, self *upSelf,
+) (err error) {
 	group := procs.NewGroup(a.Err)
-	defer func() { err = errors.Join(err, group.Stop(stopTimeout), withdraw(plan)) }()
+	defer func() { err = errors.Join(err, self.stop(), group.Stop(stopTimeout), withdraw(plan)) }()
 	for _, p := range plan.Processes() {
-		if a.verbose {
-			p.Args = append(p.Args, "--verbose")
-		}
-		if err := group.Start(p.Name, p.Args...); err != nil {
+		if err := a.startPart(group, p); err != nil {
 			return err
 		}
 	}
+	self.serve(ctx, a.processAdder(group, plan))
 	ready := make(chan error, 1)
 	readyCtx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
@@ -125,6 +134,14 @@ func (a *app) upProcesses(ctx context.Context, plan layout.Plan, d kv.Durability
 			return nil
 		}
 	}
+}
+
+// startPart starts one part of a cluster as a child.
+func (a *app) startPart(group *procs.Group, p layout.Process) error {
+	if a.verbose {
+		p.Args = append(p.Args, "--verbose")
+	}
+	return group.Start(p.Name, p.Args...)
 }
 
 // settleTime is how long the nodes of a started cluster are given to report what they have.

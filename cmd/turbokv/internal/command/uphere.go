@@ -11,7 +11,10 @@ import (
 )
 
 // upHere runs all parts in this process.
-func (a *app) upHere(ctx context.Context, plan layout.Plan, d kv.Durability) (err error) {
+func (a *app) upHere(
+	ctx context.Context, plan layout.Plan, d kv.Durability, self *upSelf,
+) (err error) {
+	defer func() { err = errors.Join(err, self.stop()) }()
 	makeRoomForSyncs(d)
 	ports, err := openPorts(plan.GatewayPorts())
 	if err != nil {
@@ -28,7 +31,8 @@ func (a *app) upHere(ctx context.Context, plan layout.Plan, d kv.Durability) (er
 	if err != nil {
 		return errors.Join(err, closePorts(ports))
 	}
-	defer func() { err = errors.Join(err, c.Close(), withdraw(plan)) }()
+	self.serve(ctx, hereAdder(c, plan))
+	defer func() { err = errors.Join(err, self.stop(), c.Close(), withdraw(plan)) }()
 	if err := prepare(startCtx, plan.Controller(), d); err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"strconv"
 
@@ -26,11 +27,15 @@ const DefaultBase = 21590
 const (
 	offController    = 0
 	offP4Runtime     = 1
+	offUp            = 2
+	offHTTP          = 3
+	offSwitchMetrics = 4
 	offGatewaySwitch = 10
 	offGatewayClient = offGatewaySwitch + 100
 	offNodeSwitch    = offGatewayClient + 100
 	offNodeHost      = offNodeSwitch + 100
-	maxOffset        = offNodeHost + 100
+	offNodeMetrics   = offNodeHost + 100
+	maxOffset        = offNodeMetrics + 100
 )
 
 // Numbers of switch ports.
@@ -50,9 +55,13 @@ const clientPort = wire.Port + 1
 
 var loopback = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 
+// SpareNodes is how many nodes a cluster of processes can get while it runs: the switch has ports for
+// them from the start.
+const SpareNodes = 8
+
 // Plan is the plan of one cluster.
 type Plan struct {
-	Nodes   int
+	Nodes   int    // at the start
 	Base    int    // lowest port number
 	DataDir string // folder of all that survives a restart
 }
@@ -80,10 +89,25 @@ func (p Plan) Controller() string { return p.local(offController).String() }
 // P4Runtime is where the controller reaches the switch.
 func (p Plan) P4Runtime() string { return p.local(offP4Runtime).String() }
 
+// Up is where `turbokv up` itself is asked for what only it can do.
+func (p Plan) Up() string { return p.local(offUp).String() }
+
+// HTTP is where the web page and the metrics of the whole cluster are served by default.
+func (p Plan) HTTP() string { return p.local(offHTTP).String() }
+
+// SwitchMetrics is where the switch process serves its metrics.
+func (p Plan) SwitchMetrics() string { return p.local(offSwitchMetrics).String() }
+
+// NodeMetrics is where the process of node i, from 0 on, serves its metrics.
+func (p Plan) NodeMetrics(i int) string { return p.local(offNodeMetrics + i).String() }
+
+// Ports is how many nodes the switch process has ports for.
+func (p Plan) Ports() int { return min(p.Nodes+SpareNodes, cluster.MaxNodes) }
+
 // ClusterFile is what clients must know.
 func (p Plan) ClusterFile() clusterfile.File {
 	return clusterfile.File{
-		Service: cluster.Service, Admin: p.Controller(),
+		Service: cluster.Service, Admin: p.Controller(), Up: p.Up(),
 		Gateway: clusterfile.Gateway{
 			Switch: p.local(offGatewaySwitch), Client: p.local(offGatewayClient),
 			Host: gatewayHost, Slots: GatewaySlots,
@@ -101,7 +125,7 @@ type Process struct {
 func (p Plan) Processes() []Process {
 	out := []Process{p.switchProcess(), p.controllerProcess()}
 	for i := range p.Nodes {
-		out = append(out, p.nodeProcess(i))
+		out = append(out, p.NodeProcess(i))
 	}
 	return out
 }
@@ -123,7 +147,7 @@ func (p Plan) cable(number, switchEnd, hostEnd int) port.Spec {
 
 func (p Plan) switchProcess() Process {
 	args := []string{"switch", "--grpc-addr", p.P4Runtime()}
-	for i := range p.Nodes {
+	for i := range p.Ports() {
 		spec := p.cable(firstNodePort+i, offNodeSwitch+i, offNodeHost+i)
 		args = append(args, "-i", spec.String())
 	}
@@ -141,12 +165,34 @@ func (p Plan) controllerProcess() Process {
 	}}
 }
 
-func (p Plan) nodeProcess(i int) Process {
-	name := fmt.Sprintf("node%d", i+1)
-	addr := netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(i + 1)}), wire.Port)
+// NodeAddr is the address of node i, from 0 on, in the data network.
+func NodeAddr(i int) netip.AddrPort {
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(i + 1)}), wire.Port)
+}
+
+// NodeDir is the folder of node i, from 0 on, in a data directory.
+func NodeDir(dataDir string, i int) string {
+	return filepath.Join(dataDir, nodeName(i))
+}
+
+func nodeName(i int) string { return fmt.Sprintf("node%d", i+1) }
+
+// NodesIn counts the nodes that a data directory has folders of, up to the highest number.
+func NodesIn(dataDir string) (n int) {
+	for i := range cluster.MaxNodes {
+		if info, err := os.Stat(NodeDir(dataDir, i)); err == nil && info.IsDir() {
+			n = i + 1
+		}
+	}
+	return n
+}
+
+// NodeProcess is the command line of node i, 0 <= i < Ports().
+func (p Plan) NodeProcess(i int) Process {
+	name, addr := nodeName(i), NodeAddr(i)
 	return Process{name, []string{
 		"node", "--addr", addr.String(), "--port", strconv.Itoa(firstNodePort + i),
 		"--network", fmt.Sprintf("tunnel:%v,%v", p.local(offNodeHost+i), p.local(offNodeSwitch+i)),
-		"--controller", p.Controller(), "--data-dir", filepath.Join(p.DataDir, name),
+		"--controller", p.Controller(), "--data-dir", NodeDir(p.DataDir, i),
 	}}
 }

@@ -1,6 +1,8 @@
 package layout
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -13,7 +15,14 @@ func TestNoAddressIsUsedTwice(t *testing.T) {
 	if err := p.Validate(); err != nil {
 		t.Fatal(err)
 	}
-	seen := map[string]string{p.Controller(): "controller", p.P4Runtime(): "p4runtime"}
+	seen := map[string]string{p.Controller(): "controller", p.P4Runtime(): "p4runtime",
+		p.Up(): "up", p.HTTP(): "http", p.SwitchMetrics(): "metrics of the switch"}
+	for i := range p.Nodes {
+		seen[p.NodeMetrics(i)] = "metrics of a node"
+	}
+	if want := 5 + p.Nodes; len(seen) != want {
+		t.Errorf("%d addresses of %d parts", len(seen), want)
+	}
 	numbers := map[uint16]bool{}
 	for _, arg := range p.switchProcess().Args {
 		if !strings.Contains(arg, "@") {
@@ -39,12 +48,37 @@ func TestNoAddressIsUsedTwice(t *testing.T) {
 	}
 }
 
+func TestNodesAreCountedUpToTheHighestNumber(t *testing.T) {
+	dir := t.TempDir()
+	if n := NodesIn(filepath.Join(dir, "absent")); n != 0 {
+		t.Errorf("%d nodes in nothing", n)
+	}
+	for _, i := range []int{0, 3} {
+		if err := os.Mkdir(NodeDir(dir, i), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := NodesIn(dir); n != 4 {
+		t.Errorf("%d nodes, want 4", n)
+	}
+}
+
+// A node that is added while the cluster runs finds its port there.
+func TestTheSwitchHasPortsToSpare(t *testing.T) {
+	p := Plan{Nodes: 3, Base: DefaultBase, DataDir: "data"}
+	cables := strings.Join(p.switchProcess().Args, " ")
+	last := p.cable(p.Ports(), offNodeSwitch+p.Ports()-1, offNodeHost+p.Ports()-1)
+	if p.Ports() != 3+SpareNodes || !strings.Contains(cables, last.String()) {
+		t.Errorf("no port %v in %s", last, cables)
+	}
+}
+
 // The node's end of its cable must be the switch's other end.
 func TestNodesHangOnTheirPorts(t *testing.T) {
 	p := Plan{Nodes: 3, Base: DefaultBase, DataDir: "data"}
 	cables := strings.Join(p.switchProcess().Args, " ")
 	for i := range p.Nodes {
-		args := p.nodeProcess(i).Args
+		args := p.NodeProcess(i).Args
 		var network, number string
 		for k, arg := range args {
 			switch arg {
