@@ -9,18 +9,39 @@ import (
 	"github.com/turbokv/turbokv/kv"
 )
 
-// Configure puts an assignment into force. It is idempotent. When it has returned nil, the
-// assignment is in the durable engine but not synced: the driver syncs before it tells the
-// controller. Errors: ErrStaleEpoch, ErrNotMember, ErrContradicts, ErrNoEngine, ErrEngineFailed,
-// and those of kv.Assignment.Validate.
+// Configure puts an assignment into force, and with it its forks, in one step. It is idempotent.
+// When it has returned nil, the assignments are in the durable engine but not synced: the driver
+// syncs before it tells the controller. Errors, all before anything has changed but the last:
+// ErrStaleEpoch, ErrNotMember, ErrContradicts, ErrNotAtRest, ErrNoEngine, those of
+// kv.Assignment.Validate, and ErrEngineFailed.
 func (s *Server) Configure(now time.Duration, a kv.Assignment) error {
 	s.start()
 	if err := s.mayConfigure(a); err != nil {
 		return fmt.Errorf("configure %v: %w", a.SubRange, err)
 	}
+	if err := s.mayReshape(a); err != nil {
+		return fmt.Errorf("configure %v: %w", a.SubRange, err)
+	}
+	for _, q := range s.reshape(a) {
+		s.remember(q.assignment)
+		q.enter(now, q.assignment)
+	}
+	s.put(now, a)
+	for _, f := range a.Forks {
+		f.Create = false // it has the state of what it is cut out of, or none
+		s.put(now, f)
+	}
+	if err := s.flushStores(); err != nil {
+		return fmt.Errorf("configure %v: %w", a.SubRange, err)
+	}
+	return nil
+}
+
+// put puts one assignment into force, unless it is or a later one.
+func (s *Server) put(now time.Duration, a kv.Assignment) {
 	r := s.replicas[a.SubRange]
-	if r != nil && r.assignment.Epoch == a.Epoch {
-		return nil
+	if r != nil && r.assignment.Epoch >= a.Epoch {
+		return
 	}
 	if r == nil {
 		r = newReplica(s, s.storeOf(a.Durability), a)
@@ -34,10 +55,6 @@ func (s *Server) Configure(now time.Duration, a kv.Assignment) error {
 	}
 	s.remember(a)
 	r.enter(now, a)
-	if err := s.flushStores(); err != nil {
-		return fmt.Errorf("configure %v: %w", a.SubRange, err)
-	}
-	return nil
 }
 
 // mayConfigure checks an assignment against what the node is and has.
@@ -64,20 +81,21 @@ func (s *Server) mayConfigure(a kv.Assignment) error {
 	case a.Keyspace != old.Keyspace, a.Partitioner != old.Partitioner, a.Durability != old.Durability:
 		return fmt.Errorf("%w: keyspace %d, %v, %v: in force are %d, %v, %v", ErrContradicts,
 			a.Keyspace, a.Partitioner, a.Durability, old.Keyspace, old.Partitioner, old.Durability)
-	case a.Epoch == old.Epoch && (a.Interval != old.Interval || !slices.Equal(a.Chain, old.Chain)):
-		return fmt.Errorf("%w: %v has chain %v and interval %v", ErrContradicts, a.Epoch,
-			old.Chain, old.Interval)
+	case a.Epoch == old.Epoch && (a.Interval != old.Interval || a.Frozen != old.Frozen ||
+		!slices.Equal(a.Chain, old.Chain)):
+		return fmt.Errorf("%w: %v has chain %v, interval %v, frozen %v", ErrContradicts, a.Epoch,
+			old.Chain, old.Interval, old.Frozen)
 	}
 	return nil
 }
 
 // remember stores an assignment, so that a restarted node serves without the controller (I2), or
-// knows that it has lost what was in memory. Create is not stored: it is used up.
+// knows that it has lost what was in memory. What is used up is not stored.
 func (s *Server) remember(a kv.Assignment) {
 	if s.durable == nil {
 		return
 	}
-	a.Create = false
+	a.Create, a.Forks, a.Absorb = false, nil, kv.Absorbed{}
 	row, err := json.Marshal(a)
 	if err != nil {
 		panic(fmt.Sprintf("serverlib: assignment: %v", err)) // no field can fail to marshal
@@ -85,7 +103,8 @@ func (s *Server) remember(a kv.Assignment) {
 	s.durable.batch.Put(appendSubRangeKey(nil, rowAssignment, a.SubRange), row)
 }
 
-// Revoke removes the replica of a sub-range and its data. epoch is the one that no longer lists
+// Revoke removes the replica of a sub-range and its data, but for records that by now belong to
+// another sub-range of the same keyspace on this node. epoch is the one that no longer lists
 // this node; one older than that in force gives ErrStaleEpoch. Revoking a sub-range that the node
 // does not have is no error. The driver syncs before it tells the controller.
 func (s *Server) Revoke(now time.Duration, id kv.SubRangeID, epoch kv.Epoch) error {
@@ -98,29 +117,12 @@ func (s *Server) Revoke(now time.Duration, id kv.SubRangeID, epoch kv.Epoch) err
 		return fmt.Errorf("revoke %v: %w: %v, in force is %v", id, ErrStaleEpoch, epoch,
 			r.assignment.Epoch)
 	}
-	r.erase()
-	delete(s.replicas, id)
-	if s.durable != nil {
-		s.durable.batch.Delete(appendSubRangeKey(nil, rowAssignment, id))
-	}
+	s.eraseRecords(r)
+	s.drop(r)
 	if err := s.flushStores(); err != nil {
 		return fmt.Errorf("revoke %v: %w", id, err)
 	}
 	return nil
-}
-
-// erase removes all rows, and makes the replica one that has lost its data, in case it still
-// stands in some list.
-func (r *replica) erase() {
-	a, b := &r.assignment, &r.store.batch
-	b.DeleteRange(appendLower(nil, a, a.Interval.First), appendUpper(nil, a, a.Interval.Last))
-	if r.durable {
-		b.Delete(appendSubRangeKey(nil, rowMeta, a.SubRange))
-		for _, row := range []byte{rowLog, rowSession, rowResult} {
-			b.DeleteRange(subRangeRows(row, a.SubRange))
-		}
-	}
-	r.chain = nil
 }
 
 // flushStores applies what was collected, for those who must not go on without it.

@@ -1,6 +1,7 @@
 package serverlib
 
 import (
+	"maps"
 	"slices"
 	"sort"
 	"time"
@@ -113,6 +114,36 @@ func (s *session) makeRoom() {
 	}
 }
 
+// remove forgets the result that the update at seq gave to a request; dropped is called if it has a
+// row in the engine.
+func (s *session) remove(n kv.RequestSeq, seq kv.Seq, dropped func(kv.RequestSeq)) {
+	r := s.find(n)
+	if r == nil || r.seq != seq {
+		return
+	}
+	if r.stored {
+		dropped(n)
+	}
+	at := s.start + s.search(n)
+	s.results = slices.Delete(s.results, at, at+1)
+}
+
+// merge adds what another sub-range remembers of the same client; dropped is as in record. What both
+// remember of a request is the same: it comes from the time before a split.
+func (s *session) merge(o *session, dropped func(kv.RequestSeq)) {
+	if o.lowest > s.lowest {
+		s.lowest = o.lowest
+		s.drop(dropped)
+	}
+	for _, r := range o.live() {
+		if s.find(r.request) == nil {
+			r.stored = false
+			s.record(r, 0, dropped)
+		}
+	}
+	s.lastSeen = max(s.lastSeen, o.lastSeen)
+}
+
 // countFrom returns the number of results that a client with this lowest outstanding request
 // still waits for.
 func (s *session) countFrom(lowest kv.RequestSeq) int {
@@ -130,6 +161,19 @@ func (s sessions) open(c kv.ClientID) *session {
 	fresh := &session{}
 	s[c] = fresh
 	return fresh
+}
+
+// clients returns all clients in ascending order.
+func (s sessions) clients() []kv.ClientID { return slices.Sorted(maps.Keys(s)) }
+
+// clone returns a copy for another sub-range, of which the engine has no rows yet.
+func (s sessions) clone() sessions {
+	c := make(sessions, len(s))
+	for client, known := range s {
+		fresh := c.open(client)
+		fresh.merge(known, nil)
+	}
+	return c
 }
 
 // idle appends clients not seen since a moment, at most limit of them, in ascending order.

@@ -31,14 +31,16 @@ func (n *newestOf) exchange(key []byte, seq kv.Seq) (before kv.Seq) {
 }
 
 // logEntry stores the entry for retransmission after a restart, with the stable mark of the moment,
-// which a restarted tail may trust.
-func (r *replica) logEntry(seq kv.Seq, e wire.ChainEntry) {
-	if key := e.Key(); len(key) > 0 {
+// which a restarted tail may trust. key is that of the record that it changes here, if any.
+func (r *replica) logEntry(seq kv.Seq, key []byte, e wire.ChainEntry) {
+	inRecord := false
+	if len(key) > 0 {
+		inRecord = e.Effect() == wire.EffectPut && e.Op() != wire.OpIncrement
 		if before := r.noteNewest(key, seq); before > r.chain.Stable() {
 			r.putLogRow(before, r.chain.Entry(before), false)
 		}
 	}
-	r.putLogRow(seq, e, e.Effect() == wire.EffectPut && e.Op() != wire.OpIncrement)
+	r.putLogRow(seq, e, inRecord)
 	r.store.wantSync(r)
 }
 
@@ -75,7 +77,7 @@ func (r *replica) loadEntry(key, row []byte) error {
 	}
 	r.chain.Load(e, kv.Seq(mark&^valueInRecord))
 	r.remember(seq, e)
-	if key := e.Key(); len(key) > 0 {
+	if key := r.changedKey(e); len(key) > 0 {
 		r.noteNewest(key, seq)
 	}
 	return nil
@@ -83,7 +85,8 @@ func (r *replica) loadEntry(key, row []byte) error {
 
 // entryOf returns the entry of a log row, with the value from the record if it stands there. A
 // record that has been overwritten since tells that the entry is stable: nobody will ask for its
-// value again, and it is left empty.
+// value again, and it is left empty. So is that of a record which belongs to the other half of a
+// split since: nobody in this half will store it.
 func (r *replica) entryOf(seq kv.Seq, stored []byte, inRecord bool) (wire.ChainEntry, error) {
 	if inRecord {
 		var err error
@@ -103,15 +106,17 @@ func (r *replica) completeEntry(seq kv.Seq, stored []byte) ([]byte, error) {
 	if !ok {
 		return nil, fmt.Errorf("%w: log entry %d without value", ErrCorrupt, seq)
 	}
-	row, found, err := r.store.engine.Get(r.recordKey(e.Key()), nil)
-	if err != nil {
-		return nil, fmt.Errorf("read record of log entry %d: %w", seq, err)
+	if r.owns(e.Key()) {
+		row, found, err := r.store.engine.Get(r.recordKey(e.Key()), nil)
+		if err != nil {
+			return nil, fmt.Errorf("read record of log entry %d: %w", seq, err)
+		}
+		version, value, ok := cutRecord(row)
+		if found && ok && version == kv.Version(seq) {
+			return append(stored[:len(stored):len(stored)], value...), nil
+		}
+		r.valueless = seq
 	}
-	version, value, ok := cutRecord(row)
-	if found && ok && version == kv.Version(seq) {
-		return append(stored[:len(stored):len(stored)], value...), nil
-	}
-	r.valueless = seq
 	return wire.AppendChainEntry(nil, wire.ChainEntryFields{
 		Op: e.Op(), Status: e.Status(), Effect: e.Effect(), Client: e.Client(), Sequence: e.Sequence(),
 		Lowest: e.Lowest(), ClientAddr: e.ClientAddr(), Key: e.Key(),

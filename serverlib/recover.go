@@ -55,7 +55,7 @@ func (s *Server) restore(a kv.Assignment) error {
 	}
 	s.replicas[a.SubRange] = r
 	r.enter(0, a)
-	r.configured = unknownTime
+	r.configured, r.restored = unknownTime, true
 	return nil
 }
 

@@ -30,6 +30,7 @@ type replica struct {
 
 	now         time.Duration // of the current step
 	configured  time.Duration // when the epoch began on this node
+	restored    bool          // the epoch began in an earlier life of the node
 	wantsSync   bool          // in store.unsynced
 	syncTo      kv.Seq        // what the running sync covers
 	touched     bool          // in server.touched
@@ -52,15 +53,20 @@ func newReplica(s *Server, st *store, a kv.Assignment) *replica {
 
 // begin gives the replica a log that starts after base.
 func (r *replica) begin(base kv.Seq) {
-	r.chain = chain.New(chain.Config{
+	r.chain = chain.New(r.chainConfig(), r, base)
+}
+
+func (r *replica) chainConfig() chain.Config {
+	return chain.Config{
 		Self: r.server.cfg.Node, Incarnation: r.server.cfg.Incarnation, SubRange: r.assignment.SubRange,
 		Volatile: !r.durable, Window: r.server.cfg.Limits.Window, Timing: chain.DefaultTiming,
-	}, r, base)
+	}
 }
 
 // enter puts the assignment into force.
 func (r *replica) enter(now time.Duration, a kv.Assignment) {
-	r.assignment, r.now, r.configured = a, now, now
+	a.Create, a.Forks, a.Absorb = false, nil, kv.Absorbed{} // used up
+	r.assignment, r.now, r.configured, r.restored = a, now, now, false
 	r.server.touch(r)
 	if r.chain == nil {
 		return
@@ -78,7 +84,7 @@ func (r *replica) enter(now time.Duration, a kv.Assignment) {
 // shadowUnknown hides from readers the records with updates that are not known to be committed.
 func (r *replica) shadowUnknown() {
 	for seq := r.chain.Stable() + 1; seq <= r.chain.Applied(); seq++ {
-		r.view.addDoubtful(seq, r.chain.Entry(seq).Key())
+		r.view.addDoubtful(seq, r.changedKey(r.chain.Entry(seq)))
 	}
 }
 
@@ -95,8 +101,11 @@ func (r *replica) currentState() State {
 	return StateServing
 }
 
-// noteState reports a change.
+// noteState reports a change, unless the node has the replica no more.
 func (r *replica) noteState() {
+	if r.server.replicas[r.assignment.SubRange] != r {
+		return
+	}
 	if state := r.currentState(); state != r.state {
 		r.state = state
 		if f := r.server.cfg.Events.StateChanged; f != nil {
@@ -117,35 +126,41 @@ func (r *replica) recordKey(key []byte) []byte {
 
 // Apply implements chain.Host: record, result and log entry become one batch (I5).
 func (r *replica) Apply(seq kv.Seq, e wire.ChainEntry, committed bool) {
+	key := r.changedKey(e)
 	if !committed && r.chain.Tail() {
-		r.shadow(seq, e)
+		r.shadow(seq, key)
 	}
-	b := &r.store.batch
-	switch e.Effect() {
-	case wire.EffectPut:
-		r.server.value = appendRecord(r.server.value[:0], kv.Version(seq), e.Value())
-		b.Put(r.recordKey(e.Key()), r.server.value)
-	case wire.EffectDelete:
-		b.Delete(r.recordKey(e.Key()))
+	if len(key) > 0 {
+		r.change(seq, key, e)
 	}
 	r.remember(seq, e)
 	if r.durable {
-		r.logEntry(seq, e)
+		r.logEntry(seq, key, e)
 	}
 	r.store.flushLarge()
 }
 
-// shadow keeps what the record of an entry was before, for readers. What is collected in the
-// store's batch is not committed, so the engine without it is the state before.
-func (r *replica) shadow(seq kv.Seq, e wire.ChainEntry) {
-	s := r.view.add(seq, e.Key())
+// change writes the record that an entry changes.
+func (r *replica) change(seq kv.Seq, key []byte, e wire.ChainEntry) {
+	if e.Effect() == wire.EffectDelete {
+		r.store.batch.Delete(r.recordKey(key))
+		return
+	}
+	r.server.value = appendRecord(r.server.value[:0], kv.Version(seq), e.Value())
+	r.store.batch.Put(r.recordKey(key), r.server.value)
+}
+
+// shadow keeps what the record that an update changes, if any, was before, for readers. What is
+// collected in the store's batch is not committed, so the engine without it is the state before.
+func (r *replica) shadow(seq kv.Seq, key []byte) {
+	s := r.view.add(seq, key)
 	if s == nil {
 		return
 	}
 	if !r.durable {
 		r.store.flush()
 	}
-	s.before, s.had = r.store.getApplied(r.recordKey(e.Key()), s.before)
+	s.before, s.had = r.store.getApplied(r.recordKey(key), s.before)
 	s.known = true
 }
 
@@ -153,6 +168,9 @@ func (r *replica) shadow(seq kv.Seq, e wire.ChainEntry) {
 func (r *replica) remember(seq kv.Seq, e wire.ChainEntry) {
 	if e.Effect() == wire.EffectExpire {
 		r.expire(e.Client())
+		return
+	}
+	if !r.owns(e.Key()) {
 		return
 	}
 	r.resultOwner = e.Client()
@@ -187,7 +205,7 @@ func (r *replica) expire(c kv.ClientID) {
 // Commit implements chain.Host: the tail answers the client.
 func (r *replica) Commit(seq kv.Seq, e wire.ChainEntry) {
 	r.view.commit(seq, e)
-	if to := e.ClientAddr(); to.Port() != 0 {
+	if to := e.ClientAddr(); to.Port() != 0 && r.owns(e.Key()) {
 		r.server.replyResult(to, r.assignment, e.Op(), e.Client(), resultOf(seq, e))
 	}
 }
@@ -206,7 +224,7 @@ func (r *replica) Stabilized(stable kv.Seq) {
 func (r *replica) truncate(stable kv.Seq) {
 	base := r.chain.Base()
 	for seq := base + 1; seq <= stable; seq++ {
-		r.storeResult(r.chain.Entry(seq))
+		r.storeOutcome(r.chain.Entry(seq))
 	}
 	id, b := r.assignment.SubRange, &r.store.batch
 	b.DeleteRange(appendLogKey(nil, id, base+1), appendLogKey(nil, id, stable+1))
@@ -219,25 +237,38 @@ func (r *replica) storeBase(base kv.Seq) {
 	r.store.batch.Put(key, binary.BigEndian.AppendUint64(nil, uint64(base)))
 }
 
-// storeResult gives rows to the session of an entry, and to its result if it is still remembered.
-func (r *replica) storeResult(e wire.ChainEntry) {
+// storeOutcome gives rows to the session of an entry, and to its result if it is still remembered.
+func (r *replica) storeOutcome(e wire.ChainEntry) {
 	known := r.sessions[e.Client()]
 	if known == nil {
 		return // expired since, or it is about no client
 	}
-	id, s := r.assignment.SubRange, r.server
-	if !known.stored || known.storedLowest != known.lowest {
-		known.stored, known.storedLowest = true, known.lowest
-		s.key = appendSessionKey(s.key[:0], id, e.Client())
-		s.value = binary.BigEndian.AppendUint64(s.value[:0], uint64(known.lowest))
-		r.store.batch.Put(s.key, s.value)
+	r.storeSession(e.Client(), known)
+	if res := known.find(e.Sequence()); res != nil {
+		r.storeResult(e.Client(), res)
 	}
-	if res := known.find(e.Sequence()); res != nil && !res.stored {
-		res.stored = true
-		s.key = appendResultKey(s.key[:0], id, e.Client(), e.Sequence())
-		s.value = appendResult(s.value[:0], *res)
-		r.store.batch.Put(s.key, s.value)
+}
+
+func (r *replica) storeSession(c kv.ClientID, known *session) {
+	if known.stored && known.storedLowest == known.lowest {
+		return
 	}
+	known.stored, known.storedLowest = true, known.lowest
+	s := r.server
+	s.key = appendSessionKey(s.key[:0], r.assignment.SubRange, c)
+	s.value = binary.BigEndian.AppendUint64(s.value[:0], uint64(known.lowest))
+	r.store.batch.Put(s.key, s.value)
+}
+
+func (r *replica) storeResult(c kv.ClientID, res *result) {
+	if res.stored {
+		return
+	}
+	res.stored = true
+	s := r.server
+	s.key = appendResultKey(s.key[:0], r.assignment.SubRange, c, res.request)
+	s.value = appendResult(s.value[:0], *res)
+	r.store.batch.Put(s.key, s.value)
 }
 
 // Buffer implements chain.Host.
@@ -254,7 +285,8 @@ func (r *replica) expireIdle(now time.Duration) {
 	if r.configured == unknownTime {
 		r.configured = now
 	}
-	if r.currentState() != StateServing || !r.chain.Head() || now-r.configured < idle {
+	if r.currentState() != StateServing || !r.chain.Head() || r.assignment.Frozen ||
+		now-r.configured < idle {
 		return
 	}
 	r.now = now

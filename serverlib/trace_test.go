@@ -32,6 +32,7 @@ type trace struct {
 	t       *testing.T
 	nodes   map[kv.NodeID]*node
 	a       kv.Assignment
+	others  map[kv.SubRangeID]kv.Assignment // sub-ranges that were split off
 	now     time.Duration
 	queue   []datagram
 	drops   []string // starts of descriptions of packets to be lost, once each
@@ -77,6 +78,11 @@ func (tr *trace) commands() map[string]func(args []string) {
 		"break":     func(args []string) { tr.node(args[0]).disk.Break(errors.New("the disk is gone")) },
 		"report":    func([]string) { tr.report() },
 		"records":   tr.records,
+		"split":     tr.split,
+		"freeze":    tr.freeze,
+		"merge":     tr.merge,
+		"tell":      tr.tell,
+		"chain":     tr.setChain,
 	}
 }
 
@@ -134,25 +140,29 @@ func (tr *trace) start(args []string) {
 			tr.t.Fatal(err)
 		}
 	}
+	tr.others = map[kv.SubRangeID]kv.Assignment{}
 	tr.assign(tr.a)
 }
 
 // assign gives an assignment to its members that are up, and syncs their disks.
 func (tr *trace) assign(a kv.Assignment) {
 	for _, id := range a.Chain {
-		n := tr.nodes[id]
-		if n.server == nil {
-			continue
-		}
-		if err := n.server.Configure(tr.now, a); err != nil {
-			tr.printf("%s: %v", tr.name(n.id.Addr().As4()), err)
-			continue
-		}
-		if err := n.disk.Sync(); err != nil {
-			tr.t.Fatal(err)
-		}
-		tr.flush(n)
+		tr.assignTo(tr.nodes[id], a)
 	}
+}
+
+func (tr *trace) assignTo(n *node, a kv.Assignment) {
+	if n.server == nil {
+		return
+	}
+	if err := n.server.Configure(tr.now, a); err != nil {
+		tr.printf("%s: %v", tr.name(n.id.Addr().As4()), err)
+		return
+	}
+	if err := n.disk.Sync(); err != nil {
+		tr.t.Fatal(err)
+	}
+	tr.flush(n)
 }
 
 // configure changes the chain: "configure n1 n3"; options are epoch and create.
@@ -164,9 +174,10 @@ func (tr *trace) configure(args []string) {
 	tr.a = next
 }
 
-// revoke takes the sub-range from a node: "revoke n2 epoch=2".
+// revoke takes a sub-range from a node: "revoke n2 epoch=2", "revoke n2 epoch=2 of=8".
 func (tr *trace) revoke(args []string) {
-	err := tr.node(args[0]).server.Revoke(tr.now, subRange, kv.Epoch(option(args, "epoch", 0)))
+	id := kv.SubRangeID(option(args, "of", int(subRange)))
+	err := tr.node(args[0]).server.Revoke(tr.now, id, kv.Epoch(option(args, "epoch", 0)))
 	if err != nil {
 		tr.printf("%v", err)
 	}
@@ -186,9 +197,21 @@ func (tr *trace) describe(d datagram) string {
 	case d.packet.Op().Class() == wire.ClassChain:
 		return s + describeChain(d.packet)
 	case d.packet.Flags()&wire.FlagReply != 0:
-		return s + fmt.Sprintf("%v#%d %s", d.packet.Op(), d.packet.Sequence(), describe(d.packet))
+		return s + fmt.Sprintf("%v#%d %s", d.packet.Op(), d.packet.Sequence(), printable(describe(d.packet)))
 	}
 	return s + fmt.Sprintf("%v#%d", d.packet.Op(), d.packet.Sequence())
+}
+
+// printable writes control characters, as numbers have them, in hexadecimal.
+func printable(s string) (out string) {
+	for _, b := range []byte(s) {
+		if b < ' ' {
+			out += fmt.Sprintf("\\x%02x", b)
+		} else {
+			out += string(rune(b))
+		}
+	}
+	return out
 }
 
 // flush puts what a node sends into the queue.
@@ -308,13 +331,23 @@ func (tr *trace) tick(args []string) {
 
 func (tr *trace) report() {
 	for _, n := range sortedNodes(tr.nodes) {
-		r, name := n.report(), tr.name(n.id.Addr().As4())
+		name := tr.name(n.id.Addr().As4())
 		if n.server == nil {
 			tr.printf("%s down", name)
 			continue
 		}
-		tr.printf("%s %v epoch=%d applied=%d durable=%d stable=%d sessions=%d", name, r.State, r.Epoch,
-			r.Applied, r.Durable, r.Stable, r.Sessions)
+		reports := n.server.Report()
+		if len(reports) == 0 {
+			tr.printf("%s has nothing", name)
+		}
+		for _, r := range reports {
+			of := ""
+			if r.SubRange != subRange {
+				of = fmt.Sprintf("of=%d ", r.SubRange)
+			}
+			tr.printf("%s %s%v epoch=%d applied=%d durable=%d stable=%d sessions=%d", name, of, r.State,
+				r.Epoch, r.Applied, r.Durable, r.Stable, r.Sessions)
+		}
 	}
 }
 
@@ -350,7 +383,7 @@ func (tr *trace) request(client int, verb string, args []string) {
 	if verb != "again" {
 		tr.fill(last, verb, args)
 	}
-	stamped := tr.a
+	stamped := tr.at(last.key)
 	stamped.Epoch = kv.Epoch(option(args, "epoch", int(stamped.Epoch)))
 	d := last.send(stamped, client)
 	if to := option(args, "to", 0); to != 0 {

@@ -165,7 +165,7 @@ func (r request) packet(a kv.Assignment, addr netip.AddrPort) wire.Packet {
 	q.SetClientAddr(addr)
 	q.SetSubRange(a.SubRange, a.Epoch)
 	q.SetIndexKey(a.Partitioner.IndexKey([]byte(r.key)))
-	q.SetEndIndexKey(kv.MaxIndexKey)
+	q.SetEndIndexKey(a.Interval.Last)
 	position := 0
 	if r.op.Class() == wire.ClassRead {
 		position = len(a.Chain) - 1
@@ -215,7 +215,11 @@ func describeChain(p wire.Packet) string {
 	if err != nil {
 		return err.Error()
 	}
-	s := fmt.Sprintf("%s epoch=%d life=%d>%d", chainNames[p.Op()], f.Epoch, f.Sender, f.Receiver)
+	s := chainNames[p.Op()]
+	if f.SubRange != subRange {
+		s += fmt.Sprintf(" of=%d", f.SubRange)
+	}
+	s += fmt.Sprintf(" epoch=%d life=%d>%d", f.Epoch, f.Sender, f.Receiver)
 	switch p.Op() {
 	case wire.OpChainUpdate, wire.OpChainEntries:
 		n, ok := wire.CountChainEntries(rest)

@@ -18,7 +18,7 @@ func (r *replica) write(now time.Duration, p wire.Packet, key, value []byte) {
 			return
 		}
 	}
-	if !r.chain.HasRoom() || !r.mayRemember(p, known) {
+	if r.assignment.Frozen || !r.chain.HasRoom() || !r.mayRemember(p, known) {
 		r.server.refuse(p, wire.StatusTryAgain)
 		return
 	}
@@ -121,7 +121,8 @@ func (r *replica) add(f *wire.ChainEntryFields, value []byte, found bool) {
 	f.Value = r.server.operand
 }
 
-// fail makes the entry one without effect.
+// fail makes the entry one without effect. It keeps the key: after a split, only the half that holds
+// the key may give the answer.
 func fail(f *wire.ChainEntryFields, s wire.Status) {
-	f.Status, f.Effect, f.Key, f.Value = s, wire.EffectNone, nil, nil
+	f.Status, f.Effect, f.Value = s, wire.EffectNone, nil
 }

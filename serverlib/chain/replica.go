@@ -82,6 +82,18 @@ func New(cfg Config, host Host, base kv.Seq) *Replica {
 	return r
 }
 
+// Fork returns a replica of another sub-range, in no chain yet, that has the same log and marks. What
+// is durable here counts as durable there: whoever loses the fork in a crash makes it again from
+// what is left here.
+func (r *Replica) Fork(cfg Config, host Host) *Replica {
+	f := New(cfg, host, r.log.Base())
+	for seq := r.log.Base() + 1; seq <= r.Applied(); seq++ {
+		f.log.Append(r.log.At(seq))
+	}
+	f.durable, f.stable = r.durable, r.stable
+	return f
+}
+
 // Load adds an entry that a restarted node found on its disk, next in order, already part of its
 // state and durable. stable is the stable mark that was stored with it.
 func (r *Replica) Load(e wire.ChainEntry, stable kv.Seq) {
