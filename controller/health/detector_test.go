@@ -418,3 +418,18 @@ func TestUntrackedNodesAreForgotten(t *testing.T) {
 		t.Fatal("it is gone")
 	}
 }
+
+func TestAShortPauseIsTakenOffThePatience(t *testing.T) {
+	r := newRig(t, probing, 1, 2)
+	r.run(1 * time.Second)
+	r.beating[1] = false
+	r.d.SessionClosed(r.now, 1)
+	r.take()
+	r.run(2700 * ms)
+	r.now += 400 * ms // in which 1 has connected, and 2 has spoken
+	r.d.Beat(r.now, 2)
+	r.d.Tick(r.now)
+	r.d.SessionOpened(r.now, 1)
+	r.take()
+	r.want()
+}
