@@ -10,7 +10,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/turbokv/turbokv/controller/directory"
-	"github.com/turbokv/turbokv/controller/internal/etcdtest"
+	"github.com/turbokv/turbokv/controller/store/etcd/etcdtest"
 	"github.com/turbokv/turbokv/kv"
 )
 

@@ -44,7 +44,8 @@ through the controller: the store serves without it.`,
 	flags.StringVar(&f.p4runtime, "p4runtime", "127.0.0.1:9559",
 		"`address` of the switch's P4Runtime service")
 	flags.Uint64Var(&f.device, "device-id", 1, "P4Runtime device id of the switch")
-	flags.StringVar(&f.store, "store", "controller.db", "`file` that keeps the directory")
+	flags.StringVar(&f.store, "store", "controller.db", "`file` that keeps the directory, or etcd://host:port[,host:port]/prefix when several controllers "+
+		"share one: they elect a leader, the others stand by")
 	flags.StringVar(&f.service, "service", "", "IPv4 `address` to which clients send (required)")
 	flags.StringVar(&f.addr, "addr", "",
 		"own IPv4 `address` and port in the data network, from which keyspaces are published (required)")

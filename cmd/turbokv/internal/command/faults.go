@@ -34,6 +34,9 @@ type faultFlags struct {
 	base       int
 	threads    int
 	inFlight   int
+
+	controllers int
+	store       string
 }
 
 // What can be killed. Several names joined by + are killed at once.
@@ -74,6 +77,8 @@ once, because the cluster cannot serve without it.`,
 	flags.IntVar(&f.subRanges, "sub-ranges", 16, "of the keyspace")
 	flags.StringVar(&f.durability, "durability", "memory", "memory or sync")
 	flags.IntVar(&f.base, "base-port", layout.DefaultBase+1000, "lowest `port` number on 127.0.0.1")
+	flags.IntVar(&f.controllers, "controllers", 1, "controllers, of which the one that leads is killed")
+	flags.StringVar(&f.store, "store", "", "etcd://host:port/prefix, for several controllers")
 	flags.IntVar(&f.threads, "threads", 4, "client threads of the load")
 	flags.IntVar(&f.inFlight, "in-flight", 8, "requests in flight a thread")
 	return c
@@ -120,7 +125,9 @@ func (a *app) faults(ctx context.Context, f faultFlags) (err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	a.timeout = faultTimeout
-	lab, err := a.openLab(ctx, layout.Plan{Nodes: f.nodes, Base: f.base, DataDir: dir})
+	lab, err := a.openLab(ctx, layout.Plan{
+		Nodes: f.nodes, Base: f.base, DataDir: dir, Controllers: f.controllers, Store: f.store,
+	})
 	if err != nil {
 		return err
 	}

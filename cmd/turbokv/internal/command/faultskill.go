@@ -68,6 +68,10 @@ func (k *killer) kill(ctx context.Context, name string, what []string) (r killRe
 	go func() { loaded <- k.runLoad(load) }()
 	sleep(ctx, faultWarmUp)
 	r.Before = worst(k.watch.Window())
+	if what, err = k.lab.leading(ctx, what); err != nil {
+		stopLoad()
+		return r, errors.Join(err, <-loaded)
+	}
 	if err := k.disturb(ctx, what, &r); err != nil {
 		stopLoad()
 		return r, errors.Join(err, <-loaded)
@@ -117,13 +121,12 @@ func (k *killer) disturb(ctx context.Context, what []string, r *killResult) erro
 			if err := k.lab.group.Restart(part); err != nil {
 				return err
 			}
-		case part != killController:
+		case !strings.HasPrefix(part, killController):
 			gone = append(gone, nodeNamed(part))
 		}
 	}
-	if slices.Contains(what, killController) {
-		sleep(ctx, faultWarmUp) // what nobody is to notice
-		return nil
+	if strings.HasPrefix(what[0], killController) {
+		return k.awaitTakeOver(ctx, killed, r)
 	}
 	if len(gone) == 0 {
 		return k.lab.await(ctx, "the cluster serves again", faultRepair, k.wellAgain)
@@ -143,6 +146,40 @@ func (k *killer) disturb(ctx context.Context, what []string, r *killResult) erro
 	r.Repaired = time.Since(killed)
 	r.Moved = k.lostBytes(gone)
 	return err
+}
+
+// awaitTakeOver waits for a standby, if there is one, and then for what nobody is to notice.
+func (k *killer) awaitTakeOver(ctx context.Context, killed time.Time, r *killResult) error {
+	if k.flags.controllers > 1 {
+		if err := k.lab.await(ctx, "another controller leads", faultRepair, k.wellAgain); err != nil {
+			return err
+		}
+		r.TakenOver = time.Since(killed)
+	}
+	sleep(ctx, faultWarmUp)
+	return nil
+}
+
+// leading puts the name of the controller that leads in the place of "controller".
+func (l *faultLab) leading(ctx context.Context, what []string) ([]string, error) {
+	if l.plan.Controllers <= 1 {
+		return what, nil
+	}
+	s, err := l.status(ctx)
+	if err != nil {
+		return nil, err
+	}
+	at := slices.Index(strings.Split(l.plan.Controller(), ","), s.Leader)
+	if at < 0 {
+		return nil, fmt.Errorf("%q leads: no controller has that name", s.Leader)
+	}
+	out := slices.Clone(what)
+	for i := range out {
+		if out[i] == killController && at > 0 {
+			out[i] += strconv.Itoa(at + 1)
+		}
+	}
+	return out, nil
 }
 
 // lostBytes estimates what the repair had to copy: records are spread evenly.
@@ -205,7 +242,7 @@ func (k *killer) byRole(gaps []outage.Gap, what []string, r *killResult) {
 func (k *killer) roleIn(c kv.Chain, what []string) string {
 	var roles []string
 	for _, part := range what {
-		if part == killController || part == killSwitch {
+		if strings.HasPrefix(part, killController) || part == killSwitch {
 			return "all"
 		}
 		switch at := c.Position(nodeNamed(part)); {

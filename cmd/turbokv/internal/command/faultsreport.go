@@ -20,13 +20,15 @@ type faultOutput struct {
 
 // killResult is what one kill did. Durations are nanoseconds in JSON.
 type killResult struct {
-	Name     string        `json:"killed"`
-	Before   time.Duration `json:"worst_gap_before_ns"` // of reads and writes, under load, without a fault
-	After    time.Duration `json:"worst_gap_after_ns"`  // while the killed part came back
-	Evicted  time.Duration `json:"evicted_ns,omitempty"`
-	Repaired time.Duration `json:"repaired_ns,omitempty"`
-	Moved    uint64        `json:"moved_bytes,omitempty"`
-	Roles    []roleOutage  `json:"roles"`
+	Name    string        `json:"killed"`
+	Before  time.Duration `json:"worst_gap_before_ns"` // of reads and writes, under load, without a fault
+	After   time.Duration `json:"worst_gap_after_ns"`  // while the killed part came back
+	Evicted time.Duration `json:"evicted_ns,omitempty"`
+	// TakenOver is when another controller led, knew every node and had the switch in its hands.
+	TakenOver time.Duration `json:"taken_over_ns,omitempty"`
+	Repaired  time.Duration `json:"repaired_ns,omitempty"`
+	Moved     uint64        `json:"moved_bytes,omitempty"`
+	Roles     []roleOutage  `json:"roles"`
 }
 
 // roleOutage sums up the sub-ranges in which the killed nodes had one role.
@@ -78,11 +80,11 @@ func (o faultOutput) table(w io.Writer) error {
 	}
 	rows = nil
 	for _, k := range o.Kills {
-		rows = append(rows, []string{k.Name, ms(k.Before), ms(k.Evicted), ms(k.Repaired),
+		rows = append(rows, []string{k.Name, ms(k.Before), ms(k.TakenOver), ms(k.Evicted), ms(k.Repaired),
 			fmt.Sprintf("%.1f", float64(k.Moved)/1e6), fmt.Sprintf("%.1f", k.repairRate()/1e6), ms(k.After)})
 	}
 	fmt.Fprintln(w, "\nms after the kill; worst gaps before it and while the killed part came back:")
-	err := table(w, "killed gap-before evicted repaired moved-MB repair-MB/s gap-after", rows)
+	err := table(w, "killed gap-before taken-over evicted repaired moved-MB repair-MB/s gap-after", rows)
 	if err != nil {
 		return err
 	}

@@ -55,7 +55,7 @@ durability memory.`,
 	flags.StringVar(&f.dataDir, "data-dir", "", "`directory` for what survives a restart")
 	flags.StringVar(&f.engine, "engine", "", "storage engine in the data directory: pebble or bbolt")
 	flags.StringVar(&f.controller, "controller", "",
-		"`address` of the controller for nodes (required)")
+		"`address` of the controller for nodes, or of several with commas between (required)")
 	flags.StringVar(&f.switchName, "switch", "",
 		"`name` of the switch that the node hangs on, if there are several")
 	flags.Uint32Var(&f.port, "port", 0,

@@ -27,6 +27,9 @@ type upFlags struct {
 	dataDir    string
 	base       int
 	durability string
+
+	controllers int
+	store       string
 }
 
 // Bounds on the start and stop of a cluster.
@@ -67,6 +70,10 @@ directory.`,
 		"`directory` of all that is kept")
 	flags.IntVar(&f.base, "base-port", layout.DefaultBase,
 		"lowest `port` number on 127.0.0.1; some hundred above it are used as well")
+	flags.IntVar(&f.controllers, "controllers", 1,
+		"with --processes: controllers, of which one leads; several need --store")
+	flags.StringVar(&f.store, "store", "",
+		"with --processes: etcd://host:port/prefix keeps the directory instead of a file")
 	flags.StringVar(&f.durability, "durability", kv.DurabilitySync.String(),
 		`of the keyspace "default": sync or memory`)
 	return c
@@ -80,7 +87,12 @@ func (a *app) up(ctx context.Context, f upFlags) error {
 	if f.nodes == 0 {
 		f.nodes = cmp.Or(layout.NodesIn(f.dataDir), cluster.DefaultNodes)
 	}
-	plan := layout.Plan{Nodes: f.nodes, Base: f.base, DataDir: f.dataDir}
+	plan := layout.Plan{
+		Nodes: f.nodes, Base: f.base, DataDir: f.dataDir, Controllers: f.controllers, Store: f.store,
+	}
+	if !f.processes && (f.controllers > 1 || f.store != "") {
+		return usagef("--controllers and --store need --processes")
+	}
 	if err := plan.Validate(); err != nil {
 		return usagef("%w", err)
 	}

@@ -3,12 +3,14 @@
 package layout
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"github.com/turbokv/turbokv/bmv2/port"
 	"github.com/turbokv/turbokv/cluster"
@@ -30,6 +32,7 @@ const (
 	offUp            = 2
 	offHTTP          = 3
 	offSwitchMetrics = 4
+	offStandby       = 5 // and the following: controllers besides the first
 	offGatewaySwitch = 10
 	offGatewayClient = offGatewaySwitch + 100
 	offNodeSwitch    = offGatewayClient + 100
@@ -50,6 +53,9 @@ var (
 	gatewayHost = netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 200, 1}), clientPort)
 )
 
+// MaxControllers is how many controllers a cluster can have.
+const MaxControllers = offGatewaySwitch - offStandby + 1
+
 // clientPort is the UDP port of clients in the data network; any would do.
 const clientPort = wire.Port + 1
 
@@ -64,6 +70,10 @@ type Plan struct {
 	Nodes   int    // at the start
 	Base    int    // lowest port number
 	DataDir string // folder of all that survives a restart
+	// Controllers is how many processes control the cluster, one at a time; 0 stands for 1. Several
+	// need a Store in etcd; else it is a file in DataDir.
+	Controllers int
+	Store       string
 }
 
 // Validate tells what is wrong with a plan.
@@ -75,6 +85,10 @@ func (p Plan) Validate() error {
 		return fmt.Errorf("base port %d: must be 1024 to %d", p.Base, 1<<16-maxOffset)
 	case p.DataDir == "":
 		return errors.New("no data directory")
+	case p.Controllers < 0 || p.Controllers > MaxControllers:
+		return fmt.Errorf("%d controllers: must be 1 to %d", p.Controllers, MaxControllers)
+	case p.Controllers > 1 && p.Store == "":
+		return fmt.Errorf("%d controllers: they need a store in etcd", p.Controllers)
 	}
 	return nil
 }
@@ -83,8 +97,15 @@ func (p Plan) local(offset int) netip.AddrPort {
 	return netip.AddrPortFrom(loopback, uint16(p.Base+offset))
 }
 
-// Controller is where nodes and operators reach the controller.
-func (p Plan) Controller() string { return p.local(offController).String() }
+// Controller is where nodes and operators reach the controller; with several, there are commas
+// between their addresses.
+func (p Plan) Controller() string {
+	addresses := []string{p.local(offController).String()}
+	for i := 1; i < p.Controllers; i++ {
+		addresses = append(addresses, p.local(offStandby+i-1).String())
+	}
+	return strings.Join(addresses, ",")
+}
 
 // P4Runtime is where the controller reaches the switch.
 func (p Plan) P4Runtime() string { return p.local(offP4Runtime).String() }
@@ -123,7 +144,10 @@ type Process struct {
 
 // Processes are the parts in the order in which to start them.
 func (p Plan) Processes() []Process {
-	out := []Process{p.switchProcess(), p.controllerProcess()}
+	out := []Process{p.switchProcess()}
+	for i, addr := range strings.Split(p.Controller(), ",") {
+		out = append(out, p.controllerProcess(i, addr))
+	}
 	for i := range p.Nodes {
 		out = append(out, p.NodeProcess(i))
 	}
@@ -157,10 +181,17 @@ func (p Plan) switchProcess() Process {
 	return Process{"switch", args}
 }
 
-func (p Plan) controllerProcess() Process {
-	return Process{"controller", []string{
-		"controller", "--listen", p.Controller(), "--p4runtime", p.P4Runtime(),
-		"--store", filepath.Join(p.DataDir, "controller.db"), "--expect-nodes", strconv.Itoa(p.Nodes),
+// controllerProcess is the command line of controller i, from 0 on. All have one address in the data
+// network, because one at a time has the switch send it what comes there.
+func (p Plan) controllerProcess(i int, addr string) Process {
+	name := "controller"
+	if i > 0 {
+		name += strconv.Itoa(i + 1)
+	}
+	store := cmp.Or(p.Store, filepath.Join(p.DataDir, "controller.db"))
+	return Process{name, []string{
+		"controller", "--listen", addr, "--p4runtime", p.P4Runtime(),
+		"--store", store, "--expect-nodes", strconv.Itoa(p.Nodes),
 		"--service", cluster.Service.Addr().String(), "--addr", controlHost.String(),
 	}}
 }
