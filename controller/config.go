@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/turbokv/turbokv/controller/core"
 	"github.com/turbokv/turbokv/controller/p4rt"
 	"github.com/turbokv/turbokv/p4src"
 	"google.golang.org/grpc"
@@ -45,6 +46,9 @@ type Config struct {
 	BeatInterval time.Duration
 	// PollInterval is how often the counters of switches are read; 0 stands for 1 s.
 	PollInterval time.Duration
+	// Policy says when to fail nodes, to repair and to balance; its Health.BeatInterval is set to
+	// BeatInterval. Nodes are probed only through Address.
+	Policy core.Policy
 	// MaxHosts and HostAge bound what is learned about hosts; 0 stands for the defaults of
 	// package dataplane.
 	MaxHosts int
@@ -73,6 +77,8 @@ const (
 // complete fills in the defaults and refuses what cannot work.
 func (c Config) complete() (Config, error) {
 	c.BeatInterval = cmp.Or(c.BeatInterval, defaultBeatInterval)
+	c.Policy.Health.BeatInterval = c.BeatInterval
+	c.Policy.Health.CanProbe = false // until the switch that carries probes is connected
 	c.ReportInterval = cmp.Or(c.ReportInterval, defaultReportInterval)
 	c.PollInterval = cmp.Or(c.PollInterval, defaultPollInterval)
 	switch {

@@ -89,7 +89,7 @@ func build(cfg Config, st store) (*Controller, error) {
 	began := time.Now()
 	decides, err := core.New(core.Config{
 		Directory: directory.Config{Limits: limits, ExpectNodes: cfg.ExpectNodes, Switches: names},
-		UnixMS:    began.UnixMilli(),
+		Policy:    cfg.Policy, UnixMS: began.UnixMilli(),
 	}, snapshot)
 	if err != nil {
 		return nil, fmt.Errorf("controller: %w", err)
@@ -176,6 +176,7 @@ func (c *Controller) connect(ctx context.Context) (closeCatalogue func() error, 
 			return nil, err
 		}
 		own, closeCatalogue = client, client.Close
+		c.loop.probe = newProber(link, c.cfg.Address, c.loop.alive).probe
 	}
 	c.publisher = newPublisher(c.loop, own)
 	c.loop.publish = c.publisher.add

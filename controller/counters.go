@@ -3,6 +3,7 @@ package controller
 import (
 	"context"
 
+	"github.com/turbokv/turbokv/controller/balance"
 	"github.com/turbokv/turbokv/controller/directory"
 	"github.com/turbokv/turbokv/controller/p4rt"
 	"github.com/turbokv/turbokv/kv"
@@ -17,11 +18,9 @@ func (d *switchDriver) poll(ctx context.Context, s *p4rt.Session, view directory
 	ctx, cancel := context.WithTimeout(ctx, rpcTimeout)
 	defer cancel()
 	var ids []int64
-	fresh := make(map[kv.SubRangeID]bool)
 	for _, r := range view.SubRanges() {
 		if r.Created {
 			ids = append(ids, int64(r.ID))
-			fresh[r.ID] = r.Epoch == 1 // the first use of the id
 		}
 	}
 	reads, err := readCells(ctx, s, p4src.ReadCounter, ids)
@@ -37,9 +36,23 @@ func (d *switchDriver) poll(ctx context.Context, s *p4rt.Session, view directory
 		return err
 	}
 	return d.loop.post(ctx, func() {
-		d.loop.load.observe(d.loop.now(), reads, writes, fresh)
+		d.loop.core.Counted(d.loop.now(), d.name, counts(reads, writes))
 		d.loop.switches[d.name].drops = drops
 	})
+}
+
+// counts joins the cells of both counters.
+func counts(reads, writes []p4rt.Cell) []balance.Count {
+	written := make(map[int64]uint64, len(writes))
+	for _, c := range writes {
+		written[c.Index] = c.Packets
+	}
+	out := make([]balance.Count, len(reads))
+	for i, c := range reads {
+		out[i] = balance.Count{SubRange: kv.SubRangeID(c.Index), Reads: c.Packets,
+			Writes: written[c.Index]}
+	}
+	return out
 }
 
 // readDrops returns the reasons for which packets were dropped, and how many.

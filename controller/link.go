@@ -19,6 +19,9 @@ type cpuLink struct {
 	closed  chan struct{}
 	once    sync.Once
 	lost    atomic.Uint64 // frames without room, in either direction
+
+	// watch takes frames that are for nobody who reads the link. Set before the first session.
+	watch func(frame []byte) (taken bool)
 }
 
 // linkQueue bounds the frames that wait to be read. The controller has one request in flight at a
@@ -34,6 +37,9 @@ func (l *cpuLink) attach(s *p4rt.Session) { l.session.Store(s) }
 
 // deliver takes a frame from the switch. It must not wait: a full queue drops.
 func (l *cpuLink) deliver(frame []byte) {
+	if l.watch != nil && l.watch(frame) {
+		return
+	}
 	select {
 	case l.frames <- frame:
 	default:

@@ -35,7 +35,6 @@ type loop struct {
 	sessions map[kv.NodeID]*session
 	switches map[string]*switchStatus
 	failures map[kv.KeyspaceID]error // of publications
-	load     *loadMeter
 
 	publish func(directory.Publication)
 	probe   func([]kv.NodeID)
@@ -58,8 +57,8 @@ func newLoop(c *core.Core, st store, j *journal, began time.Time) *loop {
 		core: c, store: st, journal: j, began: began,
 		work: make(chan func(), queueLength), ended: make(chan struct{}),
 		sessions: make(map[kv.NodeID]*session), switches: make(map[string]*switchStatus),
-		failures: make(map[kv.KeyspaceID]error), load: newLoadMeter(),
-		changed: make(chan struct{}), view: c.View(),
+		failures: make(map[kv.KeyspaceID]error),
+		changed:  make(chan struct{}), view: c.View(),
 		probe: func([]kv.NodeID) {},
 	}
 }

@@ -4,39 +4,65 @@ import (
 	"fmt"
 
 	"github.com/turbokv/turbokv/controller/adminpb"
+	"github.com/turbokv/turbokv/controller/core"
 	"github.com/turbokv/turbokv/controller/directory"
+	"github.com/turbokv/turbokv/controller/directory/placement"
 	"github.com/turbokv/turbokv/kv"
 )
 
 // status answers an operator. It runs in the loop.
 func (a *adminService) status() *adminpb.StatusResponse {
 	l := a.loop
-	view, now := l.core.View(), l.now()
+	view := l.core.View()
 	out := &adminpb.StatusResponse{
 		ClusterId: l.core.ClusterID(), Keyspaces: keyspaceMessages(view), Problems: a.problems(),
-		TimeUnixMs: l.began.Add(now).UnixMilli(),
+		TimeUnixMs: l.began.Add(l.now()).UnixMilli(),
 	}
 	for _, sw := range a.switches {
 		out.Switches = append(out.Switches, l.switchMessage(sw, view))
 	}
+	busy := l.core.NodeLoads()
 	loads := view.Loads()
 	for _, n := range view.Nodes() {
-		age := int64(-1)
-		if since := l.core.ReportAge(now, n.ID); since >= 0 {
-			age = since.Milliseconds()
-		}
-		carried := loads[n.ID]
-		out.Nodes = append(out.Nodes, &adminpb.Node{
-			Id: uint32(n.ID), Mac: n.MAC.String(), SwitchName: n.Switch, Port: n.Port,
-			Persistent: n.Persistent, Online: view.Online[n.ID], Incarnation: n.Incarnation,
-			Replicas: uint32(carried.Replicas), Heads: uint32(carried.Heads),
-			Tails: uint32(carried.Tails), ReportAgeMs: age,
-		})
+		out.Nodes = append(out.Nodes, l.nodeMessage(n, view.Online[n.ID], loads[n.ID], busy[n.ID]))
 	}
 	for _, r := range view.SubRanges() {
-		out.SubRanges = append(out.SubRanges, l.subRangeMessage(r))
+		out.SubRanges = append(out.SubRanges, l.subRangeMessage(r, view))
+	}
+	for _, p := range view.Plans() {
+		out.Plans = append(out.Plans, planMessage(p, l.core.Progress(p)))
 	}
 	return out
+}
+
+func (l *loop) nodeMessage(n directory.Node, online bool, carried placement.Load,
+	busy core.NodeLoad,
+) *adminpb.Node {
+	state := l.core.NodeState(l.now(), n)
+	age := int64(-1)
+	if state.ReportAge >= 0 {
+		age = state.ReportAge.Milliseconds()
+	}
+	return &adminpb.Node{
+		Id: uint32(n.ID), Mac: n.MAC.String(), SwitchName: n.Switch, Port: n.Port,
+		Persistent: n.Persistent, Online: online, Incarnation: n.Incarnation,
+		Replicas: uint32(carried.Replicas), Heads: uint32(carried.Heads),
+		Tails: uint32(carried.Tails), ReportAgeMs: age,
+		State: state.State, Cpu: state.CPU, Bytes: state.Bytes, Joining: uint32(state.Joining),
+		ReadRate: busy.Reads, WriteRate: busy.Writes, Load: busy.Ratio,
+	}
+}
+
+func planMessage(p directory.Plan, progress float64) *adminpb.Plan {
+	m := &adminpb.Plan{
+		Id: p.ID, Kind: string(p.Kind), SubRange: uint32(p.SubRange), Other: uint32(p.Other),
+		From: uint32(p.From), To: uint32(p.To), Step: p.Step, Progress: progress, Why: p.Why,
+		BeganUnixMs: p.BeganUnixMS,
+	}
+	if p.Kind == directory.PlanSplit {
+		m.Cut = p.Cut[:]
+	}
+	return m
 }
 
 func (l *loop) switchMessage(sw Switch, view directory.View) *adminpb.Switch {
@@ -53,15 +79,17 @@ func (l *loop) switchMessage(sw Switch, view directory.View) *adminpb.Switch {
 	return m
 }
 
-func (l *loop) subRangeMessage(r directory.SubRange) *adminpb.SubRange {
-	load := l.load.of(r.ID)
+func (l *loop) subRangeMessage(r directory.SubRange, view directory.View) *adminpb.SubRange {
+	load := l.core.Load(r.ID)
+	plan, _ := view.PlanOf(r.ID)
 	state, why := l.core.StateOf(r)
 	return &adminpb.SubRange{
 		Id: uint32(r.ID), Keyspace: uint32(r.Keyspace), Epoch: uint32(r.Epoch),
 		FirstIndexKey: r.Interval.First[:], LastIndexKey: r.Interval.Last[:],
 		Chain: ids(r.Chain), Prefixes: uint32(len(r.Interval.Cover())),
 		State: string(state), Why: why,
-		Reads: load.reads, Writes: load.writes, ReadRate: load.readRate, WriteRate: load.writeRate,
+		Reads: load.Reads, Writes: load.Writes, ReadRate: load.ReadRate, WriteRate: load.WriteRate,
+		Learner: uint32(r.Learner), Plan: plan.ID,
 		Unacknowledged: ids(r.Unacknowledged()), LostOn: ids(l.core.LostOn(r)),
 	}
 }

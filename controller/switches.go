@@ -151,8 +151,8 @@ func (d *switchDriver) digest(list p4rt.DigestList) (confirm bool) {
 // lasts.
 func (d *switchDriver) work(ctx context.Context, s *p4rt.Session) error {
 	if d.link != nil {
-		d.link.attach(s)
-		defer d.link.attach(nil)
+		d.carry(ctx, s)
+		defer d.carry(context.WithoutCancel(ctx), nil)
 	}
 	if err := d.read(ctx, s); err != nil {
 		return err
@@ -182,6 +182,14 @@ func (d *switchDriver) work(ctx context.Context, s *p4rt.Session) error {
 			}
 		}
 	}
+}
+
+// carry makes the session carry the controller's own traffic; nil: none does.
+func (d *switchDriver) carry(ctx context.Context, s *p4rt.Session) {
+	d.link.attach(s)
+	_ = d.loop.post(ctx, func() { // fails only when all ends
+		d.loop.core.CanProbe(d.loop.now(), s != nil)
+	})
 }
 
 // notHosts tells the addresses that are not to be learned.

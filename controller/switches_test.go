@@ -19,9 +19,12 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
 )
 
 var plain = grpc.WithTransportCredentials(insecure.NewCredentials())
+
+func codeOfStatus(err error) codes.Code { return status.Code(err) }
 
 // bench is a controller with a fake switch, and obedient nodes that are nothing but their sessions.
 type bench struct {

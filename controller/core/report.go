@@ -49,3 +49,55 @@ type refusal struct {
 	at    time.Duration
 	why   string
 }
+
+// setReport keeps what a node says, and looks whether it makes a step due.
+func (c *Core) setReport(node kv.NodeID, r Report) {
+	var before map[kv.SubRangeID]Replica
+	if old := c.reports[node]; old != nil {
+		before = old.replicas
+	}
+	after := &nodeReport{at: c.now, cpu: r.CPU, bytes: r.Bytes,
+		replicas: make(map[kv.SubRangeID]Replica, len(r.Replicas))}
+	for _, replica := range r.Replicas {
+		old, known := before[replica.SubRange]
+		c.dirty = c.dirty || !known || c.matters(old, replica)
+		after.replicas[replica.SubRange] = replica
+		c.noteLoss(place{node, replica.SubRange}, replica.Lost)
+		c.samples.Add(replica.SubRange, replica.Samples)
+	}
+	c.dirty = c.dirty || len(after.replicas) < len(before)
+	c.reports[node] = after
+	for at := range c.lost {
+		if at.node == node && !after.replicas[at.subRange].Lost {
+			delete(c.lost, at)
+		}
+	}
+}
+
+// matters reports whether a step may be due because a replica is different now.
+func (c *Core) matters(old, now Replica) bool {
+	if old.Epoch != now.Epoch || old.Lost != now.Lost || old.Recovering != now.Recovering ||
+		old.Learner != now.Learner || old.Joined != now.Joined {
+		return true
+	}
+	s, _ := c.dir.SubRange(now.SubRange)
+	return s.Frozen && (old.Applied != now.Applied || old.Stable != now.Stable)
+}
+
+// noteLoss remembers when a loss was first heard of.
+func (c *Core) noteLoss(at place, lost bool) {
+	if _, known := c.lost[at]; !lost || known {
+		return
+	}
+	c.lost[at] = c.now
+	c.tell(Event{Kind: StateLost, Severity: Warning, Node: at.node, SubRange: at.subRange})
+}
+
+// replica returns what a node has said of a sub-range in its present session; ok is false if
+// nothing.
+func (c *Core) replica(n kv.NodeID, id kv.SubRangeID) (r Replica, ok bool) {
+	if report := c.reports[n]; report != nil {
+		r, ok = report.replicas[id]
+	}
+	return r, ok
+}

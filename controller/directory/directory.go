@@ -297,3 +297,15 @@ func (d *Directory) IsOnline(n kv.NodeID) bool { return d.online[n] }
 
 // OnlineNodes counts the nodes that have a session.
 func (d *Directory) OnlineNodes() int { return len(d.online) }
+
+// UsedIDs counts the ids of sub-ranges that cannot be given out: in use, or not erased by all.
+func (r records) UsedIDs() int {
+	used := r.subRanges.Len()
+	r.retired.Scan(func(_ kv.SubRangeID, g Retired) bool {
+		if len(g.Pending) > 0 {
+			used++
+		}
+		return true
+	})
+	return used
+}

@@ -114,6 +114,18 @@ func (d *Directory) AddLearner(id kv.SubRangeID, node kv.NodeID) (Effects, error
 	return e, nil
 }
 
+// MayJoin tells why AddLearner would refuse a node now, or returns nil.
+func (d *Directory) MayJoin(id kv.SubRangeID, node kv.NodeID) error {
+	s, k, err := d.calm(id)
+	if err == nil && s.Learner != 0 {
+		err = fmt.Errorf("%w: %v joins already", ErrBusy, s.Learner)
+	}
+	if err == nil {
+		err = d.mayJoin(s, k, node)
+	}
+	return err
+}
+
 // mayJoin tells what speaks against a node as a learner.
 func (d *Directory) mayJoin(s SubRange, k Keyspace, node kv.NodeID) error {
 	n, ok := d.nodes.Get(node)

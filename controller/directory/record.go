@@ -229,3 +229,7 @@ func usable(a netip.Addr) bool {
 	return !a.IsUnspecified() && !a.IsMulticast() && a != netip.AddrFrom4([4]byte{255, 255, 255,
 		255})
 }
+
+// SinceOf returns the epoch from which on a node belongs to the sub-range, as a member or as the
+// learner; 0: it does not.
+func (s SubRange) SinceOf(n kv.NodeID) kv.Epoch { return s.since(n) }

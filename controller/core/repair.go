@@ -1,0 +1,125 @@
+package core
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/turbokv/turbokv/controller/directory"
+	"github.com/turbokv/turbokv/kv"
+)
+
+// repair begins to bring sub-ranges with too few members back to what their keyspace asks for,
+// those that are nearest to being lost first.
+//
+// A repair begins RepairDelay after the loss was noticed, so that the nodes that fail together are
+// all known before their replicas are given to somebody.
+func (c *Core) repair() {
+	var due []directory.SubRange
+	short := make(map[kv.SubRangeID]time.Duration)
+	for _, s := range c.dir.SubRanges() {
+		if !c.short(s) {
+			continue
+		}
+		since, known := c.shortSince[s.ID]
+		if !known {
+			since = c.now
+		}
+		short[s.ID] = since
+		if at := since + c.cfg.Policy.RepairDelay; c.now < at {
+			c.wakeAt(at)
+		} else if c.idle(s) {
+			due = append(due, s)
+		}
+	}
+	c.shortSince = short
+	slices.SortStableFunc(due, func(a, b directory.SubRange) int {
+		return cmp.Or(cmp.Compare(len(a.Chain), len(b.Chain)), cmp.Compare(a.Keyspace, b.Keyspace))
+	})
+	if len(due) == 0 {
+		return
+	}
+	to := c.targets()
+	for _, s := range due {
+		c.beginRepair(s, to)
+	}
+}
+
+// short reports whether a sub-range has too few members.
+func (c *Core) short(s directory.SubRange) bool {
+	k, ok := c.dir.Keyspace(s.Keyspace)
+	return ok && s.Created && k.Phase != directory.PhaseDropping && len(s.Chain) < k.Replication
+}
+
+// idle reports whether a new plan may begin for a sub-range now.
+func (c *Core) idle(s directory.SubRange) bool {
+	_, busy := c.dir.PlanOf(s.ID)
+	return !busy && !c.resting(s.ID)
+}
+
+func (c *Core) beginRepair(s directory.SubRange, t *targets) {
+	to, why := t.pick(s, 0)
+	if to == 0 {
+		return
+	}
+	k, _ := c.dir.Keyspace(s.Keyspace)
+	p := directory.Plan{
+		Kind: directory.PlanRepair, SubRange: s.ID, To: to, Cause: directory.CauseFailure,
+		Why: fmt.Sprintf("%d of %d members; %s", len(s.Chain), k.Replication, why),
+	}
+	_, _ = c.beginJoin(p, s) // refused: looked at again with the next step
+}
+
+// beginJoin begins a repair or a move.
+func (c *Core) beginJoin(p directory.Plan, s directory.SubRange) (directory.Plan, error) {
+	e, err := c.dir.AddLearner(s.ID, p.To)
+	if err != nil {
+		return p, err
+	}
+	c.take(e)
+	p.Step = stepJoin
+	if p, err = c.begin(p); err != nil {
+		c.attempt(c.dir.DropLearner(s.ID)) // another plan is about it: callers have looked
+	}
+	return p, err
+}
+
+// drain gives away what draining nodes hold, one member of a sub-range at a time.
+func (c *Core) drain() {
+	var t *targets
+	for _, n := range c.dir.Nodes() {
+		if !n.Draining {
+			delete(c.emptied, n.ID)
+			continue
+		}
+		left := 0
+		for _, s := range c.dir.SubRanges() {
+			if s.SinceOf(n.ID) == 0 {
+				continue
+			}
+			left++
+			if s.Created && s.Learner == 0 && c.idle(s) {
+				if t == nil {
+					t = c.targets()
+				}
+				c.beginDrain(s, n.ID, t)
+			}
+		}
+		if left == 0 && !c.emptied[n.ID] {
+			c.emptied[n.ID] = true
+			c.tell(Event{Kind: NodeDrained, Node: n.ID})
+		}
+	}
+}
+
+func (c *Core) beginDrain(s directory.SubRange, from kv.NodeID, t *targets) {
+	to, why := t.pick(s, from)
+	if to == 0 {
+		return
+	}
+	_, _ = c.beginJoin(directory.Plan{ // refused: looked at again with the next step
+		Kind: directory.PlanMove, SubRange: s.ID, From: from, To: to, Cause: directory.CauseDrain,
+		Why: fmt.Sprintf("node %v is being drained; %s", from, why),
+	}, s)
+}
