@@ -1,6 +1,7 @@
 package etcd
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"reflect"
@@ -52,6 +53,7 @@ func someChanges(n int) []directory.Change {
 		{Node: &directory.Node{ID: 7, Port: 3, Incarnation: 9}},
 		{Keyspace: &directory.Keyspace{Descriptor: kv.Descriptor{Name: "k", ID: 4}}},
 		{Retired: &directory.Retired{ID: 9999, Epoch: 5}},
+		{Plan: &directory.Plan{ID: 3, Kind: directory.PlanMove, SubRange: 1, To: 8}},
 	}
 	for i := range n {
 		changes = append(changes, directory.Change{SubRange: &directory.SubRange{
@@ -71,7 +73,7 @@ func TestWhatIsStoredIsLoaded(t *testing.T) {
 				t.Fatal(err)
 			}
 			before := load(t, s)
-			if len(before.SubRanges) != n || len(before.Nodes) != 1 || len(before.Retired) != 1 ||
+			if len(before.SubRanges) != n || len(before.Nodes) != 1 || len(before.Retired) != 1 || len(before.Plans) != 1 ||
 				before.Meta.NextSubRange != kv.SubRangeID(n+1) {
 				t.Fatalf("loaded %d sub-ranges, %d nodes, %d retired ids, %+v", len(before.SubRanges),
 					len(before.Nodes), len(before.Retired), before.Meta)
@@ -273,4 +275,30 @@ func FuzzJournal(f *testing.F) {
 			t.Fatal(err)
 		}
 	})
+}
+
+// TestEveryKindOfRecordIsStored fails when the directory gets a record that this package forgets.
+func TestEveryKindOfRecordIsStored(t *testing.T) {
+	kinds := reflect.TypeFor[directory.Change]()
+	for i := range kinds.NumField() {
+		if kinds.Field(i).Type.Kind() != reflect.Pointer {
+			continue
+		}
+		var c directory.Change
+		record := reflect.New(kinds.Field(i).Type.Elem())
+		reflect.ValueOf(&c).Elem().Field(i).Set(record)
+		name, _ := keyOf(c)
+		value, err := json.Marshal(record.Interface())
+		if name == "" || err != nil {
+			t.Errorf("%s is not stored, %v", kinds.Field(i).Name, err)
+			continue
+		}
+		var snap, empty directory.Snapshot
+		if err := take(&snap, name, value); err != nil {
+			t.Error(err)
+		}
+		if name != "meta/directory" && reflect.DeepEqual(snap, empty) {
+			t.Errorf("%s is stored and not loaded", kinds.Field(i).Name)
+		}
+	}
 }
