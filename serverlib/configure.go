@@ -43,16 +43,12 @@ func (s *Server) put(now time.Duration, a kv.Assignment) {
 	if r != nil && r.assignment.Epoch >= a.Epoch {
 		return
 	}
+	kept := r.keeps(a)
 	if r == nil {
 		r = newReplica(s, s.storeOf(a.Durability), a)
 		s.replicas[a.SubRange] = r
 	}
-	if r.chain == nil && a.Create {
-		r.begin(0)
-		if r.durable {
-			r.storeBase(0)
-		}
-	}
+	r.takeOver(a, kept)
 	s.remember(a)
 	r.enter(now, a)
 }
@@ -63,8 +59,9 @@ func (s *Server) mayConfigure(a kv.Assignment) error {
 		return err
 	}
 	switch st := s.storeOf(a.Durability); {
-	case a.Chain.Position(s.cfg.Node) < 0:
-		return fmt.Errorf("%w: %v in chain %v", ErrNotMember, s.cfg.Node, a.Chain)
+	case a.Chain.Position(s.cfg.Node) < 0 && a.Learner != s.cfg.Node:
+		return fmt.Errorf("%w: %v in chain %v with learner %v", ErrNotMember, s.cfg.Node, a.Chain,
+			a.Learner)
 	case st == nil:
 		return fmt.Errorf("%w: %v", ErrNoEngine, a.Durability)
 	case st.failed != nil:
@@ -82,9 +79,9 @@ func (s *Server) mayConfigure(a kv.Assignment) error {
 		return fmt.Errorf("%w: keyspace %d, %v, %v: in force are %d, %v, %v", ErrContradicts,
 			a.Keyspace, a.Partitioner, a.Durability, old.Keyspace, old.Partitioner, old.Durability)
 	case a.Epoch == old.Epoch && (a.Interval != old.Interval || a.Frozen != old.Frozen ||
-		!slices.Equal(a.Chain, old.Chain)):
-		return fmt.Errorf("%w: %v has chain %v, interval %v, frozen %v", ErrContradicts, a.Epoch,
-			old.Chain, old.Interval, old.Frozen)
+		a.Learner != old.Learner || !slices.Equal(a.Chain, old.Chain)):
+		return fmt.Errorf("%w: %v has chain %v, learner %v, interval %v, frozen %v", ErrContradicts,
+			a.Epoch, old.Chain, old.Learner, old.Interval, old.Frozen)
 	}
 	return nil
 }

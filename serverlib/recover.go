@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/turbokv/turbokv/kv"
+	"github.com/turbokv/turbokv/wire"
 )
 
 // ErrCorrupt says that the durable engine holds rows that this package did not write so.
@@ -33,30 +34,61 @@ func (s *Server) recoverAll() error {
 		return fmt.Errorf("read assignments: %w", err)
 	}
 	for _, a := range found {
-		if err := s.restore(a); err != nil {
+		st := s.storeOf(a.Durability)
+		if st == nil {
+			return fmt.Errorf("%v: %w: %v", a.SubRange, ErrNoEngine, a.Durability)
+		}
+		s.replicas[a.SubRange] = newReplica(s, st, a)
+	}
+	for _, a := range found {
+		if err := s.replicas[a.SubRange].restore(); err != nil {
 			return fmt.Errorf("%v: %w", a.SubRange, err)
 		}
 	}
 	return nil
 }
 
-// restore brings one replica back. What was only in memory is lost: only the controller may
-// decide to go on without it.
-func (s *Server) restore(a kv.Assignment) error {
-	st := s.storeOf(a.Durability)
-	if st == nil {
-		return fmt.Errorf("%w: %v", ErrNoEngine, a.Durability)
+// restore brings a replica back. What was only in memory is lost: only the controller may decide to
+// go on without it. A learner that had not come to the end starts over by itself.
+func (r *replica) restore() error {
+	mark, err := r.loadMark()
+	if err != nil {
+		return err
 	}
-	r := newReplica(s, st, a)
-	if r.durable {
+	learns := r.assignment.Learner == r.server.cfg.Node
+	switch {
+	case learns && mark != markBehind:
+		r.beginJoin(r.assignment)
+	case r.durable && mark != markJoining:
 		if err := r.load(); err != nil {
 			return err
 		}
 	}
-	s.replicas[a.SubRange] = r
-	r.enter(0, a)
+	if r.chain != nil && mark == markBehind {
+		r.chain.SetBehind()
+		if learns {
+			r.join = &joining{begun: true, cursor: wire.AppendEndCursor(nil), durable: true}
+		}
+	}
+	r.enter(0, r.assignment)
 	r.configured, r.restored = unknownTime, true
 	return nil
+}
+
+// loadMark returns how far the replica was as a learner, 0 if it has not been one.
+func (r *replica) loadMark() (byte, error) {
+	if !r.durable {
+		return 0, nil
+	}
+	key := appendSubRangeKey(nil, rowJoin, r.assignment.SubRange)
+	row, ok, err := r.store.engine.Get(key, nil)
+	if err != nil || !ok {
+		return 0, err
+	}
+	if len(row) != 1 || row[0] != markJoining && row[0] != markBehind {
+		return 0, fmt.Errorf("%w: join row %x", ErrCorrupt, row)
+	}
+	return row[0], nil
 }
 
 // load reads log, sessions and results; without a meta row there is nothing to load.

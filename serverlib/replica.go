@@ -21,6 +21,8 @@ type replica struct {
 	store      *store
 	assignment kv.Assignment
 	chain      *chain.Replica // nil if the data is lost
+	join       *joining       // of a learner
+	source     source         // at the tail, for a learner
 	sessions   sessions
 	view       view      // at the tail
 	recent     *newestOf // of a durable replica, from its first update on
@@ -75,7 +77,8 @@ func (r *replica) enter(now time.Duration, a kv.Assignment) {
 	if a.Chain.Tail() == r.server.cfg.Node {
 		r.shadowUnknown()
 	}
-	r.chain.Configure(now, a.Epoch, a.Chain)
+	r.source = source{}
+	r.chain.Configure(now, a.Epoch, a.Chain, a.Learner)
 	if r.durable && r.chain.Durable() < r.chain.Applied() {
 		r.store.wantSync(r)
 	}
@@ -95,7 +98,11 @@ func (r *replica) currentState() State {
 		return StateFailed
 	case r.chain == nil:
 		return StateLost
-	case !r.chain.Ready():
+	case r.join != nil && r.join.joined:
+		return StateJoined
+	case r.join != nil:
+		return StateLearning
+	case !r.chain.Ready() || r.chain.Behind():
 		return StateRecovering
 	}
 	return StateServing
@@ -153,6 +160,10 @@ func (r *replica) change(seq kv.Seq, key []byte, e wire.ChainEntry) {
 // shadow keeps what the record that an update changes, if any, was before, for readers. What is
 // collected in the store's batch is not committed, so the engine without it is the state before.
 func (r *replica) shadow(seq kv.Seq, key []byte) {
+	if r.chain.Behind() {
+		r.view.addDoubtful(seq, key) // it may have been acknowledged before this node was a member
+		return
+	}
 	s := r.view.add(seq, key)
 	if s == nil {
 		return
@@ -210,26 +221,28 @@ func (r *replica) Commit(seq kv.Seq, e wire.ChainEntry) {
 	}
 }
 
-// Stabilized implements chain.Host: entries that every member has are no longer needed.
-func (r *replica) Stabilized(stable kv.Seq) {
+// Stabilized implements chain.Host: entries that every member has are no longer needed, unless by a
+// learner.
+func (r *replica) Stabilized(kv.Seq) {
+	upTo, part := r.chain.Expendable(), kv.Seq(r.server.cfg.Limits.Window/truncatePart)
 	switch {
 	case !r.durable:
-		r.chain.Truncate(stable)
-	case stable-r.chain.Base() >= kv.Seq(r.server.cfg.Limits.Window/truncatePart):
-		r.truncate(stable)
+		r.chain.Truncate(upTo)
+	case upTo >= r.chain.Base()+part:
+		r.truncate(upTo)
 	}
 }
 
 // truncate cuts the stored log. Sessions and results that stood only in it get rows of their own.
-func (r *replica) truncate(stable kv.Seq) {
+func (r *replica) truncate(upTo kv.Seq) {
 	base := r.chain.Base()
-	for seq := base + 1; seq <= stable; seq++ {
+	for seq := base + 1; seq <= upTo; seq++ {
 		r.storeOutcome(r.chain.Entry(seq))
 	}
 	id, b := r.assignment.SubRange, &r.store.batch
-	b.DeleteRange(appendLogKey(nil, id, base+1), appendLogKey(nil, id, stable+1))
-	r.storeBase(stable)
-	r.chain.Truncate(stable)
+	b.DeleteRange(appendLogKey(nil, id, base+1), appendLogKey(nil, id, upTo+1))
+	r.storeBase(upTo)
+	r.chain.Truncate(upTo)
 }
 
 func (r *replica) storeBase(base kv.Seq) {

@@ -40,7 +40,7 @@ func (r *replica) owns(key []byte) bool {
 // changedKey returns the key of the record that an entry changes in this sub-range, nil if none.
 func (r *replica) changedKey(e wire.ChainEntry) []byte {
 	changes := e.Effect() == wire.EffectPut || e.Effect() == wire.EffectDelete
-	if key := e.Key(); changes && r.owns(key) {
+	if key := e.Key(); changes && r.owns(key) && r.takenIn(key) {
 		return key
 	}
 	return nil
@@ -100,8 +100,8 @@ func (s *Server) toAbsorb(r *replica, b kv.Absorbed) (*replica, error) {
 // lack. One that has been restarted in this epoch cannot know that, and need not: the controller asks
 // for a merge only after every member has told that it is so, and nothing changes in a frozen epoch.
 func (r *replica) atRest(frozen kv.Epoch) bool {
-	return r != nil && r.chain != nil && r.assignment.Epoch == frozen && r.assignment.Frozen &&
-		(r.restored || r.chain.Stable() == r.chain.Applied())
+	return r != nil && r.chain != nil && r.join == nil && !r.chain.Behind() &&
+		r.assignment.Epoch == frozen && r.assignment.Frozen && (r.restored || r.chain.Stable() == r.chain.Applied())
 }
 
 // String describes the replica in errors.
@@ -149,6 +149,9 @@ func (r *replica) fork(a kv.Assignment) *replica {
 		q.storeBase(q.chain.Base())
 		q.storeLog()
 		q.storeSessions()
+	}
+	if q.chain.Behind() {
+		q.storeMark(markBehind)
 	}
 	s.replicas[a.SubRange] = q
 	return q
@@ -212,17 +215,24 @@ func (r *replica) storeSessions() {
 // drop removes a replica and all its rows but the records.
 func (s *Server) drop(r *replica) {
 	id := r.assignment.SubRange
-	if r.durable {
-		b := &r.store.batch
-		b.Delete(appendSubRangeKey(nil, rowMeta, id))
-		for _, row := range []byte{rowLog, rowSession, rowResult} {
-			b.DeleteRange(subRangeRows(row, id))
-		}
-	}
-	r.chain = nil // in case it still stands in some list
+	r.eraseRows()
+	r.chain, r.join = nil, nil // in case it still stands in some list
 	delete(s.replicas, id)
 	if s.durable != nil {
 		s.durable.batch.Delete(appendSubRangeKey(nil, rowAssignment, id))
+	}
+}
+
+// eraseRows removes all rows but the records and the assignment.
+func (r *replica) eraseRows() {
+	if !r.durable {
+		return
+	}
+	id, b := r.assignment.SubRange, &r.store.batch
+	b.Delete(appendSubRangeKey(nil, rowMeta, id))
+	b.Delete(appendSubRangeKey(nil, rowJoin, id))
+	for _, row := range []byte{rowLog, rowSession, rowResult} {
+		b.DeleteRange(subRangeRows(row, id))
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 const (
 	rowAssignment = 'a' // sub-range -> kv.Assignment as JSON
 	rowRecord     = 'd' // keyspace, index key if hashed, key -> version (8), value
+	rowJoin       = 'j' // sub-range -> how far a learner is (1): see join.go
 	rowLog        = 'l' // sub-range, seq -> stable mark (8), entry
 	rowMeta       = 'm' // sub-range -> seq before the first log row (8)
 	rowResult     = 'r' // sub-range, client, request -> result

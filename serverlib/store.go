@@ -96,6 +96,9 @@ func (st *store) beginSync() (token uint64, needed bool) {
 		r.wantsSync = false
 		if r.chain != nil { // else it was revoked
 			r.syncTo = r.chain.Applied()
+			if r.join != nil {
+				r.join.syncing = r.join.cursor.End()
+			}
 		}
 	}
 	st.syncing = true

@@ -33,6 +33,7 @@ type trace struct {
 	nodes   map[kv.NodeID]*node
 	a       kv.Assignment
 	others  map[kv.SubRangeID]kv.Assignment // sub-ranges that were split off
+	since   map[kv.NodeID]kv.Epoch          // of nodes that joined later
 	now     time.Duration
 	queue   []datagram
 	drops   []string // starts of descriptions of packets to be lost, once each
@@ -83,6 +84,8 @@ func (tr *trace) commands() map[string]func(args []string) {
 		"merge":     tr.merge,
 		"tell":      tr.tell,
 		"chain":     tr.setChain,
+		"learn":     tr.learn,
+		"promote":   tr.promote,
 	}
 }
 
@@ -132,22 +135,36 @@ func (tr *trace) start(args []string) {
 	if err != nil {
 		tr.t.Fatal(err)
 	}
-	*tr = trace{t: tr.t, nodes: map[kv.NodeID]*node{}, clients: map[int]*request{}}
+	*tr = trace{
+		t: tr.t, nodes: map[kv.NodeID]*node{}, clients: map[int]*request{},
+		since: map[kv.NodeID]kv.Epoch{},
+	}
 	tr.a = assignment(1, d, tr.chain(args[1:]))
 	for _, id := range tr.a.Chain {
-		tr.nodes[id] = newNode(id)
-		if err := tr.nodes[id].boot(); err != nil {
-			tr.t.Fatal(err)
-		}
+		tr.add(id)
 	}
 	tr.others = map[kv.SubRangeID]kv.Assignment{}
 	tr.assign(tr.a)
 }
 
-// assign gives an assignment to its members that are up, and syncs their disks.
+// add boots a node if it is new.
+func (tr *trace) add(id kv.NodeID) {
+	if tr.nodes[id] != nil {
+		return
+	}
+	tr.nodes[id] = newNode(id)
+	if err := tr.nodes[id].boot(); err != nil {
+		tr.t.Fatal(err)
+	}
+}
+
+// assign gives an assignment to its members and learner that are up, and syncs their disks.
 func (tr *trace) assign(a kv.Assignment) {
 	for _, id := range a.Chain {
 		tr.assignTo(tr.nodes[id], a)
+	}
+	if a.Learner != 0 {
+		tr.assignTo(tr.nodes[a.Learner], a)
 	}
 }
 
@@ -155,6 +172,7 @@ func (tr *trace) assignTo(n *node, a kv.Assignment) {
 	if n.server == nil {
 		return
 	}
+	a.Since = tr.since[n.id]
 	if err := n.server.Configure(tr.now, a); err != nil {
 		tr.printf("%s: %v", tr.name(n.id.Addr().As4()), err)
 		return

@@ -137,6 +137,21 @@ func (v *view) find(key []byte) *shadow {
 	return s
 }
 
+// each calls yield once for each record that is shadowed, and perhaps again, as unknown, for one that
+// shares its hash with another.
+func (v *view) each(yield func(s *shadow)) {
+	for seq := v.base + 1; seq <= v.last; seq++ {
+		s := v.at(seq)
+		switch oldest := v.oldest[s.hash]; {
+		case len(s.key) == 0:
+		case oldest == seq:
+			yield(s)
+		case !bytes.Equal(v.at(oldest).key, s.key):
+			yield(&shadow{key: s.key})
+		}
+	}
+}
+
 // between returns what shadows the records of start <= key < end, in ascending order; an empty end
 // means no bound. known is false if one of them is not known.
 func (v *view) between(start, end []byte) (found []*shadow, known bool) {

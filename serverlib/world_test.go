@@ -241,14 +241,55 @@ func describeChain(p wire.Packet) string {
 		return s
 	case wire.OpChainFetch:
 		return s + fmt.Sprintf(" from=%d", f.Seq)
+	case wire.OpChainPull:
+		return s + fmt.Sprintf(" applied=%d from=%s", f.Seq, describeCursor(wire.Cursor(rest)))
+	case wire.OpChainSnapshot:
+		return s + fmt.Sprintf(" state=%d%s", f.Seq, describePiece(rest))
 	}
-	return s + fmt.Sprintf(" applied=%d", f.Seq)
+	s += fmt.Sprintf(" applied=%d", f.Seq)
+	if wire.ChainBehind(rest) {
+		s += " behind"
+	}
+	return s
+}
+
+func describeCursor(c wire.Cursor) string {
+	client, request, inSessions := c.Session()
+	switch {
+	case len(c) == 0:
+		return "start"
+	case c.End():
+		return "end"
+	case inSessions:
+		return fmt.Sprintf("session/%d/%d", client, request)
+	}
+	return printable(string(c.Place()))
+}
+
+// describePiece prints the rows of a snapshot.
+func describePiece(rest []byte) (s string) {
+	_, flags, rows, ok := wire.CutSnapshot(rest)
+	for ok && len(rows) > 0 {
+		var r wire.SnapshotRow
+		switch r, rows, ok = wire.CutSnapshotRow(rows); r.Kind {
+		case wire.RowSession:
+			s += fmt.Sprintf(" session/%d", r.Client)
+		case wire.RowResult:
+			s += fmt.Sprintf(" result/%d/%d", r.Client, r.Request)
+		case wire.RowRecord:
+			s += printable(fmt.Sprintf(" %s@%d", r.Key, r.Version))
+		}
+	}
+	if !ok {
+		return s + " malformed"
+	}
+	return s + []string{"", " pause", " last", " odd"}[flags]
 }
 
 var chainNames = map[wire.Op]string{
 	wire.OpChainUpdate: "UPDATE", wire.OpChainAck: "ACK", wire.OpChainHello: "HELLO",
 	wire.OpChainWelcome: "WELCOME", wire.OpChainFetch: "FETCH", wire.OpChainEntries: "ENTRIES",
-	wire.OpChainReady: "READY",
+	wire.OpChainReady: "READY", wire.OpChainPull: "PULL", wire.OpChainSnapshot: "SNAPSHOT",
 }
 
 // sortedNodes returns nodes by id.

@@ -25,6 +25,8 @@ type inLink struct {
 	ackedApplied kv.Seq // what the last ack said
 	ackedStable  kv.Seq
 	stash        []stashed
+	told         bool   // a predecessor that is not behind has told
+	whole        kv.Seq // that it has every acknowledged update up to here
 }
 
 // stashed is the entries of an update that came too early.
@@ -47,6 +49,8 @@ func (r *Replica) fromAbove(now time.Duration, m Message) Verdict {
 		return Stale
 	case m.Op == wire.OpChainFetch:
 		return r.onFetch(m)
+	case m.Op == wire.OpChainSnapshot:
+		return r.onSnapshot(m)
 	}
 	return r.onUpdate(now, m)
 }
@@ -54,13 +58,75 @@ func (r *Replica) fromAbove(now time.Duration, m Message) Verdict {
 // onHello admits a life of the predecessor. From now on nothing changes this member's log but what
 // this life sends, so the applied seq of the WELCOME holds until then.
 func (r *Replica) onHello(m Message) Verdict {
+	switch {
+	case m.Mark > m.Seq:
+		return Malformed
+	case r.Follows() && (r.blank || r.Applied() < m.Mark):
+		r.restart(m.Seq)
+	case r.Applied() < m.Mark:
+		r.host.Lost()
+		return Accepted
+	}
 	if m.Sender > r.in.peer {
 		r.in = inLink{peer: m.Sender}
 	}
-	r.sendUp(r.message(wire.OpChainWelcome, r.in.peer, r.Applied(), r.stable))
+	if !wire.ChainBehind(m.Rest) && !r.in.told {
+		r.in.told, r.in.whole = true, m.Seq
+	}
+	r.sendUp(r.appendBehind(r.message(wire.OpChainWelcome, r.in.peer, r.Applied(), r.stable)))
 	r.in.ackedApplied, r.in.ackedStable = r.Applied(), r.stable
+	r.compareAbove()
 	return Accepted
 }
+
+// restart gives a learner the state of an empty replica at base.
+func (r *Replica) restart(base kv.Seq) {
+	r.log.Reset(base)
+	r.durable, r.stable, r.upstream = base, base, base
+	r.blank, r.behind, r.in.stash = false, true, nil
+	r.host.Restart(base)
+}
+
+// compareAbove ends being behind, if this member has what its predecessor had when the link began:
+// whatever was acknowledged before this one was a member is among it.
+func (r *Replica) compareAbove() {
+	if r.behind && !r.Follows() && r.in.told && r.Applied() >= r.in.whole {
+		r.catchUp()
+	}
+}
+
+func (r *Replica) catchUp() {
+	r.behind = false
+	r.host.CaughtUp()
+}
+
+// appendBehind says in a HELLO, WELCOME or READY that this member is behind, if it is.
+func (r *Replica) appendBehind(p []byte) []byte {
+	if r.behind {
+		return wire.AppendChainBehind(p)
+	}
+	return p
+}
+
+// onSnapshot gives a learner a piece of the snapshot, which also tells how far the tail is.
+func (r *Replica) onSnapshot(m Message) Verdict {
+	if !r.Follows() || !r.host.Snapshot(m.Seq, m.Rest) {
+		return Malformed
+	}
+	r.upstream = max(r.upstream, m.Seq)
+	return Accepted
+}
+
+// MayPull reports whether a learner has a link with the tail.
+func (r *Replica) MayPull() bool { return r.members != nil && r.Follows() && r.in.peer != 0 }
+
+// Pull asks the tail for the snapshot from a cursor on.
+func (r *Replica) Pull(from wire.Cursor) {
+	r.sendUp(append(r.message(wire.OpChainPull, r.in.peer, r.Applied(), 0), from...))
+}
+
+// Heard returns the last update that the learner knows to be stable, whether it has it or not.
+func (r *Replica) Heard() kv.Seq { return r.upstream }
 
 // onUpdate applies the entries that are next, keeps those that are early and skips old ones.
 func (r *Replica) onUpdate(now time.Duration, m Message) Verdict {
@@ -77,6 +143,7 @@ func (r *Replica) onUpdate(now time.Duration, m Message) Verdict {
 		r.accept(m.Seq, m.Rest)
 		r.acceptStashed()
 	}
+	r.compareAbove()
 	r.advance()
 	if r.Applied() == before && (n > 0 || !marked) {
 		r.in.ackNow = true // a repetition, a gap, or a question how far this member is
@@ -160,24 +227,28 @@ func (r *Replica) sendAck() {
 
 // sendReady asks the predecessor for a HELLO to this life.
 func (r *Replica) sendReady() {
-	r.sendUp(r.message(wire.OpChainReady, 0, r.Applied(), 0))
+	r.sendUp(r.appendBehind(r.message(wire.OpChainReady, 0, r.Applied(), 0)))
 }
 
 // onFetch sends one packet of entries that the restarted predecessor lacks. They are still in the
-// log: it has lost only what was not stable.
+// log: it has lost only what was not stable. Else the packet is empty and says where the log begins.
 func (r *Replica) onFetch(m Message) Verdict {
-	if m.Seq <= r.log.Base() || m.Seq > r.Applied() {
+	if m.Seq > r.Applied() {
 		return Malformed
 	}
-	p := r.message(wire.OpChainEntries, r.in.peer, m.Seq, 0)
-	p, _ = r.fill(p, m.Seq)
+	first := max(m.Seq, r.log.Base()+1)
+	p := r.message(wire.OpChainEntries, r.in.peer, first, 0)
+	if first == m.Seq {
+		p, _ = r.fill(p, first, r.Applied())
+	}
 	r.sendUp(p)
 	return Accepted
 }
 
-// fill appends entries from seq on until the packet is full, and returns the seq after the last.
-func (r *Replica) fill(p []byte, seq kv.Seq) ([]byte, kv.Seq) {
-	for ; seq <= r.Applied(); seq++ {
+// fill appends entries from seq to last until the packet is full, and returns the seq after the
+// last that it has.
+func (r *Replica) fill(p []byte, seq, last kv.Seq) ([]byte, kv.Seq) {
+	for ; seq <= last; seq++ {
 		e := r.log.At(seq)
 		if len(p)+len(e) > wire.MaxPacketSize {
 			break
@@ -188,9 +259,11 @@ func (r *Replica) fill(p []byte, seq kv.Seq) ([]byte, kv.Seq) {
 }
 
 // tickIn asks a predecessor that has not been heard of for its HELLO, because it may believe in a
-// link to an older life, and lets a delayed ack go.
+// link to an older life, or one that was behind, because it may not be so any more. And it lets a
+// delayed ack go.
 func (r *Replica) tickIn(now time.Duration) {
-	if r.ready && r.in.peer == 0 && now >= r.in.readyAt {
+	unknown := r.in.peer == 0 || r.behind && !r.Follows() && !r.in.told
+	if r.ready && unknown && now >= r.in.readyAt {
 		t := r.cfg.Timing
 		r.in.readyDelay = min(max(2*r.in.readyDelay, t.Retransmit), t.RetransmitMax)
 		r.in.readyAt = now + r.in.readyDelay

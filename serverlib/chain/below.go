@@ -22,7 +22,8 @@ type outLink struct {
 	acked    kv.Seq // the successor has applied everything up to it
 	sent     kv.Seq // everything up to it was sent at least once, and not given up since
 	markSent kv.Seq // the mark that was sent last
-	stable   kv.Seq // the stable mark that the successor was heard to know
+	stable   kv.Seq // the stable mark that the successor was heard to know, or a learner's durable
+	whole    bool   // the successor is not behind
 	fetchTo  kv.Seq // what the successor has beyond this member, to be fetched; 0 if nothing
 
 	deadline time.Duration // when to repeat what was not answered; 0 if nothing is open
@@ -54,14 +55,21 @@ func (r *Replica) fromBelow(now time.Duration, m Message) Verdict {
 		return Stale
 	case m.Op == wire.OpChainEntries:
 		return r.onEntries(now, m)
+	case m.Op == wire.OpChainPull:
+		return r.onPull(m)
 	}
 	return r.onAck(now, m)
 }
 
-// onReady opens the link to a new life of the successor. For the present one it is a repetition.
+// onReady opens the link to a new life of the successor. For the present one it is a repetition,
+// unless it asks whether this member is still behind.
 func (r *Replica) onReady(now time.Duration, m Message) Verdict {
 	if r.out.open && m.Sender == r.out.peer {
-		return Stale
+		if r.Tail() || r.behind || !wire.ChainBehind(m.Rest) {
+			return Stale
+		}
+		r.sendHello()
+		return Accepted
 	}
 	r.out = outLink{peer: m.Sender}
 	r.out.schedule(now, r.cfg.Timing.Retransmit)
@@ -70,7 +78,7 @@ func (r *Replica) onReady(now time.Duration, m Message) Verdict {
 }
 
 func (r *Replica) sendHello() {
-	r.sendDown(r.message(wire.OpChainHello, 0, r.Applied(), 0))
+	r.sendDown(r.appendBehind(r.message(wire.OpChainHello, 0, r.sendable(), r.log.Base())))
 }
 
 // onWelcome starts the link: below the seq that it names both members agree.
@@ -81,7 +89,10 @@ func (r *Replica) onWelcome(now time.Duration, m Message) Verdict {
 	if m.Seq < r.log.Base() {
 		return Malformed // it has lost what was stable: the controller must replace it
 	}
-	r.out = outLink{open: true, peer: m.Sender, stable: m.Mark}
+	if r.Tail() {
+		return r.onLearner(now, m)
+	}
+	r.out = outLink{open: true, peer: m.Sender, stable: m.Mark, whole: !wire.ChainBehind(m.Rest)}
 	if m.Seq > r.Applied() {
 		r.ready, r.out.fetchTo = false, m.Seq
 		r.out.schedule(now, r.cfg.Timing.Retransmit)
@@ -93,10 +104,52 @@ func (r *Replica) onWelcome(now time.Duration, m Message) Verdict {
 	return Accepted
 }
 
+// onLearner starts the link with the learner. All that it has is stable, which the tail, if it was
+// another one's successor when the learner was told, may not know yet.
+func (r *Replica) onLearner(now time.Duration, m Message) Verdict {
+	if m.Seq > r.durable {
+		return Stale // this tail is behind itself: it will hear from its predecessor
+	}
+	r.out = outLink{open: true, peer: m.Sender, stable: m.Mark}
+	r.start(now, m.Seq)
+	r.upstream = max(r.upstream, m.Seq)
+	r.advance()
+	return Accepted
+}
+
+// onPull passes on what a learner wants of the snapshot.
+func (r *Replica) onPull(m Message) Verdict {
+	from := wire.Cursor(m.Rest)
+	if !r.Tail() || !from.Valid() {
+		return Malformed
+	}
+	r.host.Pull(from)
+	return Accepted
+}
+
+// MaySnapshot reports whether the learner was sent everything that is stable, so that a snapshot of
+// that state finds it there.
+func (r *Replica) MaySnapshot() bool {
+	return r.members != nil && r.Tail() && r.out.open && r.out.sent >= r.stable
+}
+
+// BeginSnapshot starts a packet with a piece of the snapshot from a cursor on. Rows follow, then
+// SendSnapshot.
+func (r *Replica) BeginSnapshot(from wire.Cursor) wire.Packet {
+	return wire.AppendSnapshotHeader(r.message(wire.OpChainSnapshot, r.out.peer, r.stable, 0),
+		from.Digest())
+}
+
+// SendSnapshot sends a piece of the snapshot.
+func (r *Replica) SendSnapshot(p wire.Packet) { r.sendDown(p) }
+
 // start begins to send updates to a successor that has everything up to seq.
 func (r *Replica) start(now time.Duration, seq kv.Seq) {
 	r.out.acked, r.out.sent, r.out.fetchTo = seq, seq, 0
 	r.out.schedule(now, r.cfg.Timing.Retransmit)
+	if r.behind && r.out.whole {
+		r.catchUp() // the successor has every acknowledged update, and so has this member now
+	}
 	if !r.ready {
 		r.becomeReady()
 	}
@@ -115,6 +168,10 @@ func (r *Replica) onEntries(now time.Duration, m Message) Verdict {
 	if !ok || m.Seq == 0 || m.Seq+kv.Seq(n)-1 > r.out.fetchTo {
 		return Malformed
 	}
+	if m.Seq > r.Applied()+1 && n == 0 {
+		r.host.Lost() // the successor forgot what this member lacks
+		return Accepted
+	}
 	before := r.Applied()
 	r.accept(m.Seq, m.Rest)
 	switch {
@@ -129,14 +186,16 @@ func (r *Replica) onEntries(now time.Duration, m Message) Verdict {
 
 // onAck moves the marks and fills the gap that the successor names.
 func (r *Replica) onAck(now time.Duration, m Message) Verdict {
-	if m.Seq > r.Applied() || r.out.fetchTo != 0 {
+	if m.Seq > r.sendable() || r.out.fetchTo != 0 {
 		return Malformed
 	}
 	progress := m.Seq > r.out.acked || m.Mark > r.out.stable
 	r.out.stable = max(r.out.stable, m.Mark)
 	r.out.acked = max(r.out.acked, m.Seq)
 	r.out.sent = max(r.out.sent, r.out.acked)
-	r.learnStable(m.Mark)
+	if !r.Tail() {
+		r.learnStable(m.Mark)
+	}
 	if progress {
 		r.out.schedule(now, r.cfg.Timing.Retransmit)
 	}
@@ -159,14 +218,14 @@ func (r *Replica) mend(now time.Duration, gap kv.Seq) {
 
 // sendUpdates sends what is new, and the mark alone if only that has moved.
 func (r *Replica) sendUpdates(now time.Duration) {
-	limit := min(r.Applied(), r.out.acked+inFlight)
+	limit := min(r.sendable(), r.out.acked+inFlight)
 	for n := 0; n < burst && r.out.sent < limit; n++ {
 		r.out.sent = r.sendUpdate(r.out.sent+1) - 1
 	}
 	if r.mark() > max(r.out.markSent, r.out.stable) {
 		r.sendMark()
 	}
-	if r.out.deadline == 0 && r.out.stable < r.Applied() {
+	if r.out.deadline == 0 && r.out.stable < r.sendable() {
 		r.out.schedule(now, r.cfg.Timing.Retransmit)
 	}
 }
@@ -174,7 +233,7 @@ func (r *Replica) sendUpdates(now time.Duration) {
 // sendUpdate sends one packet of entries from seq on and returns the seq after the last.
 func (r *Replica) sendUpdate(seq kv.Seq) (next kv.Seq) {
 	p := r.message(wire.OpChainUpdate, r.out.peer, seq, r.mark())
-	p, next = r.fill(p, seq)
+	p, next = r.fill(p, seq, r.sendable())
 	r.out.markSent = r.mark()
 	r.sendDown(p)
 	return next
@@ -191,7 +250,7 @@ func (r *Replica) tickOut(now time.Duration) {
 	if r.out.deadline == 0 || now < r.out.deadline {
 		return
 	}
-	if r.out.open && r.out.fetchTo == 0 && r.out.stable >= r.Applied() {
+	if r.out.open && r.out.fetchTo == 0 && r.out.stable >= r.sendable() {
 		r.out.deadline = 0
 		return
 	}

@@ -18,6 +18,18 @@ type Host interface {
 	Commit(seq kv.Seq, e wire.ChainEntry)
 	// Stabilized tells every member that its knowledge of the stable mark has moved.
 	Stabilized(seq kv.Seq)
+	// Lost tells a member that it lacks stable updates which no neighbour can send any more.
+	Lost()
+	// CaughtUp tells a member that was Behind that it has every acknowledged update.
+	CaughtUp()
+	// Restart tells a learner to forget all its state: it begins anew with the updates behind base,
+	// and with a snapshot of what was before them.
+	Restart(base kv.Seq)
+	// Pull tells the tail that its learner wants the snapshot from a cursor on.
+	Pull(from wire.Cursor)
+	// Snapshot gives a learner a piece of the snapshot as of state, the part of the message behind
+	// its fields; it returns false if that is malformed.
+	Snapshot(state kv.Seq, piece []byte) bool
 	// Buffer returns an empty buffer for one packet.
 	Buffer() []byte
 	// Send sends a sealed packet, made in a Buffer, to a neighbour.
@@ -56,18 +68,23 @@ const infinite kv.Seq = math.MaxUint64
 // Replica is one member of the chain of one sub-range.
 //
 // Invariants: stable <= durable <= applied; the log holds at least (stable, applied]; at the tail
-// stable = min(upstream, durable) once that is larger.
+// stable = min(upstream, durable) once that is larger. A learner is told of stable updates only, and
+// stable is what of them is durable at itself.
 type Replica struct {
 	cfg     Config
 	host    Host
 	epoch   kv.Epoch
 	members kv.Chain
-	pos     int
+	learner kv.NodeID // follows the tail; 0 if nobody does
+	pos     int       // among members; -1 if this replica is the learner
 
 	log      Log    // its Last is the last applied seq
 	durable  kv.Seq // everything up to it is on this member's stable storage
 	upstream kv.Seq // everything up to it is durable at all members above
 	stable   kv.Seq // everything up to it is known to be durable at all members
+
+	blank  bool // a learner that has no state yet, not even an empty one
+	behind bool // may lack updates that were acknowledged before this replica was a member
 
 	ready bool // has all that its successor has, and may order or accept
 	in    inLink
@@ -82,6 +99,13 @@ func New(cfg Config, host Host, base kv.Seq) *Replica {
 	return r
 }
 
+// NewLearner returns a replica that has no state and will follow a tail.
+func NewLearner(cfg Config, host Host) *Replica {
+	r := New(cfg, host, 0)
+	r.blank, r.behind = true, true
+	return r
+}
+
 // Fork returns a replica of another sub-range, in no chain yet, that has the same log and marks. What
 // is durable here counts as durable there: whoever loses the fork in a crash makes it again from
 // what is left here.
@@ -90,7 +114,7 @@ func (r *Replica) Fork(cfg Config, host Host) *Replica {
 	for seq := r.log.Base() + 1; seq <= r.Applied(); seq++ {
 		f.log.Append(r.log.At(seq))
 	}
-	f.durable, f.stable = r.durable, r.stable
+	f.durable, f.stable, f.behind = r.durable, r.stable, r.behind
 	return f
 }
 
@@ -101,9 +125,13 @@ func (r *Replica) Load(e wire.ChainEntry, stable kv.Seq) {
 	r.stable = min(max(r.stable, stable), r.durable)
 }
 
-// Configure puts the replica into the chain of a new epoch. Its state stays; links start anew.
-func (r *Replica) Configure(now time.Duration, epoch kv.Epoch, members kv.Chain) {
-	r.epoch, r.members = epoch, append(r.members[:0:0], members...)
+// SetBehind tells a restarted replica that it was Behind when its last life ended.
+func (r *Replica) SetBehind() { r.behind = true }
+
+// Configure puts the replica into the chain of a new epoch, or behind it as the learner. Its state
+// stays; links start anew.
+func (r *Replica) Configure(now time.Duration, epoch kv.Epoch, members kv.Chain, learner kv.NodeID) {
+	r.epoch, r.members, r.learner = epoch, append(r.members[:0:0], members...), learner
 	r.pos = members.Position(r.cfg.Self)
 	r.ready, r.in, r.out = false, inLink{}, outLink{}
 	// Members may have changed places, so only what is stable is known to be durable above.
@@ -111,13 +139,14 @@ func (r *Replica) Configure(now time.Duration, epoch kv.Epoch, members kv.Chain)
 	if r.Head() {
 		r.upstream = infinite
 	}
-	if r.Tail() {
+	if r.Tail() || r.Follows() {
 		r.becomeReady()
 		r.advance()
-		return
 	}
-	r.out.schedule(now, r.cfg.Timing.Retransmit)
-	r.sendHello()
+	if r.below() != 0 {
+		r.out.schedule(now, r.cfg.Timing.Retransmit)
+		r.sendHello()
+	}
 }
 
 // becomeReady lets the predecessor open its link.
@@ -133,6 +162,45 @@ func (r *Replica) Head() bool { return r.pos == 0 }
 
 // Tail reports whether the replica commits updates and answers reads.
 func (r *Replica) Tail() bool { return r.pos == len(r.members)-1 }
+
+// Follows reports whether the replica is the learner: no member, but told by the tail.
+func (r *Replica) Follows() bool { return r.pos < 0 }
+
+// Behind reports whether the replica may lack updates that were acknowledged before it was a
+// member. It clears when a neighbour that is not behind itself has told how far it is, and this
+// one is as far (I6).
+func (r *Replica) Behind() bool { return r.behind }
+
+// above returns the neighbour that sends updates, 0 for none.
+func (r *Replica) above() kv.NodeID {
+	switch {
+	case r.Follows():
+		return r.members.Tail()
+	case r.Head():
+		return 0
+	}
+	return r.members[r.pos-1]
+}
+
+// below returns the neighbour that updates are sent to, 0 for none.
+func (r *Replica) below() kv.NodeID {
+	switch {
+	case r.Follows():
+		return 0
+	case r.Tail():
+		return r.learner
+	}
+	return r.members[r.pos+1]
+}
+
+// sendable returns the last update that the neighbour below may be told of. What is not stable can
+// still be lost by all members together, and a learner would keep it.
+func (r *Replica) sendable() kv.Seq {
+	if r.Tail() {
+		return r.stable
+	}
+	return r.Applied()
+}
 
 // Epoch returns the epoch in force.
 func (r *Replica) Epoch() kv.Epoch { return r.epoch }
@@ -161,8 +229,28 @@ func (r *Replica) Entry(seq kv.Seq) wire.ChainEntry { return r.log.At(seq) }
 // Base returns the seq before the oldest entry that is kept.
 func (r *Replica) Base() kv.Seq { return r.log.Base() }
 
-// Truncate forgets entries up to seq that are stable.
-func (r *Replica) Truncate(seq kv.Seq) { r.log.Truncate(min(seq, r.stable)) }
+// Expendable returns the last update that no neighbour will ask for. As long as somebody joins, all
+// members keep a window of stable updates, so that he can go on from another tail.
+func (r *Replica) Expendable() kv.Seq {
+	if r.learner == 0 || r.Follows() {
+		return r.stable
+	}
+	kept := r.stable - min(r.stable, kv.Seq(r.cfg.Window))
+	if r.Tail() && r.out.open {
+		kept = max(kept, min(r.out.stable, r.stable))
+	}
+	return kept
+}
+
+// Truncate forgets entries up to seq that are Expendable. A learner that still lacks one of them has
+// to start over: no update waits for it.
+func (r *Replica) Truncate(seq kv.Seq) {
+	r.log.Truncate(min(seq, r.Expendable()))
+	if r.Tail() && r.out.open && r.out.acked < r.log.Base() {
+		r.out = outLink{peer: r.out.peer}
+		r.out.schedule(0, r.cfg.Timing.Retransmit)
+	}
+}
 
 // HasRoom reports whether the head may order another update.
 func (r *Replica) HasRoom() bool { return r.Applied()-r.stable < kv.Seq(r.cfg.Window) }
@@ -186,13 +274,14 @@ func (r *Replica) Receive(now time.Duration, from kv.NodeID, m Message) Verdict 
 		return Stale
 	}
 	switch m.Op {
-	case wire.OpChainHello, wire.OpChainUpdate, wire.OpChainFetch:
-		if r.Head() || from != r.members[r.pos-1] {
+	case wire.OpChainHello, wire.OpChainUpdate, wire.OpChainFetch, wire.OpChainSnapshot:
+		if from == 0 || from != r.above() {
 			return Strayed
 		}
 		return r.fromAbove(now, m)
-	case wire.OpChainWelcome, wire.OpChainAck, wire.OpChainEntries, wire.OpChainReady:
-		if r.Tail() || from != r.members[r.pos+1] {
+	case wire.OpChainWelcome, wire.OpChainAck, wire.OpChainEntries, wire.OpChainReady,
+		wire.OpChainPull:
+		if from == 0 || from != r.below() {
 			return Strayed
 		}
 		return r.fromBelow(now, m)
@@ -204,7 +293,7 @@ func (r *Replica) Receive(now time.Duration, from kv.NodeID, m Message) Verdict 
 type Message struct {
 	wire.ChainFields
 	Op   wire.Op
-	Rest []byte // entries, or the gap of an ack
+	Rest []byte // what follows the fields
 }
 
 // Verdict tells what became of a message.
@@ -235,6 +324,9 @@ func (r *Replica) mark() kv.Seq { return min(r.upstream, r.durable) }
 
 // advance commits at the tail what has become durable everywhere.
 func (r *Replica) advance() {
+	if r.Follows() {
+		r.learnStable(r.durable)
+	}
 	if !r.Tail() {
 		return
 	}
@@ -264,10 +356,10 @@ func (r *Replica) Flush(now time.Duration) {
 	if r.members == nil || !r.ready {
 		return
 	}
-	if !r.Tail() && r.out.open {
+	if r.below() != 0 && r.out.open {
 		r.sendUpdates(now)
 	}
-	if !r.Head() && r.in.peer != 0 && r.ackDue() {
+	if r.above() != 0 && r.in.peer != 0 && r.ackDue() {
 		r.sendAck()
 	}
 }
@@ -277,10 +369,10 @@ func (r *Replica) Tick(now time.Duration) {
 	if r.members == nil {
 		return
 	}
-	if !r.Tail() {
+	if r.below() != 0 {
 		r.tickOut(now)
 	}
-	if !r.Head() {
+	if r.above() != 0 {
 		r.tickIn(now)
 	}
 }
@@ -290,12 +382,12 @@ func (r *Replica) Busy() bool {
 	switch {
 	case r.members == nil:
 		return false
-	case !r.ready || r.stable < r.Applied():
+	case !r.ready || r.behind || r.stable < r.Applied():
 		return true
-	case !r.Tail() && (!r.out.open || r.out.stable < r.Applied()):
-		return true // a successor that restarted may not know what this member knows
+	case r.below() != 0 && (!r.out.open || r.out.stable < r.sendable()):
+		return true // a neighbour that restarted may not know what this member knows
 	}
-	return !r.Head() && (r.in.peer == 0 || r.in.ackedApplied < r.Applied())
+	return r.above() != 0 && (r.in.peer == 0 || r.in.ackedApplied < r.Applied())
 }
 
 // message starts a packet to a neighbour that lived, when last heard of, its life receiver.
@@ -308,10 +400,10 @@ func (r *Replica) message(op wire.Op, receiver uint64, seq, mark kv.Seq) []byte 
 
 func (r *Replica) sendUp(packet []byte) {
 	wire.Packet(packet).Seal()
-	r.host.Send(r.members[r.pos-1], packet)
+	r.host.Send(r.above(), packet)
 }
 
 func (r *Replica) sendDown(packet []byte) {
 	wire.Packet(packet).Seal()
-	r.host.Send(r.members[r.pos+1], packet)
+	r.host.Send(r.below(), packet)
 }

@@ -1,6 +1,7 @@
 package chain
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/turbokv/turbokv/kv"
@@ -11,6 +12,7 @@ import (
 type recorder struct {
 	applied, committed []kv.Seq
 	sent               []wire.Op
+	told               []string // by the other methods
 }
 
 func (h *recorder) Apply(seq kv.Seq, _ wire.ChainEntry, _ bool) {
@@ -23,13 +25,23 @@ func (h *recorder) Send(_ kv.NodeID, p []byte) { h.sent = append(h.sent, wire.Pa
 
 func (h *recorder) Stabilized(kv.Seq) {}
 
+func (h *recorder) Lost() { h.told = append(h.told, "lost") }
+
+func (h *recorder) CaughtUp() { h.told = append(h.told, "caught up") }
+
+func (h *recorder) Restart(base kv.Seq) { h.told = append(h.told, fmt.Sprint("restart ", base)) }
+
+func (h *recorder) Pull(wire.Cursor) { h.told = append(h.told, "pull") }
+
+func (h *recorder) Snapshot(kv.Seq, []byte) bool { return true }
+
 func (h *recorder) Buffer() []byte { return nil }
 
 func newTestReplica(self kv.NodeID, base kv.Seq) (*Replica, *recorder) {
 	h := &recorder{}
 	config := Config{Self: self, Incarnation: 1, SubRange: 1, Window: 8, Timing: DefaultTiming}
 	r := New(config, h, base)
-	r.Configure(0, 1, kv.Chain{1, 2})
+	r.Configure(0, 1, kv.Chain{1, 2}, 0)
 	return r, h
 }
 
