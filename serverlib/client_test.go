@@ -83,8 +83,8 @@ func (c *simClient) draw() request {
 		return request{op: wire.OpDelete, key: register, version: c.versions[register]}
 	case n < 15:
 		return request{op: wire.OpIncrement, key: register, delta: 1} // not a number, or a new one
-	case n < 17:
-		return request{op: wire.OpScan}
+	case n < 17 && s.a.Partitioner == kv.RangePartitioned:
+		return request{op: wire.OpScan, key: s.scanStart()}
 	}
 	return request{op: wire.OpGet, key: pick(s, append(counters, registers...))}
 }
@@ -94,12 +94,12 @@ func (c *simClient) transmit(op *operation) {
 	if c.outstanding[op.seq] != op {
 		return
 	}
-	if c.sim.next == nil {
+	if a, ok := c.sim.route(op.key); ok {
 		op.lowest = op.seq
 		for seq := range c.outstanding {
 			op.lowest = min(op.lowest, seq)
 		}
-		c.sim.send(op.send(c.sim.a, c.number))
+		c.sim.send(op.send(a, c.number))
 	}
 	c.sim.after(c.sim.between(5*time.Millisecond, 25*time.Millisecond), func() { c.transmit(op) })
 }

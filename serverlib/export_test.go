@@ -12,3 +12,9 @@ func (s *Server) ChainOf(id kv.SubRangeID) *chain.Replica {
 	}
 	return nil
 }
+
+// Remembers tells tests whether a sub-range knows the result of a request.
+func (s *Server) Remembers(id kv.SubRangeID, c kv.ClientID, n kv.RequestSeq) bool {
+	known := s.replicas[id].sessions[c]
+	return known != nil && known.find(n) != nil
+}

@@ -72,14 +72,15 @@ func (h *history) stuck(model porcupine.Model) (out string) {
 type outcome struct {
 	status  wire.Status
 	version kv.Version
-	text    string // the value, the sum, or the records of a scan
+	text    string      // the value, the sum, or the records of a scan
+	piece   kv.Interval // that a scan covers
 }
 
 func outcomeOf(p wire.Packet) outcome {
 	if p.Op() == wire.OpScan {
-		return outcome{text: describe(p)}
+		return outcome{text: describe(p), piece: kv.Interval{First: p.IndexKey(), Last: p.EndIndexKey()}}
 	}
-	return outcome{p.Status(), p.RecordVersion(), string(p.Payload())}
+	return outcome{status: p.Status(), version: p.RecordVersion(), text: string(p.Payload())}
 }
 
 // storeModel is the sequential store, one record per key of counters and registers; version 0 if
@@ -101,13 +102,13 @@ func modelIndex(key string) int {
 func stepModel(state, in, out any) (bool, any) {
 	m, r, got := state.(storeModel), in.(request), out.(outcome)
 	if r.op == wire.OpScan {
-		return got.text == m.scan(), m
+		return got.text == m.scan(got.piece), m
 	}
 	rec := &m[modelIndex(r.key)]
 	mismatch := outcome{status: wire.StatusVersionMismatch, version: rec.version}
 	switch {
 	case r.op == wire.OpGet && rec.version != 0:
-		return got == outcome{wire.StatusOK, rec.version, rec.text}, m
+		return got == outcome{status: wire.StatusOK, version: rec.version, text: rec.text}, m
 	case r.op == wire.OpGet, r.op == wire.OpDelete && rec.version == 0:
 		return got == outcome{status: wire.StatusNotFound}, m
 	case r.op == wire.OpDelete && r.version != 0 && r.version != rec.version,
@@ -132,11 +133,11 @@ func stepModel(state, in, out any) (bool, any) {
 	return ok, m
 }
 
-// scan is what a scan of everything returns.
-func (m storeModel) scan() string {
+// scan is what a scan of a piece returns.
+func (m storeModel) scan(piece kv.Interval) string {
 	s := "OK"
 	for i, key := range modelKeys {
-		if m[i].version != 0 {
+		if m[i].version != 0 && piece.Contains(kv.RangePartitioned.IndexKey([]byte(key))) {
 			s += " " + key + "=" + m[i].text + "@" + strconv.FormatUint(uint64(m[i].version), 10)
 		}
 	}

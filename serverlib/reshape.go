@@ -50,9 +50,13 @@ func (r *replica) changedKey(e wire.ChainEntry) []byte {
 // or move without one.
 func (s *Server) mayReshape(a kv.Assignment) error {
 	for _, f := range a.Forks {
-		if f.Interval.Overlaps(a.Interval) {
+		switch {
+		case f.Interval.Overlaps(a.Interval):
 			return fmt.Errorf("%w: fork %v of %v, which keeps %v", ErrContradicts, f.SubRange, f.Interval,
 				a.Interval)
+		case f.Partitioner != a.Partitioner || f.Durability != a.Durability:
+			return fmt.Errorf("%w: fork %v is %v, %v: must be %v, %v", ErrContradicts, f.SubRange,
+				f.Partitioner, f.Durability, a.Partitioner, a.Durability)
 		}
 		if err := s.mayConfigure(f); err != nil && !errors.Is(err, ErrStaleEpoch) {
 			return fmt.Errorf("fork %v: %w", f.SubRange, err)

@@ -36,6 +36,7 @@ type sim struct {
 	clients []*simClient
 	acked   kv.Seq // the newest update that a client has been told of
 	history history
+	shape   *shape // splits and merges the sub-range, if not nil
 }
 
 // simNode is a node with its place in time.
@@ -96,6 +97,9 @@ func newSim(t *testing.T, seed uint64, d kv.Durability) *sim {
 		c = append(c, nodeID(i+1))
 	}
 	s.a = assignment(1, d, c)
+	if s.chance(0.25) {
+		s.a.Partitioner = kv.HashPartitioned
+	}
 	for _, id := range c {
 		n := &simNode{node: newNode(id)}
 		s.nodes[id] = n
@@ -300,8 +304,28 @@ func (s *sim) activate(told map[kv.NodeID]bool) {
 	s.after(s.between(0, 3*time.Millisecond), func() { s.activate(told) })
 }
 
+// route returns the sub-range that a key belongs to; ok is false while the switch blocks it.
+func (s *sim) route(key string) (a kv.Assignment, ok bool) {
+	if s.shape != nil {
+		return s.shape.route(key)
+	}
+	return s.a, s.next == nil
+}
+
+// scanStart returns the key from which a scan reads its sub-range.
+func (s *sim) scanStart() string {
+	if s.shape != nil {
+		return pick(s, append(modelKeys, ""))
+	}
+	return ""
+}
+
 // checkBoot sees to it that a restarted member lost nothing that was acknowledged (I4).
 func (s *sim) checkBoot(n *simNode) {
+	if s.shape != nil {
+		s.shape.checkBoot(n)
+		return
+	}
 	c := n.server.ChainOf(subRange)
 	if c != nil && !n.removed && n.incarnation > 1 && c.Applied() < s.acked {
 		s.fatalf("%v came back with %d updates, %d were acknowledged", n.id, c.Applied(), s.acked)
@@ -314,6 +338,10 @@ func (s *sim) checkReply(d datagram) {
 		return
 	}
 	n := s.nodes[kv.NodeIDOf(d.from.Addr())]
+	if s.shape != nil {
+		s.shape.noteReply(n, d.packet)
+		return
+	}
 	if !n.removed {
 		s.acked = max(s.acked, kv.Seq(d.packet.RecordVersion()))
 	}
@@ -322,6 +350,10 @@ func (s *sim) checkReply(d datagram) {
 // checkAgreement compares all entries that two members hold under the same seq (I3), and the order
 // of every member's marks.
 func (s *sim) checkAgreement() {
+	if s.shape != nil {
+		s.shape.checkAgreement()
+		return
+	}
 	for i, id := range s.a.Chain {
 		n := s.nodes[id]
 		if n.server == nil {
@@ -337,24 +369,27 @@ func (s *sim) checkAgreement() {
 		}
 		for _, other := range s.a.Chain[i+1:] {
 			if m := s.nodes[other]; m.server != nil && !n.removed && !m.removed {
-				s.compare(n, m)
+				s.compare(n, m, s.a)
 			}
 		}
 	}
 }
 
-func (s *sim) compare(n, m *simNode) {
-	a, b := n.server.ChainOf(subRange), m.server.ChainOf(subRange)
+func (s *sim) compare(n, m *simNode, p kv.Assignment) {
+	a, b := n.server.ChainOf(p.SubRange), m.server.ChainOf(p.SubRange)
 	if a == nil || b == nil {
 		return
 	}
 	for seq := max(a.Base(), b.Base()) + 1; seq <= min(a.Applied(), b.Applied()); seq++ {
 		x, y := a.Entry(seq), b.Entry(seq)
-		if seq <= a.Stable() && len(x.Value()) == 0 || seq <= b.Stable() && len(y.Value()) == 0 {
-			x, y = withoutValue(x), withoutValue(y) // a restarted member does without stable values
+		// A restarted member does without values that are stable or of the other half of a split.
+		foreign := !p.Interval.Contains(p.Partitioner.IndexKey(x.Key()))
+		if foreign || seq <= a.Stable() && len(x.Value()) == 0 || seq <= b.Stable() && len(y.Value()) == 0 {
+			x, y = withoutValue(x), withoutValue(y)
 		}
 		if !bytes.Equal(x, y) {
-			s.fatalf("%v and %v differ at %d:\n%x\n%x", n.id, m.id, seq, a.Entry(seq), b.Entry(seq))
+			s.fatalf("%v of %v and %v differ at %d:\n%x\n%x", p.SubRange, n.id, m.id, seq, a.Entry(seq),
+				b.Entry(seq))
 		}
 	}
 }
