@@ -75,6 +75,7 @@ type Core struct {
 	awaiting bool          // for any sign of life of a member, before another one is evicted
 	wake     time.Duration // when a step is due without any input
 	canProbe bool
+	begun    bool                       // some input has told the time
 	examine  bool                       // a node may be in another state
 	seen     map[kv.NodeID]health.State // that steps were taken by
 	balanced time.Duration              // when the balancer looked last
@@ -120,9 +121,6 @@ func New(cfg Config, s directory.Snapshot) (*Core, error) {
 		retries: make(map[kv.SubRangeID]retry), shunned: make(map[place]time.Duration),
 		stalls: make(map[uint64]stall), outages: make(map[kv.SubRangeID]State),
 		emptied: make(map[kv.NodeID]bool), seen: make(map[kv.NodeID]health.State),
-	}
-	for _, n := range dir.Nodes() {
-		detector.Track(0, n.ID)
 	}
 	return c, nil
 }

@@ -133,5 +133,14 @@ func (c *Core) Tick(now time.Duration) {
 	c.dirty = c.dirty || c.now >= c.wake
 }
 
-// at moves the time forward.
-func (c *Core) at(now time.Duration) { c.now = max(c.now, now) }
+// at moves the time forward. From the first input on, the nodes in the records are expected.
+func (c *Core) at(now time.Duration) {
+	c.now = max(c.now, now)
+	if c.begun {
+		return
+	}
+	c.begun, c.examine = true, true
+	for _, n := range c.dir.Nodes() {
+		c.health.Track(c.now, n.ID)
+	}
+}

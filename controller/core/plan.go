@@ -55,6 +55,10 @@ func (c *Core) advance() {
 			c.end(p, PlanAborted, "the sub-range is gone")
 			continue
 		}
+		if gone := c.lostIn(p); gone != 0 {
+			c.abort(p, fmt.Sprintf("%v is lost", gone))
+			continue
+		}
 		switch p.Kind {
 		case directory.PlanRepair, directory.PlanMove:
 			c.advanceJoin(p, s)
@@ -70,6 +74,16 @@ func (c *Core) advance() {
 			c.advanceMerge(p, s)
 		}
 	}
+}
+
+// lostIn returns a sub-range of a plan of which no member has its state, 0 if there is none.
+func (c *Core) lostIn(p directory.Plan) kv.SubRangeID {
+	for _, id := range []kv.SubRangeID{p.SubRange, p.Other} {
+		if s, ok := c.dir.SubRange(id); ok && len(c.LostOn(s)) == len(s.Chain) {
+			return id
+		}
+	}
+	return 0
 }
 
 // advanceJoin advances a repair or a move.
@@ -127,6 +141,10 @@ func (c *Core) promote(p directory.Plan, s directory.SubRange, leave kv.NodeID) 
 	}
 	if f := c.fault(s, p.To); f.why != "" {
 		c.abort(p, fmt.Sprintf("node %v: %s", p.To, f.why))
+		return false
+	}
+	if f := c.fault(s, s.Chain.Tail()); f.lost {
+		c.abort(p, fmt.Sprintf("node %v, from which it would copy: %s", s.Chain.Tail(), f.why))
 		return false
 	}
 	r, _ := c.replica(p.To, s.ID)

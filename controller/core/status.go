@@ -60,10 +60,13 @@ func (c *Core) outage(s directory.SubRange) (State, string) {
 	bad, _ := c.faulty(s)
 	lost, gone := 0, 0
 	for _, n := range s.Chain {
-		switch f := c.fault(s, n); {
+		f := c.fault(s, n)
+		_, told := c.replica(n, s.ID)
+		switch {
 		case f.lost:
 			lost++
-		case f.why != "" || c.health.Status(n).State != health.Alive:
+		case f.why != "" || c.health.Status(n).State != health.Alive,
+			!told && c.outages[s.ID] != "": // it has not yet said whether it has its state
 			gone++
 		}
 	}
@@ -89,7 +92,7 @@ func (c *Core) alarm() {
 	changed := make(map[group]Event)
 	for _, s := range c.dir.SubRanges() {
 		state, why := Serving, ""
-		if s.Created {
+		if s.Created && !c.early(s) {
 			state, why = c.outage(s)
 		}
 		if state == c.outages[s.ID] || state == Serving && c.outages[s.ID] == "" {
@@ -112,6 +115,27 @@ func (c *Core) alarm() {
 	for _, g := range order {
 		c.tellOutage(g.keyspace, g.state, changed[g])
 	}
+}
+
+// alarmDelay is how long a chain may be silent before that is told, if nobody is known to have
+// failed: a controller that has just started, or was cut off for a moment, does not cry.
+const alarmDelay = time.Second
+
+// early reports whether it is too early to say that nobody serves a sub-range.
+func (c *Core) early(s directory.SubRange) bool {
+	latest := time.Duration(0)
+	for _, n := range s.Chain {
+		h := c.health.Status(n)
+		if h.State == health.Alive || c.fault(s, n).why != "" {
+			return false
+		}
+		latest = max(latest, h.Since)
+	}
+	if c.now >= latest+alarmDelay {
+		return false
+	}
+	c.wakeAt(latest + alarmDelay)
+	return c.outages[s.ID] == ""
 }
 
 func (c *Core) tellOutage(id kv.KeyspaceID, state State, e Event) {
@@ -221,9 +245,11 @@ func (c *Core) Progress(p directory.Plan) float64 {
 // Problems says in words what needs an operator, the worst first.
 func (c *Core) Problems() (out []string) {
 	say := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
-	for _, k := range c.dir.Keyspaces() {
-		for _, line := range c.keyspaceProblems(k) {
-			say("%s", line)
+	for _, state := range []State{Lost, Unavailable, Degraded} {
+		for _, k := range c.dir.Keyspaces() {
+			if line := c.keyspaceProblem(k, state); line != "" {
+				say("%s", line)
+			}
 		}
 	}
 	if system, ok := c.dir.Keyspace(kv.SystemKeyspace); !ok {
@@ -243,35 +269,30 @@ func (c *Core) Problems() (out []string) {
 	return append(out, c.refusals()...)
 }
 
-// keyspaceProblems sums up the sub-ranges that are not served as they should be.
-func (c *Core) keyspaceProblems(k directory.Keyspace) (out []string) {
-	type group struct {
-		count int
-		first kv.SubRangeID
-		why   string
-	}
-	groups := make(map[State]*group)
+// keyspaceProblem sums up the sub-ranges that are in a state; empty: none.
+func (c *Core) keyspaceProblem(k directory.Keyspace, want State) string {
+	var first directory.SubRange
+	var reason string
+	count := 0
 	all := c.dir.SubRangesOf(k.ID)
 	for _, s := range all {
 		state, why := c.StateOf(s)
-		if groups[state] == nil {
-			groups[state] = &group{first: s.ID, why: why}
-		}
-		groups[state].count++
-	}
-	for _, state := range []State{Lost, Unavailable, Degraded} {
-		g := groups[state]
-		if g == nil {
+		if state != want {
 			continue
 		}
-		name := string(state)
-		if state != Degraded {
-			name = strings.ToUpper(name)
+		if count++; count == 1 {
+			first, reason = s, why
 		}
-		out = append(out, fmt.Sprintf("%s: %d of %d sub-ranges of keyspace %q, such as %v: %s", name,
-			g.count, len(all), k.Name, g.first, g.why))
 	}
-	return out
+	if count == 0 {
+		return ""
+	}
+	name := string(want)
+	if want != Degraded {
+		name = strings.ToUpper(name)
+	}
+	return fmt.Sprintf("%s: %d of %d sub-ranges of keyspace %q, such as %v: %s", name, count, len(all),
+		k.Name, first.ID, reason)
 }
 
 // refusals tells what nodes will not take, and forgets what is over.

@@ -38,7 +38,7 @@ func (t *targets) add(s directory.SubRange, to kv.NodeID) {
 // if there is none now: a later step, after the end of a plan, finds one.
 func (t *targets) pick(s directory.SubRange, leave kv.NodeID) (kv.NodeID, string) {
 	p := t.core.cfg.Policy
-	if t.joins >= p.MaxJoins || t.busy[s.Chain.Tail()] >= p.MaxJoinsPerNode {
+	if !t.core.sound(s, s.Chain.Tail()) || t.joins >= p.MaxJoins || t.busy[s.Chain.Tail()] >= p.MaxJoinsPerNode {
 		return 0, ""
 	}
 	var not []kv.NodeID
