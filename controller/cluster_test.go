@@ -224,6 +224,22 @@ func (r *rig) status() admin.Status {
 	return s
 }
 
+// until waits for a status that meets the condition.
+func (r *rig) until(what string, meets func(admin.Status) bool) admin.Status {
+	r.t.Helper()
+	ctx := r.context()
+	for ; ; time.Sleep(5 * time.Millisecond) {
+		s, err := r.admin.Status(ctx)
+		if err == nil && meets(s) {
+			return s
+		}
+		if ctx.Err() != nil {
+			r.t.Fatalf("no status: %s; problems %q, plans %+v, events %v", what, s.Problems, s.Plans,
+				r.events)
+		}
+	}
+}
+
 func (r *rig) create(spec admin.KeyspaceSpec) admin.Keyspace {
 	r.t.Helper()
 	k, err := r.admin.CreateKeyspace(r.context(), spec)
@@ -385,9 +401,9 @@ func TestSyncKeyspaceIsRefusedWithoutPersistentNodes(t *testing.T) {
 	if !errors.Is(err, admin.ErrNotReady) {
 		t.Fatal(err)
 	}
-	if problems := r.status().Problems; len(problems) != 1 {
-		t.Fatalf("a system keyspace in memory is worth a word: %q", problems)
-	}
+	r.until("a word about a system keyspace in memory", func(s admin.Status) bool {
+		return len(s.Problems) == 1
+	})
 }
 
 func TestKeyspaceWaitsForTheExpectedNodes(t *testing.T) {
