@@ -102,6 +102,7 @@ type benchOutput struct {
 	Reports      []runner.Report      `json:"reports"`
 	Trace        *trace.Stats         `json:"trace,omitempty"`
 	Verification *runner.Verification `json:"verification,omitempty"`
+	Crash        *crashReport         `json:"crash,omitempty"`
 }
 
 func (a *app) benchCommand() *cobra.Command {
@@ -384,6 +385,9 @@ func writeNotes(w io.Writer, out benchOutput) error {
 		for text, n := range r.ErrorTexts {
 			fmt.Fprintf(&b, "%s: %d x %s\n", r.Name, n, text)
 		}
+	}
+	if out.Crash != nil {
+		fmt.Fprintf(&b, "%v\n", *out.Crash)
 	}
 	if v := out.Verification; v != nil {
 		fmt.Fprintf(&b, "verified: %d records hold what was acknowledged, %d do not, "+

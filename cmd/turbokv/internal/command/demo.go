@@ -41,9 +41,10 @@ func (a *app) demoCommand() *cobra.Command {
 		Short:   "Run a cluster in this process, measure and verify it, and print one table",
 		Long: `Start a whole cluster in this process: the built-in switch with the P4 program, the
 controller that programs it over P4Runtime, storage nodes with 3 replicas of
-everything. Load records, run the YCSB workloads A, B, C, E and F, replay a trace if
-one is given, read back every acknowledged write, print one table, and stop. The exit
-code is 0 only if nothing acknowledged is missing.`,
+everything. Load records, run the YCSB workloads A, B, C, E and F, then A once more while a
+node stops and the controller mends the chains, replay a trace if one is given, read back
+every acknowledged write, print one table, and stop. The exit code is 0 only if nothing
+acknowledged is missing and everything has all its replicas again.`,
 		Example: `  turbokv demo
   turbokv demo --trace cluster052.csv.zst`,
 		Args: cobra.NoArgs,
@@ -132,7 +133,7 @@ func (a *app) demoConfig(f demoFlags) suite.Config {
 }
 
 func (a *app) demoYCSB(
-	ctx context.Context, s site, f demoFlags, d kv.Durability,
+	ctx context.Context, s embedded, f demoFlags, d kv.Durability,
 ) (out benchOutput, err error) {
 	spec := admin.KeyspaceSpec{Name: "demo", Partitioner: kv.RangePartitioned, Durability: d}
 	client, err := createAndDial(ctx, s, spec)
@@ -156,8 +157,12 @@ func (a *app) demoYCSB(
 			return out, err
 		}
 	}
+	crash, err := a.demoCrash(ctx, s, run, f)
+	if err != nil {
+		return out, err
+	}
 	v, err := run.Verify(ctx)
-	return benchOutput{Reports: run.Reports(), Verification: &v}, err
+	return benchOutput{Reports: run.Reports(), Verification: &v, Crash: crash}, err
 }
 
 // demoTrace replays in a hash-partitioned keyspace: the keys of real caches begin alike.

@@ -71,15 +71,12 @@ func (s *remoteSite) Dial(ctx context.Context, keyspace string) (*clientlib.Clie
 }
 
 // embeddedSite starts a cluster in this process, for keyspaces of the durability.
-func embeddedSite(ctx context.Context, nodes int, d kv.Durability) (site, error) {
+func embeddedSite(ctx context.Context, nodes int, d kv.Durability) (embedded, error) {
 	makeRoomForSyncs(d)
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
 	c, err := cluster.Start(ctx, cluster.Config{Nodes: nodes})
-	if err != nil {
-		return nil, err
-	}
-	return embedded{c}, nil
+	return embedded{c}, err
 }
 
 // embedded is a cluster in this process.
