@@ -144,6 +144,106 @@ func TestNothingLeadsToASubRangeThatIsNotCreated(t *testing.T) {
 	}
 }
 
+// acknowledgeAll answers until nothing more is sent, and lets both switches follow.
+func acknowledgeAll(d *directory.Directory, e directory.Effects) {
+	for len(e.Sends) > 0 {
+		var acks []directory.Ack
+		for _, s := range e.Sends {
+			if a := s.Assign; a != nil {
+				acks = append(acks, directory.Ack{Node: s.To, SubRange: a.SubRange, Epoch: a.Epoch})
+			}
+		}
+		e = d.Acknowledged(acks)
+	}
+	for range 2 { // block, then serve
+		for _, name := range []string{"s1", "s2"} {
+			d.SwitchSynced(name, d.Revision())
+		}
+	}
+}
+
+// rowOf returns the row of a sub-range.
+func rowOf(t *testing.T, d *directory.Directory, id kv.SubRangeID) tables.Entry {
+	t.Helper()
+	for _, e := range Desired(d.View(), testSwitch).Entries {
+		if m, _ := e.Field(p4src.ID); e.Table == p4src.SubRangeTable &&
+			m.Value == tables.Uint(uint64(id)) {
+			return e
+		}
+	}
+	t.Fatalf("no row of %v", id)
+	return tables.Entry{}
+}
+
+func TestALearnerIsInNoRow(t *testing.T) {
+	d := testDirectory(t, 4)
+	sr := d.SubRanges()[0]
+	var learner kv.NodeID
+	for _, n := range d.Nodes() {
+		if sr.Chain.Position(n.ID) < 0 {
+			learner = n.ID
+		}
+	}
+	acknowledgeAll(d, directory.Effects{})
+	e, err := d.AddLearner(sr.ID, learner)
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := rowOf(t, d, sr.ID)
+	for _, p := range row.Params {
+		if p.Value == tables.Uint(uint64(learner)) {
+			t.Fatalf("requests reach the learner: %v", row)
+		}
+	}
+	if row.Param(p4src.Epoch) != tables.Uint(uint64(sr.Epoch)+1) {
+		t.Fatalf("%v", row)
+	}
+	acknowledgeAll(d, e)
+	if e, err = d.Promote(sr.ID, sr.Chain[0]); err != nil {
+		t.Fatal(err)
+	}
+	row = rowOf(t, d, sr.ID)
+	if row.Action != p4src.Block || len(row.Params) != 0 {
+		t.Fatalf("one of two switches may still send to %v: %v", sr.Chain[0], row)
+	}
+	acknowledgeAll(d, e)
+	row = rowOf(t, d, sr.ID)
+	if row.Action != p4src.Serve || row.Param(p4src.Node2) != tables.Uint(uint64(learner)) ||
+		row.Param(p4src.Node0) != tables.Uint(uint64(sr.Chain[1])) {
+		t.Fatalf("%v", row)
+	}
+}
+
+func TestEveryKeyResolvesAfterSplitsAndMerges(t *testing.T) {
+	d := testDirectory(t, 3)
+	r := rand.New(rand.NewPCG(7, 7))
+	k, e, err := d.CreateKeyspace(directory.CreateKeyspace{Name: "a", SubRanges: 2, Replication: 3,
+		Partitioner: kv.RangePartitioned, Durability: kv.DurabilityMemory})
+	if err != nil {
+		t.Fatal(err)
+	}
+	acknowledgeAll(d, e)
+	for range 30 {
+		parts := d.SubRangesOf(k.ID)
+		at := r.IntN(len(parts))
+		_, e, _ := d.Split(parts[at].ID, randomKey(r))
+		if at > 0 && r.IntN(2) == 0 {
+			e, _ = d.Freeze(parts[at-1].ID, parts[at].ID)
+			acknowledgeAll(d, e)
+			e, _ = d.Absorb(parts[at-1].ID, parts[at].ID)
+		}
+		state := Desired(d.View(), testSwitch) // already before the nodes have heard of it
+		for _, sr := range d.SubRangesOf(k.ID) {
+			checkRow(t, state, sr, sr.Interval.First)
+			checkRow(t, state, sr, sr.Interval.Last)
+		}
+		acknowledgeAll(d, e)
+	}
+	if len(d.SubRangesOf(k.ID)) < 3 {
+		t.Fatalf("%+v", d.SubRangesOf(k.ID))
+	}
+}
+
 func TestRoutesPreferWhatIsSurelyKnown(t *testing.T) {
 	d := testDirectory(t, 2)
 	sw := testSwitch

@@ -31,8 +31,7 @@ func (d *Directory) Acknowledged(acks []Ack) Effects {
 
 func (d *Directory) assigned(e *Effects, a Ack) {
 	s, ok := d.subRanges.Get(a.SubRange)
-	if !ok || a.Epoch != s.Epoch || !s.belongs(a.Node) || slices.Contains(s.Acked, a.Node) ||
-		slices.Contains(s.Unforked, a.Node) {
+	if !ok || a.Epoch != s.Epoch || !s.belongs(a.Node) || slices.Contains(s.Acked, a.Node) {
 		return
 	}
 	s.Acked = append(slices.Clone(s.Acked), a.Node)
@@ -92,7 +91,7 @@ func (d *Directory) notPending(e *Effects, id kv.SubRangeID, n kv.NodeID) {
 		return
 	}
 	if r.Pending = without(r.Pending, n); r.Pending == nil {
-		r.Into = 0
+		r.Into, r.Interval = 0, kv.Interval{}
 	}
 	d.putRetired(e, r)
 }

@@ -3,6 +3,7 @@ package directory
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"reflect"
 	"strings"
@@ -356,6 +357,8 @@ func describe(t *testing.T, c Change) (key, value string) {
 		key, record = c.SubRange.ID.String(), c.SubRange
 	case c.Retired != nil:
 		key, record = "retired "+c.Retired.ID.String(), c.Retired
+	case c.Plan != nil:
+		key, record = fmt.Sprint("plan ", c.Plan.ID), c.Plan
 	default:
 		t.Fatal("change of nothing")
 	}
@@ -382,6 +385,9 @@ func asStored(t *testing.T, s Snapshot) map[string]string {
 	}
 	for _, r := range s.Retired {
 		put(Change{Retired: &r})
+	}
+	for _, p := range s.Plans {
+		put(Change{Plan: &p})
 	}
 	return out
 }

@@ -18,6 +18,19 @@
 //	drop      the descriptor is deleted, then the entries leave the switches, then the members are
 //	          told to erase; an id is used again only after all of them have done so
 //
+// A sub-range changes in epochs. Each command that changes one (Evict, AddLearner, Promote, Reorder,
+// Split, Freeze, Absorb and their opposites) is one step to the next epoch, which every member is
+// told and acknowledges. What takes several steps, such as a move, a split or a merge, is decided
+// above, in package core; here stands what is owed in between:
+//
+//	since       from which epoch each member belongs to it, so that an older copy counts for nothing
+//	learner     who joins, without being a member
+//	unforked    members that have not yet cut a new sub-range off their copy of an old one
+//	unabsorbed  members that have not yet made two neighbours one
+//	former      who left and may still have a copy: the last resort until the sub-range is settled,
+//	            that is acknowledged by all members and served by all switches; erased then
+//	blocked     switches must forget the old chain before any of them serves the new one (I2)
+//
 // An id of a sub-range that is used again goes on with a higher epoch, because a late packet may
 // still carry the old one (I1).
 package directory

@@ -318,19 +318,29 @@ func (d *Directory) retire(e *Effects, k Keyspace) {
 
 // retireOne makes a sub-range a retired one. What it had absorbed is from now on a matter of into.
 func (d *Directory) retireOne(e *Effects, s SubRange, into kv.SubRangeID) {
-	gone := Retired{ID: s.ID, Epoch: s.Epoch, Pending: s.nodes(), Into: into}
+	gone := Retired{ID: s.ID, Epoch: s.Epoch, Pending: s.nodes()}
+	holds := s.Interval
 	for _, f := range s.Former {
 		gone.Pending = append(gone.Pending, f.Node)
+		holds = holds.Hull(f.Interval)
 	}
 	d.deleteSubRange(e, s)
-	d.putRetired(e, gone)
+	d.putRetired(e, gone.absorbedBy(into, holds))
 	d.retiredAt[s.ID] = d.revision
 	for _, id := range slices.Sorted(maps.Keys(d.absorbed)) {
 		if r, _ := d.retired.Get(id); r.Into == s.ID {
-			r.Into = into
-			d.putRetired(e, r)
+			d.putRetired(e, r.absorbedBy(into, r.Interval))
 		}
 	}
+}
+
+// absorbedBy returns r with what absorbed it; 0 if its keyspace is gone altogether.
+func (r Retired) absorbedBy(into kv.SubRangeID, holds kv.Interval) Retired {
+	r.Into, r.Interval = into, holds
+	if into == 0 {
+		r.Interval = kv.Interval{}
+	}
+	return r
 }
 
 // publishDue hands out every publication that has become due.

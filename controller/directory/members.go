@@ -2,6 +2,7 @@ package directory
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/turbokv/turbokv/kv"
@@ -12,8 +13,9 @@ import (
 //
 // Before the sub-range is Created the remaining members go on creating it: those that have begun
 // keep what they have (nothing), the others begin empty, and all must acknowledge the new epoch. A
-// member that has not yet made a fork leaves the fork too, because it could get it in no other way.
-// ErrNotFit: nobody would remain, here or in the fork. ErrInvalid: a node does not belong to it.
+// member that has not acknowledged a split leaves both parts, because it can get the upper one only
+// with the lower one, and its copy is still of both.
+// ErrNotFit: nobody would remain. ErrInvalid: a node does not belong to the sub-range.
 func (d *Directory) Evict(id kv.SubRangeID, nodes []kv.NodeID) (Effects, error) {
 	s, err := d.living(id)
 	if err != nil {
@@ -22,29 +24,40 @@ func (d *Directory) Evict(id kv.SubRangeID, nodes []kv.NodeID) (Effects, error) 
 	if len(nodes) == 0 {
 		return Effects{}, fmt.Errorf("evict from %v: %w: no node is named", id, ErrInvalid)
 	}
-	fork, forked := d.fork(id)
-	var alsoThere []kv.NodeID
+	other, unforked := d.otherPart(s)
+	both, upper := false, s.ForkOf != 0
 	for _, n := range nodes {
 		holds := s.Interval
-		if forked && slices.Contains(fork.Unforked, n) {
-			alsoThere = append(alsoThere, n)
-			holds = hull(s.Interval, fork.Interval) // the fork is still a part of its copy
+		if slices.Contains(unforked, n) {
+			both, holds = true, s.Interval.Hull(other.Interval)
+			if other, err = other.leave(n, holds); err != nil {
+				return Effects{}, err
+			}
 		}
 		if s, err = s.leave(n, holds); err != nil {
 			return Effects{}, err
 		}
 	}
-	for _, n := range alsoThere {
-		if fork, err = fork.leave(n, fork.Interval); err != nil {
-			return Effects{}, err
-		}
-	}
 	var e Effects
-	if len(alsoThere) > 0 {
-		d.next(&e, fork)
+	if upper { // the upper part first, because it is sent with the lower one
+		s, other = other, s
 	}
-	d.next(&e, s)
+	if both || upper {
+		d.next(&e, other)
+	}
+	if both || !upper {
+		d.next(&e, s)
+	}
 	return e, nil
+}
+
+// otherPart returns the other half of a split that is not over, and who has not acknowledged it.
+func (d *Directory) otherPart(s SubRange) (other SubRange, unforked []kv.NodeID) {
+	if upper, ok := d.fork(s.ID); ok {
+		return upper, upper.Unforked
+	}
+	lower, _ := d.subRanges.Get(s.ForkOf)
+	return lower, s.Unforked
 }
 
 // leave returns the sub-range without a node, which becomes a former one that holds so much.
@@ -80,16 +93,6 @@ func (s SubRange) absorbed(n kv.NodeID) SubRange {
 		s.Absorbs = kv.Absorbed{}
 	}
 	return s
-}
-
-func hull(a, b kv.Interval) kv.Interval {
-	if b.First.Less(a.First) {
-		a.First = b.First
-	}
-	if a.Last.Less(b.Last) {
-		a.Last = b.Last
-	}
-	return a
 }
 
 // AddLearner lets a node begin to join. ErrBusy: somebody else joins, a split or a merge is in
@@ -139,29 +142,27 @@ func (d *Directory) mayJoin(s SubRange, k Keyspace, node kv.NodeID) error {
 	case !n.Persistent && k.Durability == kv.DurabilitySync:
 		return fmt.Errorf("%w: sync durability needs a persistent engine", ErrNotFit)
 	}
-	for id := range d.leaving {
-		if id != s.ID && d.mayOverlap(id, node, s) {
+	for _, id := range slices.Sorted(maps.Keys(d.leaving)) {
+		if d.mayOverlap(id, node, s) {
 			return fmt.Errorf("%w: the node has not erased %v", ErrBusy, id)
 		}
 	}
 	return nil
 }
 
-// mayOverlap reports whether a node may still hold a copy, under another id, of a part of s. What
-// an absorbed sub-range held is not remembered: it counts as everything in its keyspace.
+// mayOverlap reports whether a node may still hold a copy of a part of s that would outlive the
+// beginning of a join: one under another id, or one of s from when it was larger.
 func (d *Directory) mayOverlap(id kv.SubRangeID, node kv.NodeID, s SubRange) bool {
 	if r, ok := d.retired.Get(id); ok {
 		into, _ := d.subRanges.Get(r.Into)
-		return r.Into != 0 && into.Keyspace == s.Keyspace && slices.Contains(r.Pending, node)
+		return r.Into != 0 && into.Keyspace == s.Keyspace && r.Interval.Overlaps(s.Interval) &&
+			slices.Contains(r.Pending, node)
 	}
 	other, _ := d.subRanges.Get(id)
 	return other.Keyspace == s.Keyspace && slices.ContainsFunc(other.Former, func(f Former) bool {
-		return f.Node == node && overlap(f.Interval, s.Interval)
+		return f.Node == node && f.Interval.Overlaps(s.Interval) &&
+			(id != s.ID || s.Interval.Hull(f.Interval) != s.Interval)
 	})
-}
-
-func overlap(a, b kv.Interval) bool {
-	return a.First.Compare(b.Last) <= 0 && b.First.Compare(a.Last) <= 0
 }
 
 // DropLearner gives up a join.

@@ -36,7 +36,7 @@ func (d *Directory) revokeForeign(e *Effects, h Hello) {
 		if s, ok := d.subRanges.Get(held.SubRange); ok {
 			if !s.belongs(h.ID) && held.Epoch < s.Epoch && !s.hasFormer(h.ID) {
 				s.Former = append(slices.Clone(s.Former), Former{Node: h.ID, Epoch: s.Epoch - 1,
-					Interval: kv.Interval{First: kv.MinIndexKey, Last: kv.MaxIndexKey}})
+					Interval: kv.FullInterval})
 				d.putSubRange(e, s)
 			}
 			continue
@@ -62,17 +62,18 @@ func (d *Directory) revokeDue(e *Effects) {
 		}
 		s, _ := d.subRanges.Get(id)
 		for _, f := range s.Former {
-			if d.held(s, f) {
+			if d.held(s, f.Interval) {
 				d.tell(e, f.Node, Revoke{SubRange: id, Epoch: f.Epoch, Erase: true})
 			}
 		}
 	}
 }
 
-// revokeRetired deals with a sub-range that is gone: nothing may lead to it any more, and what has
-// absorbed it must do without it.
+// revokeRetired deals with a sub-range that is gone: nothing may lead to it any more, and if it was
+// absorbed, the others must do without it.
 func (d *Directory) revokeRetired(e *Effects, r Retired) {
-	if d.syncedRevision() < d.retirement(r.ID) || r.Into != 0 && !d.Settled(r.Into) {
+	into, absorbed := d.subRanges.Get(r.Into)
+	if d.syncedRevision() < d.retirement(r.ID) || absorbed && !d.held(into, r.Interval) {
 		return
 	}
 	for _, n := range r.Pending {
@@ -89,14 +90,14 @@ func (d *Directory) tell(e *Effects, n kv.NodeID, r Revoke) {
 	}
 }
 
-// held reports whether all that a former member may have a copy of is held by those who belong to
-// it now.
-func (d *Directory) held(s SubRange, f Former) bool {
-	if hull(s.Interval, f.Interval) == s.Interval {
+// held reports whether all that a copy may hold of an interval, part of s when it was made, is held
+// by those who belong to it now.
+func (d *Directory) held(s SubRange, interval kv.Interval) bool {
+	if s.Interval.Hull(interval) == s.Interval {
 		return d.Settled(s.ID)
 	}
 	for _, other := range d.SubRangesOf(s.Keyspace) { // it was cut since
-		if overlap(other.Interval, f.Interval) && !d.Settled(other.ID) {
+		if other.Interval.Overlaps(interval) && !d.Settled(other.ID) {
 			return false
 		}
 	}

@@ -112,28 +112,26 @@ func (r records) checkPlan(p Plan) error {
 		return fmt.Errorf("%w: plan of kind %q because of %q: must be one of %q because of one of %q",
 			ErrInvalid, p.Kind, p.Cause, planKinds, causes)
 	}
-	if p.Kind == PlanMerge && p.Other == p.SubRange {
-		return fmt.Errorf("%w: merge of %v with itself", ErrInvalid, p.SubRange)
+	s, ok := r.subRanges.Get(p.SubRange)
+	if !ok {
+		return fmt.Errorf("%s of %v: %w", p.Kind, p.SubRange, ErrNotFound)
 	}
-	for _, id := range []kv.SubRangeID{p.SubRange, p.Other} {
-		if id == 0 && p.SubRange != 0 {
-			continue
-		}
-		if _, ok := r.subRanges.Get(id); !ok {
-			return fmt.Errorf("%s of %v: %w", p.Kind, id, ErrNotFound)
-		}
-		if err := r.onlyPlan(id, p.ID); err != nil {
-			return fmt.Errorf("%s of %v: %w", p.Kind, id, err)
-		}
+	if err := r.onlyPlan(p.SubRange, p.ID); err != nil || p.Other == 0 {
+		return err
 	}
-	return nil
+	other, ok := r.subRanges.Get(p.Other)
+	if !ok || other.Keyspace != s.Keyspace || other.ID == s.ID {
+		return fmt.Errorf("%s of %v and %v: %w: must be two sub-ranges of the same keyspace", p.Kind,
+			p.SubRange, p.Other, ErrInvalid)
+	}
+	return r.onlyPlan(p.Other, p.ID)
 }
 
 // onlyPlan returns an error if a plan but the given one is about a sub-range.
 func (r records) onlyPlan(id kv.SubRangeID, but uint64) (err error) {
 	r.plans.Scan(func(_ uint64, p Plan) bool {
 		if p.ID != but && (p.SubRange == id || p.Other == id) {
-			err = fmt.Errorf("%w: plan %d (%s)", ErrBusy, p.ID, p.Kind)
+			err = fmt.Errorf("%v: %w: plan %d (%s)", id, ErrBusy, p.ID, p.Kind)
 		}
 		return err == nil
 	})

@@ -105,9 +105,11 @@ type Retired struct {
 	// Pending lists the members that have not confirmed that they erased it. The id is free when
 	// the list is empty.
 	Pending []kv.NodeID `json:"pending,omitempty"`
-	// Into is the sub-range that absorbed this one, as long as somebody is Pending. Its members
-	// confirm by acknowledging it; anybody else is told to erase only when it is healthy.
-	Into kv.SubRangeID `json:"into,omitempty"`
+	// Into is the sub-range that absorbed this one, as long as somebody is Pending, and Interval
+	// what the copies may hold of the line. The members of Into confirm by acknowledging it; anybody
+	// else is told to erase only when all of the interval is settled.
+	Into     kv.SubRangeID `json:"into,omitempty"`
+	Interval kv.Interval   `json:"interval,omitzero"`
 }
 
 // Meta is the record of which there is one.

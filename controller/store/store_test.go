@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/turbokv/turbokv/controller/directory"
@@ -76,8 +77,37 @@ func history(t *testing.T, r *rand.Rand, s *Store) directory.Snapshot {
 		for _, p := range e.Publications {
 			commit(d.Published(p))
 		}
+		reconfigure(r, d, commit)
 	}
 	return d.Snapshot()
+}
+
+// reconfigure makes records of every kind that a change of a sub-range leaves, done or half done.
+func reconfigure(r *rand.Rand, d *directory.Directory, commit func(directory.Effects)) {
+	commit(d.SwitchSynced("s1", d.Revision()))
+	for _, s := range d.SubRanges() {
+		var e directory.Effects
+		switch r.IntN(5) {
+		case 0:
+			e, _ = d.Evict(s.ID, s.Chain[:1])
+		case 1:
+			e, _ = d.AddLearner(s.ID, kv.NodeID(0x0a000001+r.IntN(4)))
+		case 2:
+			cut := s.Interval.Last
+			_, e, _ = d.Split(s.ID, cut)
+		case 3:
+			_, e, _ = d.PutPlan(directory.Plan{Kind: directory.PlanReorder, SubRange: s.ID,
+				Cause: directory.CauseBalancer, Chain: s.Chain, Why: "why"})
+		case 4:
+			if plans := d.Plans(); len(plans) > 0 {
+				e = d.DeletePlan(plans[0].ID)
+			}
+		}
+		commit(e)
+	}
+	if e, err := d.SetDraining(0x0a000002, r.IntN(2) == 0); err == nil {
+		commit(e)
+	}
 }
 
 func TestDirectorySurvivesReopening(t *testing.T) {
@@ -150,23 +180,144 @@ func TestAnUnknownSchemaIsRefused(t *testing.T) {
 	}
 }
 
+// version1 makes a file as version 1 of the schema has it, with the records of a small cluster.
+func version1(t *testing.T, path string) {
+	t.Helper()
+	db, err := bolt.Open(path, 0o600, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := `{"First":[0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0],"Last":[255,255,255,255,255,255,255,255,255,` +
+		`255,255,255,255,255,255,255]}`
+	rows := []struct {
+		bucket, key []byte
+		value       string
+	}{
+		{bucketMeta, keyDirectory, `{"cluster_id":"old","next_sub_range":4,"next_keyspace":2}`},
+		{bucketMeta, keySchema, string(number(1))},
+		{bucketMeta, keyTerm, string(number(17))},
+		{bucketNodes, idKey(0x0a000001), `{"id":167772161,"mac":[2,0,0,0,0,1],"switch":"s1",` +
+			`"port":1,"persistent":true,"incarnation":5}`},
+		{bucketNodes, idKey(0x0a000002), `{"id":167772162,"mac":[2,0,0,0,0,2],"switch":"s1",` +
+			`"port":2,"persistent":true,"incarnation":6}`},
+		{bucketKeyspaces, idKey(0), `{"name":"system","id":0,"partitioner":1,"durability":2,` +
+			`"replication":2,"phase":2}`},
+		{bucketKeyspaces, idKey(1), `{"name":"users","id":1,"partitioner":1,"durability":2,` +
+			`"replication":2,"phase":1}`},
+		{bucketSubRanges, idKey(1), `{"id":1,"keyspace":0,"interval":` + line + `,"epoch":1,` +
+			`"chain":[167772161,167772162],"created":true,"acked":[167772161,167772162]}`},
+		{bucketSubRanges, idKey(3), `{"id":3,"keyspace":1,"interval":` + line + `,"epoch":4,` +
+			`"chain":[167772162,167772161],"created":false,"acked":[167772161]}`},
+		{bucketRetired, idKey(2), `{"id":2,"epoch":9,"pending":[167772161]}`},
+	}
+	err = db.Update(func(tx *bolt.Tx) error {
+		for _, row := range rows {
+			b, err := tx.CreateBucketIfNotExists(row.bucket)
+			if err != nil {
+				return err
+			}
+			if err := b.Put(row.key, []byte(row.value)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestAFileOfVersion1IsBroughtUp(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "store")
+	version1(t, path)
+	for range 2 { // the second time it is of version 2
+		s, err := Open(path, func() string { t.Error("a new cluster"); return "" })
+		if err != nil {
+			t.Fatal(err)
+		}
+		snap := load(t, s)
+		if _, err := directory.New(directory.Config{Switches: []string{"s1"},
+			Limits: directory.Limits{SubRanges: 9, PartitionEntries: 9}}, snap); err != nil {
+			t.Fatal(err)
+		}
+		if len(snap.SubRanges) != 2 || len(snap.Nodes) != 2 || len(snap.Retired) != 1 ||
+			snap.Meta.ClusterID != "old" ||
+			!slices.Equal(snap.SubRanges[0].Since, []kv.Epoch{1, 1}) ||
+			!slices.Equal(snap.SubRanges[1].Since, []kv.Epoch{4, 4}) ||
+			!slices.Equal(snap.SubRanges[1].Acked, []kv.NodeID{0x0a000001}) {
+			t.Fatalf("%+v", snap)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := open(t, path)
+	defer s.Close()
+	if term, err := s.NextTerm(); err != nil || term != 18 {
+		t.Fatalf("term %d, %v: must go on", term, err)
+	}
+	plan := directory.Plan{ID: 1, Kind: directory.PlanMove, SubRange: 1, Cause: directory.CauseDrain}
+	if err := s.Commit([]directory.Change{{Plan: &plan}}); err != nil {
+		t.Fatal(err)
+	}
+	if got := load(t, s).Plans; !reflect.DeepEqual(got, []directory.Plan{plan}) {
+		t.Fatalf("%+v", got)
+	}
+}
+
+// TestADamagedFileOfVersion1StaysAsItIs: all or nothing of it is brought up.
+func TestADamagedFileOfVersion1StaysAsItIs(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "store")
+	version1(t, path)
+	damage := func(value string) {
+		db, err := bolt.Open(path, 0o600, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = db.Update(func(tx *bolt.Tx) error {
+			if tx.Bucket(bucketPlans) != nil ||
+				binary.BigEndian.Uint64(tx.Bucket(bucketMeta).Get(keySchema)) != 1 {
+				t.Error("half of it is of version 2")
+			}
+			return tx.Bucket(bucketSubRanges).Put(idKey(3), []byte(value))
+		})
+		if err := errors.Join(err, db.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	damage(`{"id":4}`)
+	if _, err := Open(path, nil); !errors.Is(err, ErrCorrupt) {
+		t.Fatal(err)
+	}
+	damage(`{"id":3}`)
+	if err := open(t, path).Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // FuzzLoad puts arbitrary bytes where records are expected: the answer is an error or a snapshot,
 // never a panic.
 func FuzzLoad(f *testing.F) {
 	f.Add(uint8(0), uint32(1), []byte(`{"id":1,"mac":[2,0,0,0,0,1]}`))
 	f.Add(uint8(2), uint32(3), []byte(`{"id":3,"chain":[1,2],"interval":{}}`))
 	f.Add(uint8(4), uint32(0), []byte(`{"cluster_id":7}`))
+	f.Add(uint8(5), uint32(1), []byte(`{"id":1,"kind":"move","sub_range":1,"cause":"drain"}`))
+	f.Add(uint8(2), uint32(3), []byte(`{"id":3,"since":[1],"former":[{}],"fork_of":3}`))
 	s := open(f, filepath.Join(f.TempDir(), "store"))
 	s.db.NoSync = true
 	f.Fuzz(func(t *testing.T, kind uint8, id uint32, value []byte) {
 		buckets := [][]byte{bucketNodes, bucketKeyspaces, bucketSubRanges, bucketRetired,
-			bucketMeta}
-		bucket, key := buckets[kind%5], binary.BigEndian.AppendUint32(nil, id)
-		if kind%5 == 4 {
+			bucketMeta, bucketPlans}
+		bucket, key := buckets[kind%6], idKey(id)
+		switch kind % 6 {
+		case 4:
 			key = keyDirectory
+		case 5:
+			key = number(uint64(id))
 		}
 		err := s.db.Update(func(tx *bolt.Tx) error {
-			for _, name := range buckets[:4] {
+			for _, name := range [][]byte{bucketNodes, bucketKeyspaces, bucketSubRanges,
+				bucketRetired, bucketPlans} {
 				if err := tx.DeleteBucket(name); err != nil {
 					return err
 				}
