@@ -93,6 +93,9 @@ const (
 	faultTimeout  = 30 * time.Second // of one request
 )
 
+// faultKeyspace is the keyspace under test.
+const faultKeyspace = "faults"
+
 // replicationOfFaults is what most keyspaces have.
 const replicationOfFaults = 3
 
@@ -188,14 +191,14 @@ func (l *faultLab) measureKills(
 	ctx context.Context, f faultFlags, d kv.Durability,
 ) (out faultOutput, err error) {
 	client, err := createAndDial(ctx, l.site, admin.KeyspaceSpec{
-		Name: "faults", Partitioner: kv.HashPartitioned, Durability: d,
+		Name: faultKeyspace, Partitioner: kv.HashPartitioned, Durability: d,
 		Replication: replicationOfFaults, SubRanges: f.subRanges,
 	})
 	if err != nil {
 		return out, err
 	}
 	defer func() { err = errors.Join(err, client.Close()) }()
-	probes, err := l.site.Dial(ctx, "faults") // a session of its own
+	probes, err := l.site.Dial(ctx, faultKeyspace) // a session of its own
 	if err != nil {
 		return out, err
 	}
@@ -266,7 +269,7 @@ func (l *faultLab) chains(ctx context.Context) ([]admin.SubRange, error) {
 		return nil, err
 	}
 	id := s.Keyspaces[slices.IndexFunc(s.Keyspaces, func(k admin.Keyspace) bool {
-		return k.Name == "faults"
+		return k.Name == faultKeyspace
 	})].ID
 	return slices.DeleteFunc(s.SubRanges, func(r admin.SubRange) bool { return r.Keyspace != id }), nil
 }

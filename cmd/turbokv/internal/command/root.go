@@ -109,10 +109,12 @@ func (a *app) commands() []*cobra.Command {
 	return []*cobra.Command{
 		a.getCommand(), a.putCommand(), a.delCommand(), a.casCommand(), a.incrCommand(),
 		a.scanCommand(), a.loadCommand(),
-		a.addCommand(), a.admitCommand(), a.controllerCommand(), a.drainCommand(), a.eventsCommand(), a.forgetCommand(),
+		a.addCommand(), a.admitCommand(), a.controllerCommand(), a.drainCommand(), a.eventsCommand(),
+		a.forgetCommand(),
 		a.keyspaceCommand(), a.mergeCommand(), a.moveCommand(), a.nodeCommand(), a.nodesCommand(),
 		a.plansCommand(), a.rebalanceCommand(), a.splitCommand(), a.statusCommand(), a.switchCommand(),
-		a.upCommand(), a.benchCommand(), a.demoCommand(), a.faultsCommand(), a.simCommand(),
+		a.upCommand(), a.benchCommand(), a.demoCommand(), a.faultsCommand(), a.skewCommand(),
+		a.simCommand(),
 	}
 }
 
