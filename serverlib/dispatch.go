@@ -81,6 +81,7 @@ func (s *Server) deliverRequest(now time.Duration, p wire.Packet) {
 		s.refuse(p, status)
 		return
 	}
+	r.samples.note(p)
 	if p.Op() == wire.OpGet {
 		r.get(p, key)
 		return
@@ -152,6 +153,7 @@ func (r *replica) deliverScan(p wire.Packet) {
 		p.EndIndexKey().Less(p.IndexKey()):
 		r.server.refuse(p, wire.StatusWrongEpoch)
 	default:
+		r.samples.note(p)
 		r.scan(p, req)
 	}
 }

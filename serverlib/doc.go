@@ -18,6 +18,8 @@
 //	read.go       the tail: reads of the committed state (I7); scan.go: of many records
 //	view.go       what records were before updates that are not committed yet
 //	replica.go    one sub-range: an entry becomes rows, a remembered result, a reply
+//	reshape.go    a sub-range becomes two, or two become one
+//	sample.go     which keys are asked for
 //	dedup.go      the results of a client's writes (I5)
 //	store.go      batches of the two engines and their syncs
 //	rows.go       the keys under which everything is stored

@@ -18,3 +18,6 @@ func (s *Server) Remembers(id kv.SubRangeID, c kv.ClientID, n kv.RequestSeq) boo
 	known := s.replicas[id].sessions[c]
 	return known != nil && known.find(n) != nil
 }
+
+// Owns tells tests whether a sub-range on this node, which it must have, believes to hold a key.
+func (s *Server) Owns(id kv.SubRangeID, key []byte) bool { return s.replicas[id].owns(key) }

@@ -39,6 +39,7 @@ type replica struct {
 	busy        bool          // in server.busy
 	resultOwner kv.ClientID   // whose results deleteResult removes
 	forget      func(kv.RequestSeq)
+	samples     reservoir
 }
 
 // unknownTime stands for the start of an epoch that began in an earlier life of the node.

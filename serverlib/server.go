@@ -147,6 +147,9 @@ type Report struct {
 	// part of the sub-range's interval that it covers, 0 to 1.
 	JoinedBytes uint64
 	JoinedShare float64
+	// Samples are index keys of requests that were served since the last report, drawn evenly: at
+	// most eight. The tail tells of reads, the head of writes.
+	Samples []kv.IndexKey
 }
 
 // Counters count packets and what became of them, since New.
@@ -367,7 +370,8 @@ func (s *Server) nodeAddr(n kv.NodeID) netip.AddrPort {
 
 func (s *Server) ids() []kv.SubRangeID { return slices.Sorted(maps.Keys(s.replicas)) }
 
-// Report describes all replicas in ascending order of sub-range.
+// Report describes all replicas in ascending order of sub-range. It hands out the samples, so there
+// should be one who asks.
 func (s *Server) Report() []Report {
 	out := make([]Report, 0, len(s.replicas))
 	for _, id := range s.ids() {
@@ -375,7 +379,7 @@ func (s *Server) Report() []Report {
 		report := Report{
 			SubRange: id, Epoch: r.assignment.Epoch, Length: len(r.assignment.Chain),
 			Position: r.assignment.Chain.Position(s.cfg.Node), State: r.currentState(),
-			Sessions: len(r.sessions),
+			Sessions: len(r.sessions), Samples: r.samples.take(),
 		}
 		if r.chain != nil {
 			report.Applied, report.Durable = r.chain.Applied(), r.chain.Durable()

@@ -383,7 +383,7 @@ func (s *sim) compare(n, m *simNode, p kv.Assignment) {
 	for seq := max(a.Base(), b.Base()) + 1; seq <= min(a.Applied(), b.Applied()); seq++ {
 		x, y := a.Entry(seq), b.Entry(seq)
 		// A restarted member does without values that are stable or of the other half of a split.
-		foreign := !p.Interval.Contains(p.Partitioner.IndexKey(x.Key()))
+		foreign := !n.server.Owns(p.SubRange, x.Key()) || !m.server.Owns(p.SubRange, x.Key())
 		if foreign || seq <= a.Stable() && len(x.Value()) == 0 || seq <= b.Stable() && len(y.Value()) == 0 {
 			x, y = withoutValue(x), withoutValue(y)
 		}

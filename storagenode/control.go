@@ -338,6 +338,9 @@ func (n *Node) states() []*controlpb.SubRangeState {
 			JoinedBytes: r.JoinedBytes,
 			JoinedShare: r.JoinedShare,
 		}
+		for _, k := range r.Samples {
+			out[i].Samples = append(out[i].Samples, k[:])
+		}
 	}
 	return out
 }
