@@ -6,11 +6,9 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"sync"
 	"time"
 
-	"github.com/antihax/optional"
 	"github.com/spf13/cobra"
 
 	"github.com/turbokv/turbokv/cluster"
@@ -46,10 +44,10 @@ func (a *app) skewCommand() *cobra.Command {
 		Short:   "Measure what balancing is worth: all hot keys begin on one node",
 		Long: `Start a cluster in which every part is a process and every storage node has a small part of
 a processor (by a control group, which takes root: without it, nodes on one machine share
-its processors, and spreading load over them gains nothing). Move all of a keyspace with
-one replica to the first node, put a zipfian load on it, and let the controller balance.
-Prints the throughput second by second, with the plans in progress, and the ratio of the
-last seconds to the first.`,
+its processors, and spreading load over them gains nothing). It begins with one node, so
+all of a keyspace with one replica is on it. A zipfian load is put on it, the other nodes
+join, and the controller balances, without being asked. Prints the throughput second by
+second, with the plans in progress, and the ratio of the last seconds to the first.`,
 		Example: `  turbokv skew
   turbokv skew --theta 0.99 --nodes 8 --cores 0.05 --duration 60s`,
 		Args: cobra.NoArgs,
@@ -62,7 +60,7 @@ last seconds to the first.`,
 	flags.IntVar(&f.subRanges, "sub-ranges", 32, "of the keyspace")
 	flags.Float64Var(&f.theta, "theta", 1.2, "exponent of the zipfian distribution")
 	flags.StringVarP(&f.mix, "workload", "w", "B", "YCSB workload, `letter` A, B or C")
-	flags.DurationVar(&f.duration, "duration", 45*time.Second, "of the load")
+	flags.DurationVar(&f.duration, "duration", 90*time.Second, "of the load")
 	flags.IntVar(&f.threads, "threads", 8, "client threads")
 	flags.IntVar(&f.inFlight, "in-flight", 16, "requests in flight a thread")
 	flags.IntVar(&f.base, "base-port", layout.DefaultBase+2000, "lowest `port` number on 127.0.0.1")
@@ -77,9 +75,10 @@ func (f skewFlags) check() (workload.Mix, error) {
 	switch {
 	case err != nil:
 		return mix, usagef("--workload: %w", err)
-	case f.nodes < 2 || f.cores <= 0 || f.theta <= 0:
-		return mix, usagef("--nodes %d --cores %v --theta %v: must be at least 2 and above 0", f.nodes,
-			f.cores, f.theta)
+	case f.nodes < 2 || f.nodes > 1+layout.SpareNodes:
+		return mix, usagef("--nodes %d: must be 2 to %d", f.nodes, 1+layout.SpareNodes)
+	case f.cores <= 0 || f.theta <= 0:
+		return mix, usagef("--cores %v --theta %v: must be above 0", f.cores, f.theta)
 	case f.duration < 3*skewEdge*time.Second:
 		return mix, usagef("--duration %v: must be at least %v", f.duration, 3*skewEdge*time.Second)
 	}
@@ -97,7 +96,7 @@ func (a *app) skew(ctx context.Context, f skewFlags) (err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	a.timeout = faultTimeout
-	lab, err := a.openLab(ctx, layout.Plan{Nodes: f.nodes, Base: f.base, DataDir: dir})
+	lab, err := a.openLab(ctx, layout.Plan{Nodes: 1, Base: f.base, DataDir: dir})
 	if err != nil {
 		return err
 	}
@@ -121,9 +120,6 @@ func (l *faultLab) measureSkew(
 		return out, err
 	}
 	defer func() { err = errors.Join(err, client.Close()) }()
-	if err := l.gather(ctx, nodeNamed("node1")); err != nil {
-		return out, err
-	}
 	watch := newThroughput(l)
 	load, err := suite.New(target.New(client), suite.Config{
 		Population: f.records, Threads: f.threads, InFlight: f.inFlight, Verify: true, Seed: 1,
@@ -135,14 +131,16 @@ func (l *faultLab) measureSkew(
 	if err := load.Load(ctx); err != nil {
 		return out, err
 	}
-	release, err := l.limitNodes(f)
-	if err != nil {
+	var limits limits
+	if err := limits.add(l, 0, f.cores); err != nil {
 		return out, err
 	}
 	watch.begin(ctx)
+	grown := make(chan error, 1)
+	go func() { grown <- l.grow(ctx, f, &limits) }()
 	err = load.Mix(ctx, mix)
 	out.Seconds = watch.end()
-	if err = errors.Join(err, release()); err != nil {
+	if err = errors.Join(err, <-grown, limits.release()); err != nil {
 		return out, err
 	}
 	out.sum()
@@ -150,57 +148,49 @@ func (l *faultLab) measureSkew(
 	return out, err
 }
 
-// gather moves every sub-range of the keyspace to one node.
-func (l *faultLab) gather(ctx context.Context, to kv.NodeID) error {
-	chains, err := l.chains(ctx)
-	if err != nil {
-		return err
-	}
-	for _, r := range chains {
-		if r.Chain.Head() == to {
-			continue
+// grow starts the other nodes, each as small as the first, when the first seconds have been measured.
+func (l *faultLab) grow(ctx context.Context, f skewFlags, limits *limits) error {
+	sleep(ctx, (skewEdge+1)*time.Second)
+	for i := 1; i < f.nodes; i++ {
+		p := l.plan.NodeProcess(i)
+		if err := l.group.Start(p.Name, p.Args...); err != nil {
+			return err
 		}
-		opts := &admin.MoveOpts{
-			From: optional.NewUint32(uint32(r.Chain.Head())), To: optional.NewUint32(uint32(to)),
-		}
-		if _, err := l.site.Move(ctx, r.ID, opts); err != nil {
-			return fmt.Errorf("move %v to %v: %w", r.ID, to, err)
+		if err := limits.add(l, i, f.cores); err != nil {
+			return err
 		}
 	}
-	return l.await(ctx, "everything is on one node", faultRepair, func(admin.Status) bool {
-		chains, err := l.chains(ctx)
-		return err == nil && !slices.ContainsFunc(chains, func(r admin.SubRange) bool {
-			return len(r.Chain) != 1 || r.Chain.Head() != to
-		})
-	})
+	return nil
 }
 
-// limitNodes makes the machines of the nodes small. Without control groups it says so and goes on.
-func (l *faultLab) limitNodes(f skewFlags) (release func() error, err error) {
-	var releases []func() error
-	release = func() error {
-		var errs []error
-		for _, r := range releases {
-			errs = append(errs, r())
-		}
-		return errors.Join(errs...)
+// limits are the control groups of the nodes.
+type limits struct {
+	releases []func() error
+	without  bool // there are none, which was said
+}
+
+// add makes the machine of node i, from 0 on, small. Without control groups it says so and goes on.
+func (s *limits) add(l *faultLab, i int, cores float64) error {
+	pid, err := l.group.PID(fmt.Sprintf("node%d", i+1))
+	if err != nil || s.without {
+		return err
 	}
-	for i := range f.nodes {
-		pid, err := l.group.PID(fmt.Sprintf("node%d", i+1))
-		if err != nil {
-			return nil, errors.Join(err, release())
-		}
-		one, err := cpulimit.Limit(pid, f.cores)
-		if errors.Is(err, cpulimit.ErrUnavailable) {
-			fmt.Fprintf(l.app.Err, "turbokv: the nodes are not limited and share this machine: %v\n", err)
-			return release, nil
-		}
-		if err != nil {
-			return nil, errors.Join(err, release())
-		}
-		releases = append(releases, one)
+	release, err := cpulimit.Limit(pid, cores)
+	if errors.Is(err, cpulimit.ErrUnavailable) {
+		s.without = true
+		fmt.Fprintf(l.app.Err, "turbokv: the nodes are not limited and share this machine: %v\n", err)
+		return nil
 	}
-	return release, nil
+	s.releases = append(s.releases, release)
+	return err
+}
+
+func (s *limits) release() error {
+	var errs []error
+	for _, release := range s.releases {
+		errs = append(errs, release())
+	}
+	return errors.Join(errs...)
 }
 
 // throughput is a suite.Meter that keeps what was done second by second, and the plans of the moment.
