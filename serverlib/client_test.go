@@ -84,7 +84,7 @@ func (c *simClient) draw() request {
 	case n < 15:
 		return request{op: wire.OpIncrement, key: register, delta: 1} // not a number, or a new one
 	case n < 17 && s.a.Partitioner == kv.RangePartitioned:
-		return request{op: wire.OpScan, key: s.scanStart()}
+		return request{op: wire.OpScan, key: s.scanStart(), value: s.scanEnd()}
 	}
 	return request{op: wire.OpGet, key: pick(s, append(counters, registers...))}
 }

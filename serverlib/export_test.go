@@ -5,6 +5,9 @@ import (
 	"github.com/turbokv/turbokv/serverlib/chain"
 )
 
+// SetSnapshotBurst makes the bursts of snapshots smaller, so that little data needs many.
+func (s *Server) SetSnapshotBurst(bytes int) { s.burst = bytes }
+
 // ChainOf shows tests the replica of a sub-range, nil if there is none or its data is lost.
 func (s *Server) ChainOf(id kv.SubRangeID) *chain.Replica {
 	if r := s.replicas[id]; r != nil {

@@ -123,6 +123,14 @@ func (r *replica) completeEntry(seq kv.Seq, stored []byte) ([]byte, error) {
 	}), nil
 }
 
+// dropValueless cuts the log behind the last entry without its value. All members have these, but a
+// learner could ask for them.
+func (r *replica) dropValueless() {
+	if r.chain != nil && r.valueless > r.chain.Base() {
+		r.truncate(r.valueless)
+	}
+}
+
 // checkLog refuses a log with an entry that may have to be sent again and has no value.
 func (r *replica) checkLog() error {
 	if r.valueless > r.chain.Stable() {

@@ -63,6 +63,7 @@ func (r *replica) restore() error {
 		if err := r.load(); err != nil {
 			return err
 		}
+		r.dropValueless()
 	}
 	if r.chain != nil && mark == markBehind {
 		r.chain.SetBehind()

@@ -180,6 +180,7 @@ type Server struct {
 	nextSweep         time.Duration
 	counters          Counters
 	tokens            bucket // for snapshots
+	burst             int    // burstSize, but in tests
 
 	out     Output
 	taken   bool     // out was returned by Flush
@@ -196,7 +197,7 @@ func New(cfg Config) (*Server, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, replicas: map[kv.SubRangeID]*replica{}}
+	s := &Server{cfg: cfg, replicas: map[kv.SubRangeID]*replica{}, burst: burstSize}
 	s.volatile = newStore(cfg.Volatile, kv.DurabilityMemory, cfg.Events)
 	s.durable = newStore(cfg.Durable, kv.DurabilitySync, cfg.Events)
 	if s.durable != nil {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/turbokv/turbokv/kv"
+	"github.com/turbokv/turbokv/serverlib"
 	"github.com/turbokv/turbokv/wire"
 )
 
@@ -36,14 +37,15 @@ type sim struct {
 	clients []*simClient
 	acked   kv.Seq // the newest update that a client has been told of
 	history history
-	shape   *shape // splits and merges the sub-range, if not nil
+	shape   *shape  // splits and merges the sub-range, if not nil
+	roster  *roster // moves it between nodes, if not nil
 }
 
 // simNode is a node with its place in time.
 type simNode struct {
 	*node
 	flushing bool
-	removed  bool // no member any more
+	removed  bool // no member any more, nor learner
 }
 
 type event struct {
@@ -116,6 +118,9 @@ func (s *sim) boot(n *simNode) {
 	if err := n.boot(); err != nil {
 		s.fatalf("%v does not come back: %v", n.id, err)
 	}
+	if s.roster != nil {
+		n.server.SetSnapshotBurst(s.roster.burst)
+	}
 	s.checkBoot(n)
 	s.tick(n, n.incarnation)
 	s.flushSoon(n)
@@ -123,6 +128,9 @@ func (s *sim) boot(n *simNode) {
 
 // configure gives a node an assignment and syncs, as a driver does before it tells the controller.
 func (s *sim) configure(n *simNode, a kv.Assignment) {
+	if s.roster != nil {
+		a.Since = s.roster.since[n.id]
+	}
 	if err := n.server.Configure(s.now, a); err != nil {
 		s.fatalf("%v: %v", n.id, err)
 	}
@@ -320,6 +328,14 @@ func (s *sim) scanStart() string {
 	return ""
 }
 
+// scanEnd returns the key before which a scan ends, empty for none.
+func (s *sim) scanEnd() string {
+	if s.roster != nil {
+		return fillers
+	}
+	return ""
+}
+
 // checkBoot sees to it that a restarted member lost nothing that was acknowledged (I4).
 func (s *sim) checkBoot(n *simNode) {
 	if s.shape != nil {
@@ -327,7 +343,7 @@ func (s *sim) checkBoot(n *simNode) {
 		return
 	}
 	c := n.server.ChainOf(subRange)
-	if c != nil && !n.removed && n.incarnation > 1 && c.Applied() < s.acked {
+	if c != nil && !n.removed && n.incarnation > 1 && !c.Behind() && c.Applied() < s.acked {
 		s.fatalf("%v came back with %d updates, %d were acknowledged", n.id, c.Applied(), s.acked)
 	}
 }
@@ -347,14 +363,15 @@ func (s *sim) checkReply(d datagram) {
 	}
 }
 
-// checkAgreement compares all entries that two members hold under the same seq (I3), and the order
-// of every member's marks.
+// checkAgreement compares all entries that two members, or one and the learner, hold under the same
+// seq (I3), and the order of everyone's marks.
 func (s *sim) checkAgreement() {
 	if s.shape != nil {
 		s.shape.checkAgreement()
 		return
 	}
-	for i, id := range s.a.Chain {
+	parties := parties(s.a)
+	for i, id := range parties {
 		n := s.nodes[id]
 		if n.server == nil {
 			continue
@@ -367,7 +384,7 @@ func (s *sim) checkAgreement() {
 			s.fatalf("%v: base %d, stable %d, durable %d, applied %d", id, c.Base(), c.Stable(),
 				c.Durable(), c.Applied())
 		}
-		for _, other := range s.a.Chain[i+1:] {
+		for _, other := range parties[i+1:] {
 			if m := s.nodes[other]; m.server != nil && !n.removed && !m.removed {
 				s.compare(n, m, s.a)
 			}
@@ -420,23 +437,24 @@ func (s *sim) settled() bool {
 	first := s.nodes[s.a.Chain[0]].report()
 	for _, id := range s.a.Chain {
 		r := s.nodes[id].report()
-		if r.Applied != first.Applied || r.Stable != first.Applied || r.Epoch != s.a.Epoch {
+		if r.Applied != first.Applied || r.Stable != first.Applied || r.Epoch != s.a.Epoch ||
+			r.State != serverlib.StateServing {
 			return false
 		}
 	}
-	return true
+	return s.roster == nil || s.roster.settled(first.Applied)
 }
 
 // checkEnd compares the records of all members.
 func (s *sim) checkEnd() {
 	if !s.settled() {
-		for _, id := range s.a.Chain {
+		for _, id := range parties(s.a) {
 			s.t.Logf("%v: %+v", id, s.nodes[id].report())
 		}
 		s.fatalf("not settled long after the last fault")
 	}
 	want := s.nodes[s.a.Chain[0]].records()
-	for _, id := range s.a.Chain[1:] {
+	for _, id := range parties(s.a)[1:] {
 		if got := s.nodes[id].records(); got != want {
 			s.fatalf("%v and %v hold different records:\n%s\n%s", s.a.Chain[0], id, want, got)
 		}

@@ -17,8 +17,8 @@ import (
 const (
 	// burstSize bounds a burst: what the queue of a port takes beside other traffic, in bytes.
 	burstSize = 64 << 10
-	// leastBurst is what the rate must allow before a burst begins.
-	leastBurst = 16 << 10
+	// burstPart is the part of a burst that the rate must allow before one begins.
+	burstPart = 4
 	// rateWindow is how long an unused rate is saved up.
 	rateWindow = 20 * time.Millisecond
 )
@@ -68,10 +68,10 @@ func (r *replica) serveSnapshot(now time.Duration) {
 	}
 	tokens := &r.server.tokens
 	allowed := tokens.refill(now, r.server.cfg.Limits.SnapshotRate)
-	if allowed < leastBurst {
+	if allowed < int64(r.server.burst/burstPart) {
 		return
 	}
-	b := burst{r: r, cursor: r.source.cursor, left: min(int(allowed), burstSize)}
+	b := burst{r: r, cursor: r.source.cursor, left: min(int(allowed), r.server.burst)}
 	r.source.wanted = !b.run()
 	tokens.tokens -= int64(b.sent)
 }
