@@ -13,8 +13,8 @@ import (
 // update from some base on, and pulls from it a snapshot of what was before. The snapshot is taken
 // in row by row, in the order of wire.Cursor, while updates go on: a piece counts only if it is of
 // exactly the state that the learner has reached, so the rows up to the cursor are always those of
-// one state, the last applied. Updates of records behind the cursor are left to the snapshot; their
-// results are remembered at once.
+// one state, the last applied. Updates of records behind the cursor are applied as well; the
+// snapshot brings the same again.
 //
 // A learner that is complete may be made the tail. It has then what the old tail had acknowledged
 // shortly before, and not yet what was acknowledged since: as long as the chain says that it is
@@ -154,14 +154,6 @@ func (r *replica) hasJoined(now time.Duration) bool {
 		limit /= joinedPart
 	}
 	return r.chain.Heard()-r.chain.Durable() <= limit
-}
-
-// takenIn reports whether the learner has the record of a key, or would have it if there were one.
-func (r *replica) takenIn(key []byte) bool {
-	if r.join == nil || r.join.cursor.End() {
-		return true
-	}
-	return bytes.Compare(r.place(key), r.join.cursor.Place()) <= 0
 }
 
 // place returns where a record stands among those of its keyspace, valid until the next call of

@@ -40,7 +40,7 @@ func (r *replica) owns(key []byte) bool {
 // changedKey returns the key of the record that an entry changes in this sub-range, nil if none.
 func (r *replica) changedKey(e wire.ChainEntry) []byte {
 	changes := e.Effect() == wire.EffectPut || e.Effect() == wire.EffectDelete
-	if key := e.Key(); changes && r.owns(key) && r.takenIn(key) {
+	if key := e.Key(); changes && r.owns(key) {
 		return key
 	}
 	return nil
