@@ -74,7 +74,7 @@ func (r *replica) takeOver(a kv.Assignment, kept bool) {
 func (r *replica) beginJoin(a kv.Assignment) {
 	r.wipe()
 	r.assignment = a
-	r.wipe() // the interval may have grown since
+	r.server.claim(r)
 	r.chain = chain.NewLearner(r.chainConfig(), r)
 	r.join = &joining{}
 	r.storeMark(markJoining)

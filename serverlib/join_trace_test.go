@@ -1,9 +1,12 @@
 package serverlib_test
 
 // learn makes a node the learner of the sub-range, in place of another: "learn n4", or "learn" for
-// nobody.
+// nobody; "learn 8 n4" of another sub-range.
 func (tr *trace) learn(args []string) {
 	a := next(tr.a)
+	if len(args) > 0 && args[0][0] != 'n' {
+		a, args = next(tr.sub(args[0])), args[1:]
+	}
 	a.Learner = 0
 	if len(args) > 0 {
 		a.Learner = tr.chain(args)[0]

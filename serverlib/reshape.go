@@ -170,6 +170,9 @@ func (r *replica) narrow(to kv.Interval) {
 // forgetForeign forgets the results of requests that now belong to another sub-range. Of those that
 // stand no longer in the log it cannot tell, but they are stable, so the other has the same.
 func (r *replica) forgetForeign() {
+	if r.chain == nil {
+		return
+	}
 	for seq := r.chain.Base() + 1; seq <= r.chain.Applied(); seq++ {
 		e := r.chain.Entry(seq)
 		known := r.sessions[e.Client()]
@@ -241,11 +244,11 @@ func (r *replica) eraseRows() {
 }
 
 // eraseRecords removes the records of a replica's interval, but for those that it keeps and those
-// that belong to another replica of this node: its view of what it holds may be old.
+// that belong to another replica of this node which has data: its view of what it holds may be old.
 func (s *Server) eraseRecords(r *replica, keep ...kv.Interval) {
 	for _, id := range s.ids() {
 		o := s.replicas[id]
-		if o != r && o.assignment.Keyspace == r.assignment.Keyspace {
+		if o != r && o.chain != nil && o.assignment.Keyspace == r.assignment.Keyspace {
 			keep = append(keep, o.assignment.Interval)
 		}
 	}
@@ -253,4 +256,30 @@ func (s *Server) eraseRecords(r *replica, keep ...kv.Interval) {
 	for _, i := range a.Interval.Without(keep...) {
 		r.store.batch.DeleteRange(appendLower(nil, a, i.First), appendUpper(nil, a, i.Last))
 	}
+}
+
+// claim makes the records of a learner's interval its own: it erases them all, and takes them from
+// other replicas of this node that believe to hold some. Those are from before a split or a merge
+// that the node has not heard of; left alone, records that were removed since would come back. A
+// sub-range never loses the first index key of its interval as long as there is one, because a split
+// leaves it the lower part; so one whose first index key is claimed has been merged into another.
+func (s *Server) claim(r *replica) {
+	mine := r.assignment.Interval
+	for _, id := range s.ids() {
+		o := s.replicas[id]
+		a := &o.assignment
+		if o == r || a.Keyspace != r.assignment.Keyspace || !a.Interval.Overlaps(mine) {
+			continue
+		}
+		if mine.Contains(a.Interval.First) {
+			o.lose()
+			s.touch(o)
+			continue
+		}
+		to := a.Interval
+		to.Last, _ = mine.First.Prev() // it has a first index key below
+		o.narrow(to)
+		s.remember(o.assignment)
+	}
+	s.eraseRecords(r)
 }
