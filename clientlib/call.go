@@ -87,6 +87,9 @@ func causeOf(ctx context.Context) session.Cause {
 // end takes over what the session says about the end of the call.
 func (k *call) end(c *session.Completion) {
 	k.result.Latency = c.Elapsed
+	if observe := k.client.config.Observe; observe != nil {
+		observe(Observation{Op: c.Op, Outcome: c.Outcome, Latency: c.Elapsed})
+	}
 	if err := errorOf(c); err != nil {
 		k.request.Key = c.Key // the caller's slice may have other content by now
 		k.fail(err)

@@ -45,8 +45,19 @@ type Config struct {
 	// ScanBudget is into how many further sub-ranges a switch may split one request of a scan,
 	// at most 255. Zero stands for 4: one packet must not become a storm of replies.
 	ScanBudget int
+	// Observe, if it is set, is told of every request that has ended, as package clientlib/metrics
+	// wants it. It is called while the session is locked: it must return at once and not use the
+	// Client.
+	Observe func(Observation)
 	// Seed makes session number and jitter repeatable in tests. Zero stands for a random one.
 	Seed uint64
+}
+
+// Observation is the end of one request. A Scan makes several.
+type Observation struct {
+	Op      wire.Op
+	Outcome session.Outcome
+	Latency time.Duration // from call to end, time in the queue included
 }
 
 // Defaults of Config.

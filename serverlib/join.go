@@ -185,6 +185,7 @@ func (r *replica) Snapshot(state kv.Seq, piece []byte) bool {
 		r.takeRow(row)
 	}
 	j.bytes += uint64(len(rows))
+	r.server.counters.Joined += uint64(len(rows))
 	if flags&wire.SnapshotLast != 0 {
 		r.complete()
 	}

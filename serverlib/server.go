@@ -162,6 +162,7 @@ type Counters struct {
 	Repeated  uint64 // repeated writes: answered again, or ignored as still in progress
 	Ordered   uint64 // writes that this node ordered as head
 	Read      uint64 // reads that this node answered as tail
+	Joined    uint64 // bytes of snapshots taken in as learner
 }
 
 // expireAtOnce bounds the sessions that one sweep ends per sub-range, so that a sweep is short.

@@ -128,8 +128,7 @@ func (n *Node) syncOnce(token uint64) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	now := n.now()
-	n.stats.syncs.Add(1)
-	n.stats.syncTime.Add(int64(now - start))
+	n.stats.synced(now - start)
 	n.server.Synced(now, token, err)
 	n.flush(now)
 }

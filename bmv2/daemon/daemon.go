@@ -302,6 +302,14 @@ func (d *Daemon) Stats() v1model.Stats {
 	return past
 }
 
+// TableSizes returns how many entries every table of the pipeline in service has; none without one.
+func (d *Daemon) TableSizes() map[string]int {
+	if sw := d.sw.Load(); sw != nil {
+		return sw.TableSizes()
+	}
+	return nil
+}
+
 // Undeliverable returns the frames that were sent to numbers without a port, or were longer than
 // [port.MaxFrame].
 func (d *Daemon) Undeliverable() uint64 { return d.lost.Load() }

@@ -31,6 +31,17 @@ func (s *Switch) Entries(table string) ([]*Entry, error) {
 	return st.entries(), nil
 }
 
+// TableSizes returns how many entries every table has, const entries included.
+func (s *Switch) TableSizes() map[string]int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := make(map[string]int, len(s.tables))
+	for name, st := range s.tables {
+		out[name] = len(st.byMatch)
+	}
+	return out
+}
+
 // Entry returns the entry with the match and priority of e.
 func (s *Switch) Entry(e *Entry) (*Entry, error) {
 	s.mu.Lock()

@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 
 	"github.com/spf13/cobra"
@@ -20,6 +21,7 @@ type controllerFlags struct {
 	service     string
 	addr        string
 	expectNodes int
+	http        string
 }
 
 func (a *app) controllerCommand() *cobra.Command {
@@ -51,6 +53,8 @@ through the controller: the store serves without it.`,
 		"own IPv4 `address` and port in the data network, from which keyspaces are published (required)")
 	flags.IntVar(&f.expectNodes, "expect-nodes", 1,
 		"place nothing before that many nodes have connected")
+	flags.StringVar(&f.http, "http", "",
+		"`address` of the web page, and of metrics for Prometheus at /metrics (default: none)")
 	required(c, "service")
 	required(c, "addr")
 	return c
@@ -65,6 +69,14 @@ func (a *app) runController(ctx context.Context, f controllerFlags) error {
 	if err != nil {
 		return err
 	}
+	listener, err := listenHTTP("http", f.http)
+	if err != nil {
+		return err
+	}
+	console, err := a.console(ctx, listener, f.listen)
+	if err != nil {
+		return errors.Join(err, closeListener(listener))
+	}
 	log := a.logger("controller")
 	log.Info("starting", "listen", f.listen, "p4runtime", f.p4runtime)
 	err = controller.Run(ctx, controller.Config{
@@ -75,6 +87,7 @@ func (a *app) runController(ctx context.Context, f controllerFlags) error {
 		}},
 		Events: controller.Events{Notify: func(e controller.Event) { log.Info(e.String()) }},
 	})
+	err = errors.Join(err, console.stop())
 	log.Info("stopped")
 	return err
 }

@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -17,6 +18,7 @@ import (
 	"github.com/turbokv/turbokv/serverlib"
 	"github.com/turbokv/turbokv/storagenode"
 	"github.com/turbokv/turbokv/storagenode/engine"
+	nodemetrics "github.com/turbokv/turbokv/storagenode/metrics"
 	"github.com/turbokv/turbokv/transport"
 )
 
@@ -29,6 +31,7 @@ type nodeFlags struct {
 	controller string
 	switchName string
 	port       uint32
+	metrics    string
 }
 
 func (a *app) nodeCommand() *cobra.Command {
@@ -60,6 +63,8 @@ durability memory.`,
 		"`name` of the switch that the node hangs on, if there are several")
 	flags.Uint32Var(&f.port, "port", 0,
 		"`number` of the switch port that the node hangs on (required)")
+	flags.StringVar(&f.metrics, "metrics", "",
+		"`address` that serves metrics for Prometheus at /metrics (default: none)")
 	for _, name := range []string{"addr", "controller", "port"} {
 		required(c, name)
 	}
@@ -82,18 +87,33 @@ func (a *app) node(ctx context.Context, f nodeFlags) error {
 	if err != nil {
 		return usagef("--engine: %w", err)
 	}
-	conn, err := openConn(f.network, addr)
+	listener, err := listenHTTP("metrics", f.metrics)
 	if err != nil {
 		return err
 	}
+	conn, err := openConn(f.network, addr)
+	if err != nil {
+		return errors.Join(err, closeListener(listener))
+	}
 	log := a.logger("node " + addr.Addr().String())
-	err = storagenode.Run(ctx, storagenode.Config{
+	node, err := storagenode.Start(ctx, storagenode.Config{
 		Conn: conn, DataDir: f.dataDir, Engine: kind, Events: nodeEvents(log),
 		Control: storagenode.Control{
 			Target: f.controller, Switch: f.switchName, Port: f.port, MAC: transport.MACOf(addr.Addr()),
 			DialOptions: []grpc.DialOption{grpc.WithTransportCredentials(insecure.NewCredentials())},
 		},
 	})
+	if err != nil {
+		return errors.Join(err, conn.Close(), closeListener(listener))
+	}
+	served := serveMetrics(ctx, listener, nodemetrics.New(func() []*storagenode.Node {
+		return []*storagenode.Node{node}
+	}))
+	select {
+	case <-ctx.Done():
+	case <-node.Done():
+	}
+	err = errors.Join(served.stop(), node.Close())
 	log.Info("stopped")
 	return err
 }

@@ -2,11 +2,13 @@ package command
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 
 	"github.com/spf13/cobra"
 
 	"github.com/turbokv/turbokv/bmv2/daemon"
+	switchmetrics "github.com/turbokv/turbokv/bmv2/metrics"
 	"github.com/turbokv/turbokv/bmv2/p4rt"
 )
 
@@ -16,6 +18,7 @@ type switchFlags struct {
 	address string
 	device  uint64
 	cpuPort uint16
+	metrics string
 }
 
 func (a *app) switchCommand() *cobra.Command {
@@ -42,6 +45,8 @@ NUMBER@udp:LOCAL,REMOTE for a tunnel of Ethernet frames in UDP, which needs noth
 	flags.Uint64Var(&f.device, "device-id", daemon.DefaultDeviceID, "P4Runtime device id")
 	flags.Uint16Var(&f.cpuPort, "cpu-port", daemon.DefaultCPUPort,
 		"port `number` of packet-in and packet-out")
+	flags.StringVar(&f.metrics, "metrics", "",
+		"`address` that serves metrics for Prometheus at /metrics (default: none)")
 	return c
 }
 
@@ -54,11 +59,20 @@ func (a *app) runSwitch(ctx context.Context, f switchFlags) error {
 	if err != nil {
 		return err
 	}
-	if config.Ports, err = openPorts(specs); err != nil {
+	listener, err := listenHTTP("metrics", f.metrics)
+	if err != nil {
 		return err
 	}
+	if config.Ports, err = openPorts(specs); err != nil {
+		return errors.Join(err, closeListener(listener))
+	}
 	log.Info("starting", "p4runtime", f.address, "ports", len(specs))
-	err = daemon.Run(ctx, config)
+	sw, err := daemon.New(config)
+	if err != nil {
+		return errors.Join(err, closeListener(listener))
+	}
+	served := serveMetrics(ctx, listener, switchmetrics.New(sw))
+	err = errors.Join(sw.Run(ctx), served.stop())
 	log.Info("stopped")
 	return err
 }

@@ -30,6 +30,7 @@ type upFlags struct {
 
 	controllers int
 	store       string
+	http        string
 }
 
 // Bounds on the start and stop of a cluster.
@@ -76,6 +77,8 @@ directory.`,
 		"with --processes: etcd://host:port/prefix keeps the directory instead of a file")
 	flags.StringVar(&f.durability, "durability", kv.DurabilitySync.String(),
 		`of the keyspace "default": sync or memory`)
+	flags.StringVar(&f.http, "http", "", fmt.Sprintf("`address` of the web page and the metrics (default: "+
+		"127.0.0.1 and the base port + 3); port 0 for a free one; %s for none", httpOff))
 	return c
 }
 
@@ -99,7 +102,7 @@ func (a *app) up(ctx context.Context, f upFlags) error {
 	if err := os.MkdirAll(f.dataDir, 0o755); err != nil {
 		return err
 	}
-	self, err := claimPlan(ctx, plan)
+	self, err := claimPlan(ctx, plan, cmp.Or(f.http, plan.HTTP()))
 	if err != nil {
 		return err
 	}
@@ -120,7 +123,10 @@ func (a *app) upProcesses(
 			return err
 		}
 	}
-	self.serve(ctx, a.processAdder(group, plan))
+	self.serve(ctx, a.processAdder(group, plan, self))
+	if err := self.openConsole(ctx, a, plan, self.gatherer(plan)); err != nil {
+		return err
+	}
 	ready := make(chan error, 1)
 	readyCtx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
@@ -132,7 +138,7 @@ func (a *app) upProcesses(
 		return nil
 	}
 	if err == nil {
-		err = a.announce(plan)
+		err = a.announce(plan, self)
 	}
 	if err != nil {
 		return err
@@ -209,7 +215,7 @@ func prepare(ctx context.Context, controller string, d kv.Durability) error {
 }
 
 // announce writes the cluster file and tells how to talk to the cluster.
-func (a *app) announce(plan layout.Plan) error {
+func (a *app) announce(plan layout.Plan, self *upSelf) error {
 	path := clusterfile.Path(plan.DataDir)
 	if err := plan.ClusterFile().Write(path); err != nil {
 		return err
@@ -227,8 +233,8 @@ func (a *app) announce(plan layout.Plan) error {
   turbokv get greeting%[3]s
   turbokv status%[3]s
 
-ctrl-C stops it.
-`, plan.Nodes, plan.DataDir, option)
+%[4]sctrl-C stops it.
+`, plan.Nodes, plan.DataDir, option, self.pageNote())
 	return err
 }
 

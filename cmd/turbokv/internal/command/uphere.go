@@ -4,10 +4,15 @@ import (
 	"context"
 	"errors"
 
+	"github.com/prometheus/client_golang/prometheus"
+
+	switchmetrics "github.com/turbokv/turbokv/bmv2/metrics"
 	"github.com/turbokv/turbokv/cluster"
 	"github.com/turbokv/turbokv/cmd/turbokv/internal/layout"
 	"github.com/turbokv/turbokv/controller"
 	"github.com/turbokv/turbokv/kv"
+	"github.com/turbokv/turbokv/storagenode"
+	nodemetrics "github.com/turbokv/turbokv/storagenode/metrics"
 )
 
 // upHere runs all parts in this process.
@@ -33,10 +38,13 @@ func (a *app) upHere(
 	}
 	self.serve(ctx, hereAdder(c, plan))
 	defer func() { err = errors.Join(err, self.stop(), c.Close(), withdraw(plan)) }()
+	if err := self.openConsole(ctx, a, plan, hereMetrics(c)); err != nil {
+		return err
+	}
 	if err := prepare(startCtx, plan.Controller(), d); err != nil {
 		return err
 	}
-	if err := a.announce(plan); err != nil {
+	if err := a.announce(plan, self); err != nil {
 		return err
 	}
 	a.warn(ctx, plan.Controller())
@@ -45,4 +53,16 @@ func (a *app) upHere(
 	case <-c.Done():
 	}
 	return nil
+}
+
+// hereMetrics gathers the metrics of all parts in this process.
+func hereMetrics(c *cluster.Cluster) prometheus.Gatherer {
+	r := prometheus.NewRegistry()
+	r.MustRegister(switchmetrics.New(c.Switch()), nodemetrics.New(func() (all []*storagenode.Node) {
+		for _, n := range c.Nodes() {
+			all = append(all, n)
+		}
+		return all
+	}))
+	return r
 }

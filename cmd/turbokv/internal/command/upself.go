@@ -8,13 +8,17 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/turbokv/turbokv/cluster"
 	"github.com/turbokv/turbokv/cmd/turbokv/internal/clusterfile"
 	"github.com/turbokv/turbokv/cmd/turbokv/internal/layout"
 	"github.com/turbokv/turbokv/cmd/turbokv/internal/procs"
+	"github.com/turbokv/turbokv/cmd/turbokv/internal/scrape"
 	"github.com/turbokv/turbokv/cmd/turbokv/internal/upservice"
 )
 
@@ -23,14 +27,19 @@ import (
 type upSelf struct {
 	info     upservice.Info
 	listener net.Listener
+	http     net.Listener // nil: no web page
+	console  *httpPart    // nil before openConsole
+	nodes    atomic.Int64 // processes, with those that were added
 	cancel   context.CancelFunc
 	served   sync.WaitGroup
-	err      error // of serve; read after served
+	serveErr error // read after served
 	stopping sync.Once
+	err      error // of stop
 }
 
-// claimPlan takes the ports and the data directory of a plan, or says who has them.
-func claimPlan(ctx context.Context, plan layout.Plan) (*upSelf, error) {
+// claimPlan takes the ports and the data directory of a plan, or says who has them. http is the
+// address of the web page.
+func claimPlan(ctx context.Context, plan layout.Plan, http string) (*upSelf, error) {
 	dir, err := filepath.Abs(plan.DataDir)
 	if err != nil {
 		return nil, err
@@ -52,8 +61,55 @@ func claimPlan(ctx context.Context, plan layout.Plan) (*upSelf, error) {
 	if err != nil {
 		return nil, fmt.Errorf("base port %d: %w: choose another --base-port", plan.Base, err)
 	}
-	info := upservice.Info{PID: os.Getpid(), DataDir: dir, Base: plan.Base, Since: time.Now()}
-	return &upSelf{info: info, listener: listener}, nil
+	s := &upSelf{listener: listener}
+	if s.http, err = listenHTTP("http", http); err != nil {
+		return nil, errors.Join(err, listener.Close())
+	}
+	s.nodes.Store(int64(plan.Nodes))
+	s.info = upservice.Info{
+		PID: os.Getpid(), DataDir: dir, Base: plan.Base, Since: time.Now(), HTTP: s.page(),
+	}
+	return s, nil
+}
+
+// page is the URL of the web page, empty if there is none.
+func (s *upSelf) page() string {
+	if s.http == nil {
+		return ""
+	}
+	return pageURL(s.http)
+}
+
+// pageNote tells of the web page, if there is one.
+func (s *upSelf) pageNote() string {
+	if s.http == nil {
+		return ""
+	}
+	return fmt.Sprintf("Web page: %s    Metrics: %smetrics\n\n", s.page(), s.page())
+}
+
+// openConsole serves the web page and the metrics of all parts until stop is called.
+func (s *upSelf) openConsole(
+	ctx context.Context, a *app, plan layout.Plan, parts prometheus.Gatherer,
+) error {
+	console, err := a.console(ctx, s.http, plan.Controller(), parts)
+	if err == nil {
+		s.console = console
+	}
+	return err
+}
+
+// gatherer gathers the metrics of the parts when they are processes.
+func (s *upSelf) gatherer(plan layout.Plan) prometheus.Gatherer {
+	return scrape.Gatherer{Targets: func() []scrape.Target {
+		all := []scrape.Target{{Part: "switch", Address: plan.SwitchMetrics()}}
+		for i := range int(s.nodes.Load()) {
+			all = append(all, scrape.Target{
+				Part: plan.NodeProcess(i).Name, Address: plan.NodeMetrics(i),
+			})
+		}
+		return all
+	}}
 }
 
 // serve answers other commands until stop is called or ctx ends.
@@ -61,18 +117,25 @@ func (s *upSelf) serve(
 	ctx context.Context, add func(context.Context) (upservice.Node, error),
 ) {
 	ctx, s.cancel = context.WithCancel(ctx)
-	s.served.Go(func() { s.err = upservice.Serve(ctx, s.listener, s.info, add) })
+	s.served.Go(func() { s.serveErr = upservice.Serve(ctx, s.listener, s.info, add) })
 }
 
 // stop ends the service; no node is added any more when it returns.
 func (s *upSelf) stop() error {
 	s.stopping.Do(func() {
+		switch {
+		case s.console != nil:
+			s.err = s.console.stop()
+		default:
+			s.err = closeListener(s.http)
+		}
 		if s.cancel == nil {
-			s.err = s.listener.Close()
+			s.err = errors.Join(s.err, s.listener.Close())
 			return
 		}
 		s.cancel()
 		s.served.Wait()
+		s.err = errors.Join(s.err, s.serveErr)
 	})
 	return s.err
 }
@@ -89,7 +152,7 @@ func hereAdder(
 
 // processAdder starts nodes as children, as long as the switch has ports for them.
 func (a *app) processAdder(
-	group *procs.Group, plan layout.Plan,
+	group *procs.Group, plan layout.Plan, self *upSelf,
 ) func(context.Context) (upservice.Node, error) {
 	next := plan.Nodes
 	return func(context.Context) (upservice.Node, error) {
@@ -101,6 +164,7 @@ func (a *app) processAdder(
 			return upservice.Node{}, err
 		}
 		next++
+		self.nodes.Store(int64(next))
 		return addedNode(plan, next-1), nil
 	}
 }

@@ -170,7 +170,7 @@ func (p Plan) cable(number, switchEnd, hostEnd int) port.Spec {
 }
 
 func (p Plan) switchProcess() Process {
-	args := []string{"switch", "--grpc-addr", p.P4Runtime()}
+	args := []string{"switch", "--grpc-addr", p.P4Runtime(), "--metrics", p.SwitchMetrics()}
 	for i := range p.Ports() {
 		spec := p.cable(firstNodePort+i, offNodeSwitch+i, offNodeHost+i)
 		args = append(args, "-i", spec.String())
@@ -225,5 +225,6 @@ func (p Plan) NodeProcess(i int) Process {
 		"node", "--addr", addr.String(), "--port", strconv.Itoa(firstNodePort + i),
 		"--network", fmt.Sprintf("tunnel:%v,%v", p.local(offNodeHost+i), p.local(offNodeSwitch+i)),
 		"--controller", p.Controller(), "--data-dir", NodeDir(p.DataDir, i),
+		"--metrics", p.NodeMetrics(i),
 	}}
 }
