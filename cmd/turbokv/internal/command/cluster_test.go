@@ -180,9 +180,8 @@ func TestDemoPrintsOneTable(t *testing.T) {
 		"--trace", filepath.Join("..", "..", "..", "..", "workload", "trace", "testdata", "twitter.csv"))
 	lines := strings.Split(text, "\n")
 	want := []string{
-		"run", "load", "YCSB A", "YCSB B", "YCSB C", "YCSB E", "YCSB F", "verify", "trace",
-		"verify trace",
-		"trace:", "verified:",
+		"run", "load", "YCSB A", "YCSB B", "YCSB C", "YCSB E", "YCSB F", "YCSB A, a node stops",
+		"verify", "trace", "verify trace", "trace:", "node 10.0.0.", "verified:",
 	}
 	for i, prefix := range want {
 		if i >= len(lines) || !strings.HasPrefix(strings.TrimSpace(lines[i]), prefix) {
