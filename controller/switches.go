@@ -85,6 +85,11 @@ func (d *switchDriver) client(ctx context.Context, sw Switch, term uint64) (*p4r
 				d.note(ctx, func(s *switchStatus) { s.pushes++ })
 				d.tell(Event{Kind: PipelinePushed})
 			},
+			PortStatus: func(port uint32, up bool) {
+				_ = d.loop.post(ctx, func() { // fails only when all ends
+					d.loop.core.PortChanged(d.loop.now(), d.name, port, up)
+				})
+			},
 			StreamError: func(message string) {
 				d.tell(Event{Kind: SwitchRefused, Severity: core.Warning, Err: errors.New(message)})
 			},

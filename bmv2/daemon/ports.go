@@ -27,6 +27,7 @@ func (d *Daemon) AddPort(number uint16, p port.Port) error {
 	d.table.Store(&next)
 	l := newLoop(d, next[number])
 	d.loops.Go(l.run)
+	d.server.PortStatus(uint32(number), true)
 	return nil
 }
 
@@ -56,6 +57,7 @@ func (d *Daemon) detach(number uint16, only *livePort) *livePort {
 	}
 	next[number] = nil
 	d.table.Store(&next)
+	d.server.PortStatus(uint32(number), false)
 	return p
 }
 

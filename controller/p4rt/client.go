@@ -44,6 +44,15 @@ type Events struct {
 	PipelinePushed func(cookie uint64)        // the switch did not run the program yet
 	StreamError    func(message string)       // the switch refused a message
 	Undecodable    func(what string, e error) // a message that does not fit the program
+	// PortStatus tells of a port that has lost its link, or has it again, if the switch is one that
+	// says so: the built-in one is, P4Runtime itself has no such message.
+	PortStatus func(port uint32, up bool)
+}
+
+func (e Events) portStatus(port uint32, up bool) {
+	if e.PortStatus != nil {
+		e.PortStatus(port, up)
+	}
 }
 
 func (e Events) disconnected(err error) {

@@ -3,11 +3,14 @@ package p4rt
 import (
 	"context"
 	"fmt"
+	"math"
 	"sync"
 
 	p4v1 "github.com/p4lang/p4runtime/go/p4/v1"
 	"github.com/turbokv/turbokv/controller/reconcile/tables"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/types/known/anypb"
+	"google.golang.org/protobuf/types/known/structpb"
 )
 
 // queueLength bounds what waits to be sent to one switch. Packets beyond it are dropped, as a full
@@ -130,7 +133,27 @@ func (s *stream) dispatch(ctx context.Context, m *p4v1.StreamMessageResponse) {
 		s.digest(update.Digest)
 	case *p4v1.StreamMessageResponse_Error:
 		s.client.cfg.Events.streamError(update.Error.GetMessage())
+	case *p4v1.StreamMessageResponse_Other:
+		if port, up, ok := portStatusOf(update.Other); ok {
+			s.client.cfg.Events.portStatus(port, up)
+		}
 	}
+}
+
+// portStatusOf reads a message of the built-in switch, a Struct such as
+// {"port_status": {"port": 3, "up": false}}; ok is false for any other.
+func portStatusOf(m *anypb.Any) (port uint32, up, ok bool) {
+	var body structpb.Struct
+	if m.UnmarshalTo(&body) != nil {
+		return 0, false, false
+	}
+	fields := body.GetFields()["port_status"].GetStructValue().GetFields()
+	number, hasPort := fields["port"].GetKind().(*structpb.Value_NumberValue)
+	state, hasState := fields["up"].GetKind().(*structpb.Value_BoolValue)
+	if !hasPort || !hasState || number.NumberValue < 0 || number.NumberValue > math.MaxUint32 {
+		return 0, false, false
+	}
+	return uint32(number.NumberValue), state.BoolValue, true
 }
 
 // setPrimary opens or ends a term. An arbitration that changes nothing leaves the term alone.
