@@ -23,6 +23,9 @@ func (c *Core) evict() {
 	}
 	evicted := make(map[kv.NodeID]int)
 	for _, s := range c.dir.SubRanges() {
+		if k, _ := c.dir.Keyspace(s.Keyspace); k.Phase == directory.PhaseDropping {
+			continue // with its plans, which say who is fresh, it has lost its worth
+		}
 		bad, since := c.faulty(s)
 		if len(bad) == 0 || !c.canGoOn(s, bad, since) {
 			continue

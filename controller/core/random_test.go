@@ -20,7 +20,7 @@ var (
 // the last copy of an acknowledged write; when the faults are over, everything is whole again.
 func TestRandomRuns(t *testing.T) {
 	for i := range uint64(*seeds) {
-		if *seed != 0 && *seed != i {
+		if *seed > 0 && *seed != i {
 			continue
 		}
 		randomRun(t, i)
