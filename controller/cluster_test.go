@@ -38,6 +38,7 @@ type rig struct {
 	t      *testing.T
 	dir    string
 	sw     *daemon.Daemon
+	cables map[uint16]*cable // by port of the switch
 	nodes  []*storagenode.Node
 	listen string // the controller's address, once it has been started
 	admin  *admin.Client
@@ -48,28 +49,16 @@ type rig struct {
 
 	stop  context.CancelFunc
 	ended chan error
+
+	stopSwitch func()
 }
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	sw, err := daemon.New(daemon.Config{Listener: listener})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ran := make(chan error, 1)
-	go func() { ran <- sw.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-ran; err != nil && !errors.Is(err, context.Canceled) {
-			t.Errorf("switch: %v", err)
-		}
-	})
-	return &rig{t: t, dir: t.TempDir(), sw: sw, news: make(chan struct{})}
+	r := &rig{t: t, dir: t.TempDir(), news: make(chan struct{}), cables: make(map[uint16]*cable)}
+	r.startSwitch("127.0.0.1:0")
+	t.Cleanup(func() { r.stopSwitch() })
+	return r
 }
 
 func (r *rig) context() context.Context {
@@ -168,9 +157,9 @@ func (r *rig) awaitKind(kind controller.EventKind) controller.Event {
 func (r *rig) attach(number uint16, addr netip.AddrPort) *transport.Host {
 	r.t.Helper()
 	inside, outside := port.NewPair(1024)
-	if err := r.sw.AddPort(number, inside); err != nil {
-		r.t.Fatal(err)
-	}
+	r.unplug(number)
+	r.cables[number] = &cable{host: inside}
+	r.plug(number)
 	host, err := transport.NewHost(outside, transport.HostConfig{Addr: addr})
 	if err != nil {
 		r.t.Fatal(err)
@@ -432,7 +421,7 @@ func TestLostMemoryIsEvicted(t *testing.T) {
 	r.await("node left", func(e controller.Event) bool {
 		return e.Kind == controller.NodeLeft && e.Node == lost.ID()
 	})
-	_ = r.sw.RemovePort(2) // it may have gone with the node
+	r.unplug(2)
 	r.nodes = r.nodes[:1]
 	r.addNodes(1, false)
 	r.await("evicted", func(e controller.Event) bool {

@@ -135,7 +135,8 @@ func (c *Controller) Run(ctx context.Context) (err error) {
 		c.cfg.ServerOptions...)...)
 	controlpb.RegisterNodeControlServer(server,
 		&nodeService{loop: c.loop, reports: c.cfg.ReportInterval, beats: c.cfg.BeatInterval})
-	adminpb.RegisterAdminServer(server, &adminService{loop: c.loop, switches: c.cfg.Switches})
+	adminpb.RegisterAdminServer(server, &adminService{loop: c.loop, switches: c.cfg.Switches,
+		name: c.Addr().String(), term: c.term})
 
 	failed := make(chan error, len(c.clients)+2) // one place for everybody who may fail
 	var parts sync.WaitGroup

@@ -82,10 +82,16 @@ func (w *writer) verify(ctx context.Context) {
 	w.t.Logf("%d writes of %d keys, longest gap %v", w.writes, len(w.acked), w.gap)
 }
 
-// whole reports whether every sub-range has all its members and nothing is going on.
+// whole reports whether every sub-range has all its members, the switches follow and nothing is
+// going on.
 func whole(s admin.Status) bool {
 	for _, sr := range s.SubRanges {
 		if sr.State != string(core.Serving) {
+			return false
+		}
+	}
+	for _, sw := range s.Switches {
+		if !sw.Primary || !sw.Synced {
 			return false
 		}
 	}
@@ -99,7 +105,7 @@ func (r *rig) stopNode(i int) *time.Time {
 	if err := r.nodes[i].Close(); err != nil {
 		r.t.Fatal(err)
 	}
-	_ = r.sw.RemovePort(uint16(i + 1)) // it may have gone with the node
+	r.unplug(uint16(i + 1))
 	return &at
 }
 

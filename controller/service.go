@@ -17,6 +17,8 @@ type adminService struct {
 	adminpb.UnimplementedAdminServer
 	loop     *loop
 	switches []Switch
+	name     string // of this controller, which leads
+	term     uint64
 }
 
 // CreateKeyspace implements adminpb.AdminServer.

@@ -16,7 +16,7 @@ func (a *adminService) status() *adminpb.StatusResponse {
 	view := l.core.View()
 	out := &adminpb.StatusResponse{
 		ClusterId: l.core.ClusterID(), Keyspaces: keyspaceMessages(view), Problems: a.problems(),
-		TimeUnixMs: l.began.Add(l.now()).UnixMilli(),
+		TimeUnixMs: l.began.Add(l.now()).UnixMilli(), Controller: a.name, Term: a.term,
 	}
 	for _, sw := range a.switches {
 		out.Switches = append(out.Switches, l.switchMessage(sw, view))

@@ -111,10 +111,10 @@ func (d *switchDriver) note(ctx context.Context, f func(*switchStatus)) {
 }
 
 func (d *switchDriver) lost(ctx context.Context, why error) {
-	d.tell(Event{Kind: SwitchLost, Severity: core.Warning, Err: why})
-	_ = d.loop.post(ctx, func() {
+	_ = d.loop.post(ctx, func() { // fails only when all ends
+		d.tell(Event{Kind: SwitchLost, Severity: core.Warning, Err: why})
 		s := d.loop.switches[d.name]
-		s.primary, s.err = false, why
+		s.primary, s.revision, s.err = false, 0, why
 		d.loop.core.SwitchLost(d.loop.now(), d.name)
 	})
 }
@@ -124,10 +124,11 @@ func (d *switchDriver) elected(ctx context.Context, primary bool) {
 	if primary {
 		kind = SwitchPrimary
 	}
-	d.tell(Event{Kind: kind})
 	d.note(ctx, func(s *switchStatus) {
+		d.tell(Event{Kind: kind})
 		s.primary = primary
 		if !primary {
+			s.revision = 0
 			d.loop.core.SwitchLost(d.loop.now(), d.name)
 		}
 	})
