@@ -61,7 +61,7 @@ func (c *Core) look() balance.Input {
 		in.SubRanges = append(in.SubRanges, balance.SubRange{
 			ID: s.ID, Keyspace: s.Keyspace, Interval: s.Interval, Chain: s.Chain,
 			Reads: load.ReadRate, Writes: load.WriteRate, Samples: c.samples.Of(s.ID),
-			Busy: planned[s.ID] || !c.dir.Settled(s.ID) || c.resting(s.ID),
+			Busy: planned[s.ID] || !c.dir.Settled(s.ID) || c.resting(s.ID) || c.gone(s),
 		})
 	}
 	return in

@@ -53,7 +53,7 @@ func (w *world) missing() string {
 	for _, s := range v.SubRanges() {
 		k, _ := v.Keyspace(s.Keyspace)
 		state, why := w.core.StateOf(s)
-		if state == core.Lost && (w.ruined[s.ID] || w.holder(s) == nil) {
+		if state == core.Lost && (w.ruined[s.ID] || !w.served(s)) {
 			continue // and rightly so
 		}
 		owes := slices.ContainsFunc(s.Former, func(f directory.Former) bool { return w.node(f.Node).up })
@@ -61,8 +61,11 @@ func (w *world) missing() string {
 			return fmt.Sprintf("%v: %v (%s), chain %v, former %v", s.ID, state, why, s.Chain, s.Former)
 		}
 	}
-	if plans := v.Plans(); len(plans) > 0 {
-		return fmt.Sprintf("plans %+v", plans)
+	for _, p := range v.Plans() {
+		s, _ := v.SubRange(p.SubRange)
+		if state, _ := w.core.StateOf(s); state != core.Lost { // it keeps who is behind
+			return fmt.Sprintf("plan %+v", p)
+		}
 	}
 	for _, n := range v.Nodes() {
 		if w.core.NodeState(w.now, n).State == "draining" {

@@ -119,6 +119,20 @@ func (c *Core) fresh(s directory.SubRange, n kv.NodeID) bool {
 	return ok && p.To == n && joins(p) && joinsAt(p) == s.ID
 }
 
+// gone reports whether nobody holds a sub-range any more: every member has lost its state, or lacks
+// for ever what a lost predecessor knew. Nothing can be copied from it.
+func (c *Core) gone(s directory.SubRange) bool {
+	lost := 0
+	for _, n := range s.Chain {
+		if c.fault(s, n).lost {
+			lost++
+		} else if !c.fresh(s, n) {
+			return false
+		}
+	}
+	return lost > 0
+}
+
 // describe joins what is wrong with some members.
 func (c *Core) describe(s directory.SubRange, bad []kv.NodeID) (out string) {
 	for i, n := range bad {

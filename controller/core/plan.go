@@ -140,6 +140,7 @@ func (c *Core) promote(p directory.Plan, s directory.SubRange, leave kv.NodeID) 
 		return false
 	}
 	if f := c.fault(s, p.To); f.why != "" {
+		c.shun(p)
 		c.abort(p, fmt.Sprintf("node %v: %s", p.To, f.why))
 		return false
 	}
@@ -182,6 +183,7 @@ func (c *Core) watch(p directory.Plan, r Replica) {
 		c.stalls[p.ID] = w
 	}
 	if c.now >= w.at+joinPatience {
+		c.shun(p)
 		c.abort(p, fmt.Sprintf("node %v has not got on for %v", p.To, joinPatience))
 		return
 	}
@@ -304,9 +306,11 @@ func (c *Core) failedPlan(p directory.Plan) {
 	r.pause = min(max(2*r.pause, retryFirst), retryLongest)
 	r.after = c.now + r.pause
 	c.retries[p.SubRange] = r
-	if joins(p) {
-		c.shunned[place{p.To, joinsAt(p)}] = c.now + retryLongest
-	}
+}
+
+// shun keeps a node that did not manage to join from being asked again soon, unless it begins anew.
+func (c *Core) shun(p directory.Plan) {
+	c.shunned[place{p.To, joinsAt(p)}] = c.now + retryLongest
 }
 
 // resting reports whether plans of a sub-range must wait after one that was given up.

@@ -46,10 +46,11 @@ func (c *Core) repair() {
 	}
 }
 
-// short reports whether a sub-range has too few members.
+// short reports whether a sub-range has too few members, and somebody to copy it from.
 func (c *Core) short(s directory.SubRange) bool {
 	k, ok := c.dir.Keyspace(s.Keyspace)
-	return ok && s.Created && k.Phase != directory.PhaseDropping && len(s.Chain) < k.Replication
+	return ok && s.Created && k.Phase != directory.PhaseDropping && len(s.Chain) < k.Replication &&
+		!c.gone(s)
 }
 
 // idle reports whether a new plan may begin for a sub-range now.
@@ -73,6 +74,9 @@ func (c *Core) beginRepair(s directory.SubRange, t *targets) {
 
 // beginJoin begins a repair or a move.
 func (c *Core) beginJoin(p directory.Plan, s directory.SubRange) (directory.Plan, error) {
+	if c.gone(s) {
+		return p, fmt.Errorf("join to %v: %w: nobody holds it any more", s.ID, directory.ErrNotFit)
+	}
 	e, err := c.dir.AddLearner(s.ID, p.To)
 	if err != nil {
 		return p, err

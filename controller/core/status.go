@@ -71,7 +71,7 @@ func (c *Core) outage(s directory.SubRange) (State, string) {
 		}
 	}
 	switch {
-	case lost == len(s.Chain):
+	case c.gone(s):
 		return Lost, c.describe(s, bad)
 	case lost+gone < len(s.Chain):
 		return Serving, ""

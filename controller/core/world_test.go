@@ -267,6 +267,14 @@ func (w *world) holder(s directory.SubRange) *node {
 	return nil
 }
 
+// served reports whether a member of a sub-range has all that was acknowledged and knows it.
+func (w *world) served(s directory.SubRange) bool {
+	return slices.ContainsFunc(s.Chain, func(id kv.NodeID) bool {
+		n := w.node(id)
+		return n.holds(s, w.acked[s.ID]) && (n.replicas[s.ID] == nil || !n.replicas[s.ID].behind)
+	})
+}
+
 // write is a client's: it reaches the head and as many others as are in the same epoch, and is
 // acknowledged if those are all.
 func (w *world) write() {
