@@ -242,7 +242,7 @@ func (c *Cluster) create() error {
 	var made directory.Keyspace
 	var err error
 	c.control.post(func() {
-		made, err = c.control.brain.CreateKeyspace(c.events.now, directory.CreateKeyspace{
+		made, err = c.control.brain.CreateKeyspace(c.control.now(), directory.CreateKeyspace{
 			Name: "test", Partitioner: c.opt.Partitioner, Durability: c.opt.Durability,
 			Replication: c.opt.Replication, SubRanges: c.opt.SubRanges,
 		})

@@ -48,6 +48,7 @@ type control struct {
 	store   *store
 	up      bool
 	life    uint64 // counts lives of the process
+	began   time.Duration
 
 	brain    *core.Core
 	inputs   []func()           // of the next round
@@ -73,7 +74,8 @@ func newControl(c *Cluster) *control {
 	return &control{cluster: c, store: newStore(clusterID)}
 }
 
-func (k *control) now() time.Duration { return k.cluster.events.now }
+// now is the time since the process started, as its clock shows it.
+func (k *control) now() time.Duration { return k.cluster.events.now - k.began }
 
 // in wraps what happens only if this life of the process lasts.
 func (k *control) in(do func()) func() {
@@ -87,6 +89,7 @@ func (k *control) in(do func()) func() {
 
 // start begins a life with what the disk holds.
 func (k *control) start() error {
+	k.began = k.cluster.events.now
 	b, err := core.New(k.config(), k.store.snapshot())
 	if err != nil {
 		return fmt.Errorf("controller starts: %w", err)
@@ -106,7 +109,7 @@ func (k *control) start() error {
 }
 
 func (k *control) config() core.Config {
-	c := core.Config{UnixMS: k.now().Milliseconds(), Directory: directory.Config{
+	c := core.Config{UnixMS: k.cluster.events.now.Milliseconds(), Directory: directory.Config{
 		Limits:      directory.Limits{SubRanges: 1024, PartitionEntries: 4096},
 		ExpectNodes: k.cluster.opt.Nodes,
 	}}

@@ -49,11 +49,11 @@ func (o *operator) createKeyspace() (string, error) {
 		Name: fmt.Sprintf("extra%d", o.extra), Partitioner: kv.Partitioner(1 + r.IntN(2)),
 		Durability: o.c.opt.Durability, Replication: 1 + r.IntN(3), SubRanges: 1 + r.IntN(3),
 	}
-	_, err := o.c.control.brain.CreateKeyspace(o.c.events.now, want)
+	_, err := o.c.control.brain.CreateKeyspace(o.c.control.now(), want)
 	return fmt.Sprintf("create %+v", want), err
 }
 
 func (o *operator) dropKeyspace() (string, error) {
 	name := fmt.Sprintf("extra%d", 1+o.c.rand.IntN(o.extra+1))
-	return "drop " + name, o.c.control.brain.DropKeyspace(o.c.events.now, name)
+	return "drop " + name, o.c.control.brain.DropKeyspace(o.c.control.now(), name)
 }
