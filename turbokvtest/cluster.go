@@ -73,6 +73,7 @@ func New(opt Options) (*Cluster, error) {
 		net:     &network{events: e, rand: r, hosts: map[netip.Addr]*host{}, cuts: cuts{}},
 		history: newHistory(),
 	}
+	c.net.fail = c.fail
 	c.management = &management{c: c, cuts: cuts{}, patience: 200*time.Millisecond + c.within(time.Second)}
 	c.nemesis, c.copies, c.operator = &nemesis{c: c}, newCopies(c), &operator{c: c}
 	c.addSwitches()

@@ -35,11 +35,8 @@ type (
 	order struct{ directory.Send }
 )
 
-// Probes come from a port and a client number of their own.
-const (
-	probePort   = 40001
-	probeClient = kv.ClientID(1)
-)
+// probeClient is the client number of probes.
+const probeClient = kv.ClientID(1)
 
 // control is the controller's process: the real state machine, its disk, and what carries out its
 // effects. A crash loses all but the disk.
@@ -60,7 +57,6 @@ type control struct {
 	drivers  []*driver
 	publish  *publisher
 	ticking  time.Duration // when the clock rings; 0: it does not
-	probes   kv.RequestSeq // sent in this life
 }
 
 // nodeSession is the controller's end of a session with a node.
@@ -109,10 +105,12 @@ func (k *control) start() error {
 }
 
 func (k *control) config() core.Config {
-	c := core.Config{UnixMS: k.cluster.events.now.Milliseconds(), Directory: directory.Config{
-		Limits:      directory.Limits{SubRanges: 1024, PartitionEntries: 4096},
-		ExpectNodes: k.cluster.opt.Nodes,
-	}}
+	c := core.Config{UnixMS: k.cluster.events.now.Milliseconds(), Policy: k.cluster.opt.Policy,
+		Directory: directory.Config{
+			Limits:      directory.Limits{SubRanges: 1024, PartitionEntries: 4096},
+			ExpectNodes: k.cluster.opt.Nodes,
+		}}
+	c.Policy.Health.BeatInterval = beatEvery
 	for _, sw := range k.cluster.switches {
 		c.Directory.Switches = append(c.Directory.Switches, sw.name)
 	}
@@ -292,15 +290,25 @@ func (k *control) hello(s *nodeSession, h hello) {
 	s.conn.send(s.end, welcome{})
 }
 
-// probe asks a node for a sign of life through the data network: a read of no sub-range, which
-// every node refuses.
+// probe asks a node for a sign of life through the data network, as package controller does: a read
+// of no sub-range, which every node refuses.
 func (k *control) probe(n kv.NodeID) {
-	p := wire.Packet(wire.AppendKeyed(wire.Append(nil, wire.OpGet), []byte("?"), nil))
-	k.probes++
-	p.SetRequest(probeClient, k.probes, k.probes)
-	p.SetClientAddr(netip.AddrPortFrom(controllerAddr.Addr(), probePort))
+	p := wire.Packet(wire.Append(nil, wire.OpGet))
+	p.SetRequest(probeClient, 1, 1)
+	p.SetClientAddr(controllerAddr)
+	p = wire.AppendKeyed(p, []byte{0}, nil)
 	p.Seal()
 	k.packetOut(netip.AddrPortFrom(n.Addr(), wire.Port), p)
+}
+
+// probed reports whether a packet answers a probe.
+func (k *control) probed(from kv.NodeID, payload []byte) bool {
+	p, err := wire.Parse(payload)
+	if err != nil || p.Flags()&wire.FlagReply == 0 || p.Client() != probeClient {
+		return false
+	}
+	k.post(func() { k.brain.Alive(k.now(), from) })
+	return true
 }
 
 // packetOut sends a datagram into the data network, through the first switch.
@@ -329,10 +337,8 @@ func (k *control) packetIn(frame []byte) {
 			from != nil && !k.cluster.net.cuts.open(from.place, controllerPlace) {
 			return
 		}
-		if flow.Dst.Port() == probePort {
-			k.post(func() { k.brain.Alive(k.now(), kv.NodeIDOf(flow.Src.Addr())) })
-			return
+		if !k.probed(kv.NodeIDOf(flow.Src.Addr()), payload) {
+			k.publish.deliver(payload)
 		}
-		k.publish.deliver(payload)
 	}))
 }

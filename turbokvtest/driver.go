@@ -1,18 +1,17 @@
 package turbokvtest
 
 import (
+	"net/netip"
 	"time"
 
+	"github.com/turbokv/turbokv/controller/balance"
 	"github.com/turbokv/turbokv/controller/dataplane"
 	"github.com/turbokv/turbokv/controller/directory"
 	"github.com/turbokv/turbokv/controller/reconcile"
 	"github.com/turbokv/turbokv/controller/reconcile/tables"
 	"github.com/turbokv/turbokv/kv"
-	"github.com/turbokv/turbokv/transport"
-
-	"net/netip"
-
 	"github.com/turbokv/turbokv/p4src"
+	"github.com/turbokv/turbokv/transport"
 )
 
 // Times of a P4Runtime session: how long an update of a batch takes, how long an answer is waited
@@ -75,6 +74,7 @@ func (d *driver) connect() {
 	d.sw.primary = d.term
 	d.sw.toController = d.during2(d.control.packetIn)
 	d.sw.report = d.learn
+	d.canProbe(true)
 	c.events.after(pollEvery, d.during(d.poll))
 	d.call(d.begin, d.adopt)
 }
@@ -137,8 +137,16 @@ func (d *driver) lost() {
 		return
 	}
 	d.connected = false
+	d.canProbe(false)
 	d.control.post(func() { d.control.brain.SwitchLost(d.control.now(), d.sw.name) })
 	d.later(reconnectMax, d.connect)
+}
+
+// canProbe tells whether packets of the controller get into the network.
+func (d *driver) canProbe(can bool) {
+	if d.sw == d.control.cluster.switches[0] {
+		d.control.post(func() { d.control.brain.CanProbe(d.control.now(), can) })
+	}
 }
 
 // call carries a request to the switch, where serve runs, and its answer back. Without an answer in
@@ -261,4 +269,13 @@ func (d *driver) poll() {
 }
 
 // count gives the controller what the switch has counted.
-func (d *driver) count() {}
+func (d *driver) count() {
+	var out []balance.Count
+	for _, s := range d.control.view.SubRanges() {
+		if s.Created && d.sw.live != nil {
+			out = append(out, balance.Count{SubRange: s.ID, Reads: d.sw.counter(p4src.ReadCounter, s.ID),
+				Writes: d.sw.counter(p4src.WriteCounter, s.ID)})
+		}
+	}
+	d.control.post(func() { d.control.brain.Counted(d.control.now(), d.sw.name, out) })
+}

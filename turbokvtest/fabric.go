@@ -10,6 +10,7 @@ import (
 	"github.com/turbokv/turbokv/bmv2"
 	"github.com/turbokv/turbokv/bmv2/v1model"
 	"github.com/turbokv/turbokv/controller/reconcile/tables"
+	"github.com/turbokv/turbokv/kv"
 	"github.com/turbokv/turbokv/p4src"
 )
 
@@ -159,15 +160,18 @@ func (f *fabric) apply(op tables.Operation, e v1model.Entity) error {
 	return nil
 }
 
-// counter reads one cell of a counter array that has the alias.
-func (f *fabric) counter(alias string, index int) (uint64, error) {
+// counter reads the packets that a counter array, known by its alias, has for a sub-range.
+func (f *fabric) counter(alias string, id kv.SubRangeID) uint64 {
 	for _, c := range f.live.Program().Counters {
 		if named(c.Name, alias) {
-			v, err := f.live.ReadCounter(c.Name, index)
-			return v.Packets, err
+			v, err := f.live.ReadCounter(c.Name, int(id))
+			if err != nil {
+				f.net.fail(err)
+			}
+			return v.Packets
 		}
 	}
-	return 0, fmt.Errorf("no counter %s", alias)
+	panic("turbokvtest: no counter " + alias)
 }
 
 // named reports whether a full name of the program ends in the alias that P4Info gives.

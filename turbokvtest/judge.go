@@ -79,6 +79,8 @@ func (c *Cluster) restful(s directory.SubRange) error {
 	return nil
 }
 
+func (c *Cluster) draining(n kv.NodeID) bool { return c.control.store.nodes[n].Draining }
+
 func (c *Cluster) replica(n kv.NodeID, id kv.SubRangeID) (serverlib.Report, bool) {
 	for _, r := range c.node(n).server.Report() {
 		if r.SubRange == id {

@@ -161,7 +161,7 @@ func (n *nemesis) mayWipe(victim *node) bool {
 }
 
 // settled reports whether all members of a sub-range serve the epoch in force.
-func (n *nemesis) settled(s directory.SubRange) bool { return len(s.Acked) == len(s.Chain) }
+func (n *nemesis) settled(s directory.SubRange) bool { return len(s.Unacknowledged()) == 0 }
 
 func (n *nemesis) restart(victim *node) {
 	if victim.up {

@@ -60,6 +60,7 @@ type network struct {
 	cuts   cuts
 	hosts  map[netip.Addr]*host
 	frames uint64 // carried so far
+	fail   func(error)
 }
 
 // send puts a datagram of h on its cable to the switch.

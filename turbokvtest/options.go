@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/turbokv/turbokv/controller/balance"
+	"github.com/turbokv/turbokv/controller/core"
 	"github.com/turbokv/turbokv/kv"
 )
 
@@ -27,6 +29,8 @@ type Options struct {
 	Mishaps [mishapKinds]int
 	// Actions is how many commands an operator gives meanwhile: moves, splits, merges, drains.
 	Actions int
+	// Policy is the controller's; the zero value of a field means its default.
+	Policy core.Policy
 	// Verbose receives what happens, line by line; nil for nobody.
 	Verbose func(line string) `json:"-"`
 }
@@ -91,6 +95,7 @@ func Draw(seed uint64) Options {
 	each := o.Safety * time.Duration(o.Work.InFlight) / time.Duration(o.Work.Operations)
 	o.Work.Think = time.Duration(r.Int64N(int64(2 * each)))
 	o.drawMishaps(r)
+	o.drawPolicy(r)
 	if r.IntN(4) > 0 {
 		o.Actions = r.IntN(8)
 	}
@@ -113,10 +118,18 @@ func (o *Options) drawMishaps(r *rand.Rand) {
 	total := r.IntN(12)
 	for range total {
 		kind := Mishap(r.IntN(int(mishapKinds)))
-		if kind == NodeWipe || kind == DiskError ||
-			kind == NodeCrash && o.Durability == kv.DurabilityMemory {
-			continue // TODO: the controller cannot repair them yet
-		}
 		o.Mishaps[kind]++
+	}
+}
+
+// drawPolicy draws a controller that is quicker than an operator would like, so that a run of
+// seconds sees what takes minutes otherwise.
+func (o *Options) drawPolicy(r *rand.Rand) {
+	within := func(d time.Duration) time.Duration { return d/20 + time.Duration(r.Int64N(int64(d))) }
+	o.Policy = core.Policy{
+		RepairDelay: within(time.Second), MaxJoins: 1 + r.IntN(16), MaxJoinsPerNode: 1 + r.IntN(3),
+		BalanceInterval: within(500 * time.Millisecond), NoBalance: r.IntN(2) == 0,
+		Balance: balance.Config{Hold: within(time.Second), Cooldown: within(2 * time.Second),
+			Settle: within(time.Second)},
 	}
 }
