@@ -176,8 +176,7 @@ func (c *client) note(done *session.Completion) {
 	} else if done.Version != 0 {
 		c.seen[t.key] = done.Version
 	}
-	if done.Outcome == session.Unavailable || c.damaged(done) ||
-		done.Outcome == session.Answered && done.Status == wire.StatusNoKeyspace {
+	if done.Outcome == session.Unavailable || c.damaged(done) {
 		c.refused++
 		return // nothing happened
 	}

@@ -180,6 +180,8 @@ func (k *control) commit(changes []directory.Change) {
 		if c.SubRange != nil && !c.Delete {
 			if old, ok := k.store.subRanges[c.SubRange.ID]; ok {
 				k.cluster.copies.committed(old, *c.SubRange)
+			} else {
+				k.cluster.copies.begun(*c.SubRange)
 			}
 		}
 	}

@@ -30,7 +30,7 @@ func newCopies(c *Cluster) *copies { return &copies{c: c, destroyed: map[copyOf]
 func (k *copies) destroy(n kv.NodeID, disk bool) {
 	store := k.c.control.store
 	for id, s := range store.subRanges {
-		holds := s.Chain.Position(n) >= 0
+		holds := s.Chain.Position(n) >= 0 && s.Created || s.Learner == n
 		if holds && (disk || store.keyspaces[s.Keyspace].Durability == kv.DurabilityMemory) {
 			k.destroyed[copyOf{id, n}] = k.c.events.now
 		}
@@ -48,7 +48,7 @@ func (k *copies) lost(s directory.SubRange) bool {
 	return !slices.ContainsFunc(s.Chain, func(n kv.NodeID) bool { return !k.gone(s.ID, n) })
 }
 
-// committed judges a change of a sub-range by the controller.
+// committed judges a change of a sub-range by the controller, and follows what it does to copies.
 func (k *copies) committed(old, s directory.SubRange) {
 	for _, n := range old.Chain {
 		if s.Chain.Position(n) < 0 && !k.gone(s.ID, n) && k.knownLost(s) {
@@ -59,6 +59,27 @@ func (k *copies) committed(old, s directory.SubRange) {
 	for _, n := range old.Chain { // what leaves begins anew when it comes back
 		if s.Chain.Position(n) < 0 {
 			delete(k.destroyed, copyOf{s.ID, n})
+		}
+	}
+	if q := s.Absorbs.SubRange; q != 0 && old.Absorbs.SubRange == 0 {
+		k.inherit(q, s)
+	}
+}
+
+// begun follows a new sub-range: the upper part of a split is lost where the whole was.
+func (k *copies) begun(s directory.SubRange) {
+	for _, n := range s.Chain {
+		delete(k.destroyed, copyOf{s.ID, n}) // of an earlier use of the id
+	}
+	if s.ForkOf != 0 {
+		k.inherit(s.ForkOf, s)
+	}
+}
+
+func (k *copies) inherit(from kv.SubRangeID, to directory.SubRange) {
+	for _, n := range to.Chain {
+		if at, ok := k.destroyed[copyOf{from, n}]; ok {
+			k.destroyed[copyOf{to.ID, n}] = at
 		}
 	}
 }

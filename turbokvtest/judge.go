@@ -45,7 +45,19 @@ func (c *Cluster) atRest() error {
 	if err := c.directoryAtRest(); err != nil {
 		return err
 	}
-	return c.nothingElse(expected)
+	if err := c.nothingElse(expected); err != nil {
+		return err
+	}
+	return c.remembered()
+}
+
+// remembered compares the controller's memory with its disk.
+func (c *Cluster) remembered() error {
+	memory, disk := c.control.brain.View().Snapshot(), c.control.store.snapshot()
+	if fmt.Sprintf("%+v", memory) != fmt.Sprintf("%+v", disk) {
+		return fmt.Errorf("the controller remembers %+v, its disk %+v", memory, disk)
+	}
+	return nil
 }
 
 // restful looks at one sub-range.
@@ -54,11 +66,18 @@ func (c *Cluster) restful(s directory.SubRange) error {
 		return nil
 	}
 	want := c.control.store.keyspaces[s.Keyspace].Replication
-	if len(s.Chain) != want {
+	switch {
+	case len(s.Chain) < want || len(s.Chain) > want && !c.operator.grown:
 		return fmt.Errorf("chain %v, replication %d", s.Chain, want)
-	}
-	if !s.Created || len(s.Acked) != len(s.Chain) {
+	case !s.Created || len(s.Unacknowledged()) > 0:
 		return fmt.Errorf("acknowledged by %v of %v", s.Acked, s.Chain)
+	case s.Learner != 0 || s.Blocked || s.Frozen || len(s.Unforked)+len(s.Unabsorbed) > 0:
+		return fmt.Errorf("learner %v, blocked %v, frozen %v, forks %v, absorbs %v", s.Learner,
+			s.Blocked, s.Frozen, s.Unforked, s.Unabsorbed)
+	case slices.ContainsFunc(s.Chain, c.draining):
+		return fmt.Errorf("chain %v has nodes that are being drained", s.Chain)
+	case len(s.Former) > 0:
+		return fmt.Errorf("%v have not erased it", s.Former)
 	}
 	var first serverlib.Report
 	for i, n := range s.Chain {
@@ -98,6 +117,9 @@ func (c *Cluster) directoryAtRest() error {
 			return fmt.Errorf("%v is retired, and %v have not erased it", r.ID, r.Pending)
 		}
 	}
+	if len(s.Plans) > 0 {
+		return fmt.Errorf("plans: %+v", s.Plans)
+	}
 	for _, k := range s.Keyspaces {
 		if k.Phase != directory.PhaseReady {
 			return fmt.Errorf("keyspace %q is %v", k.Name, k.Phase)
@@ -123,6 +145,9 @@ func (c *Cluster) describe() string {
 	var s string
 	for _, r := range c.control.store.snapshot().SubRanges {
 		s += fmt.Sprintf("\n%+v lost=%v", r, c.copies.lost(r))
+	}
+	for _, p := range c.control.store.snapshot().Plans {
+		s += fmt.Sprintf("\n%+v", p)
 	}
 	for _, n := range c.nodes {
 		s += fmt.Sprintf("\nnode %v up=%v session=%v", n.id, n.up, c.control.sessions[n.id] != nil)

@@ -15,6 +15,7 @@ type store struct {
 	keyspaces map[kv.KeyspaceID]directory.Keyspace
 	subRanges map[kv.SubRangeID]directory.SubRange
 	retired   map[kv.SubRangeID]directory.Retired
+	plans     map[uint64]directory.Plan
 }
 
 func newStore(clusterID string) *store {
@@ -24,6 +25,7 @@ func newStore(clusterID string) *store {
 		keyspaces: map[kv.KeyspaceID]directory.Keyspace{},
 		subRanges: map[kv.SubRangeID]directory.SubRange{},
 		retired:   map[kv.SubRangeID]directory.Retired{},
+		plans:     map[uint64]directory.Plan{},
 	}
 }
 
@@ -41,6 +43,8 @@ func (s *store) commit(changes []directory.Change) {
 			put(s.subRanges, c.SubRange.ID, *c.SubRange, c.Delete)
 		case c.Retired != nil:
 			put(s.retired, c.Retired.ID, *c.Retired, c.Delete)
+		case c.Plan != nil:
+			put(s.plans, c.Plan.ID, *c.Plan, c.Delete)
 		}
 	}
 }
@@ -57,7 +61,7 @@ func put[K comparable, V any](m map[K]V, key K, value V, remove bool) {
 func (s *store) snapshot() directory.Snapshot {
 	return directory.Snapshot{
 		Meta: s.meta, Nodes: inOrder(s.nodes), Keyspaces: inOrder(s.keyspaces),
-		SubRanges: inOrder(s.subRanges), Retired: inOrder(s.retired),
+		SubRanges: inOrder(s.subRanges), Retired: inOrder(s.retired), Plans: inOrder(s.plans),
 	}
 }
 

@@ -15,8 +15,10 @@ import (
 var Tables = []string{p4src.ServiceTable, p4src.IPv4Table, p4src.LearnTable, p4src.SubRangeTable,
 	p4src.PartitionTable}
 
-// Order is how the tables refer to each other.
-var Order = reconcile.Order{p4src.SubRangeTable, p4src.PartitionTable}
+// Order is how the tables refer to each other. A service address stands for all keyspaces: a switch
+// that starts empty resolves nothing before it knows them, or it would answer NO_KEYSPACE, which
+// clients take for the truth.
+var Order = reconcile.Order{p4src.SubRangeTable, p4src.PartitionTable, p4src.ServiceTable}
 
 // Port names a port of a switch as P4Runtime numbers it.
 type Port uint32

@@ -3,9 +3,11 @@ package dataplane
 import (
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"testing"
 
 	"github.com/turbokv/turbokv/controller/directory"
+	"github.com/turbokv/turbokv/controller/reconcile"
 	"github.com/turbokv/turbokv/controller/reconcile/tables"
 	"github.com/turbokv/turbokv/kv"
 	"github.com/turbokv/turbokv/p4src"
@@ -281,6 +283,27 @@ func TestNodesOfAnotherSwitchHaveNoRouteHere(t *testing.T) {
 	for _, e := range Desired(d.View(), sw).Entries {
 		if e.Table == p4src.IPv4Table {
 			t.Fatalf("%v", e)
+		}
+	}
+}
+
+// TestASwitchThatStartsEmptyServesNobodyBeforeItKnowsEverything: what it resolves too early it
+// answers with NO_KEYSPACE.
+func TestASwitchThatStartsEmptyServesNobodyBeforeItKnowsEverything(t *testing.T) {
+	desired := Desired(testDirectory(t, 3).View(), testSwitch)
+	batches := reconcile.Plan(desired, tables.State{}, Order, 0)
+	for _, u := range batches[len(batches)-1] {
+		if u.Entry == nil || u.Entry.Table != p4src.ServiceTable {
+			t.Errorf("the last batch of a plan for an empty switch has %v", u)
+		}
+	}
+	batches = reconcile.Plan(tables.State{}, desired, Order, 0)
+	at := slices.IndexFunc(batches, func(b reconcile.Batch) bool {
+		return b[0].Entry.Table == p4src.PartitionTable
+	})
+	for _, u := range slices.Concat(batches[at:]...) {
+		if u.Entry.Table == p4src.ServiceTable {
+			t.Errorf("%v comes after removals from the partition table", u)
 		}
 	}
 }
