@@ -56,6 +56,7 @@ type client struct {
 	done    int // operations ended
 	woken   time.Duration
 	scans   bool
+	lost    func(key string) bool // nil while things go wrong
 	unknown int
 	refused int      // operations that nobody executed
 	names   []string // all keys, ascending
@@ -91,9 +92,20 @@ func (c *client) submit(t *call, r session.Request) {
 	}
 }
 
+// pick draws a key; when nothing goes wrong any more, not one that is lost, if possible.
+func (c *client) pick() (key string) {
+	for range 20 {
+		key = c.names[c.rand.IntN(len(c.names))]
+		if c.lost == nil || !c.lost(key) {
+			break
+		}
+	}
+	return key
+}
+
 // draw makes up one operation.
 func (c *client) draw() (*call, session.Request) {
-	key := c.names[c.rand.IntN(len(c.names))]
+	key := c.pick()
 	in := asked{value: fmt.Sprintf("%d.%d", c.id, c.asked)}
 	t := &call{key: key}
 	r := session.Request{Key: []byte(key)}
@@ -176,7 +188,8 @@ func (c *client) note(done *session.Completion) {
 	} else if done.Version != 0 {
 		c.seen[t.key] = done.Version
 	}
-	if done.Outcome == session.Unavailable || c.damaged(done) {
+	broken := done.Status == wire.StatusInternal && done.Op.Class() == wire.ClassRead // its disk
+	if done.Outcome == session.Unavailable || broken || c.damaged(done) {
 		c.refused++
 		return // nothing happened
 	}

@@ -184,8 +184,11 @@ func (c *Cluster) Run() error {
 	c.log("everything is mended")
 	c.nemesis.end()
 	c.healed = c.events.now
+	for _, cl := range c.clients {
+		cl.lost = c.keyLost
+	}
 	if !c.until(c.healed+livenessMax, func() bool { return c.clientsFinished() && c.atRest() == nil }) {
-		return errors.Join(c.failed, fmt.Errorf("not at rest %v after everything was mended: %w%s",
+		return errors.Join(c.failed, fmt.Errorf("not at rest %v after everything was mended: %v%s",
 			c.events.now-c.healed, c.atRest(), c.describe()))
 	}
 	c.settledAt = c.events.now

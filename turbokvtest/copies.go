@@ -13,6 +13,9 @@ import (
 type copies struct {
 	c         *Cluster
 	destroyed map[copyOf]time.Duration
+	// unproven are members that were learners and have not served yet: they may lack what their
+	// predecessor acknowledged last (I6), so they are no copies before that.
+	unproven map[copyOf]bool
 }
 
 // copyOf names the copy of a sub-range at a node.
@@ -24,7 +27,7 @@ type copyOf struct {
 // unknowable is how long after the destruction of a copy the controller may still believe in it.
 const unknowable = 10 * time.Millisecond
 
-func newCopies(c *Cluster) *copies { return &copies{c: c, destroyed: map[copyOf]time.Duration{}} }
+func newCopies(c *Cluster) *copies { return &copies{c: c, destroyed: map[copyOf]time.Duration{}, unproven: map[copyOf]bool{}} }
 
 // destroy notes that a node has lost what was in its memory, and on its disk if that was wiped.
 func (k *copies) destroy(n kv.NodeID, disk bool) {
@@ -45,8 +48,13 @@ func (k *copies) gone(id kv.SubRangeID, n kv.NodeID) bool {
 
 // lost reports whether mishaps have destroyed every copy of a sub-range.
 func (k *copies) lost(s directory.SubRange) bool {
-	return !slices.ContainsFunc(s.Chain, func(n kv.NodeID) bool { return !k.gone(s.ID, n) })
+	return !slices.ContainsFunc(s.Chain, func(n kv.NodeID) bool {
+		return !k.gone(s.ID, n) && !k.unproven[copyOf{s.ID, n}]
+	})
 }
+
+// serves notes that a replica serves: it is whole.
+func (k *copies) serves(id kv.SubRangeID, n kv.NodeID) { delete(k.unproven, copyOf{id, n}) }
 
 // committed judges a change of a sub-range by the controller, and follows what it does to copies.
 func (k *copies) committed(old, s directory.SubRange) {
@@ -59,7 +67,11 @@ func (k *copies) committed(old, s directory.SubRange) {
 	for _, n := range old.Chain { // what leaves begins anew when it comes back
 		if s.Chain.Position(n) < 0 {
 			delete(k.destroyed, copyOf{s.ID, n})
+			delete(k.unproven, copyOf{s.ID, n})
 		}
+	}
+	if n := old.Learner; n != 0 && s.Chain.Position(n) >= 0 {
+		k.unproven[copyOf{s.ID, n}] = true
 	}
 	if q := s.Absorbs.SubRange; q != 0 && old.Absorbs.SubRange == 0 {
 		k.inherit(q, s)
@@ -68,8 +80,9 @@ func (k *copies) committed(old, s directory.SubRange) {
 
 // begun follows a new sub-range: the upper part of a split is lost where the whole was.
 func (k *copies) begun(s directory.SubRange) {
-	for _, n := range s.Chain {
-		delete(k.destroyed, copyOf{s.ID, n}) // of an earlier use of the id
+	for _, n := range s.Chain { // of an earlier use of the id
+		delete(k.destroyed, copyOf{s.ID, n})
+		delete(k.unproven, copyOf{s.ID, n})
 	}
 	if s.ForkOf != 0 {
 		k.inherit(s.ForkOf, s)
@@ -88,6 +101,9 @@ func (k *copies) inherit(from kv.SubRangeID, to directory.SubRange) {
 func (k *copies) knownLost(s directory.SubRange) bool {
 	return !slices.ContainsFunc(s.Chain, func(n kv.NodeID) bool {
 		at, ok := k.destroyed[copyOf{s.ID, n}]
+		if k.unproven[copyOf{s.ID, n}] {
+			return false
+		}
 		return !ok || k.c.events.now-at < unknowable
 	})
 }

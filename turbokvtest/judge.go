@@ -117,8 +117,10 @@ func (c *Cluster) directoryAtRest() error {
 			return fmt.Errorf("%v is retired, and %v have not erased it", r.ID, r.Pending)
 		}
 	}
-	if len(s.Plans) > 0 {
-		return fmt.Errorf("plans: %+v", s.Plans)
+	for _, p := range s.Plans {
+		if !c.copies.lost(c.control.store.subRanges[p.SubRange]) {
+			return fmt.Errorf("plan %+v", p)
+		}
 	}
 	for _, k := range s.Keyspaces {
 		if k.Phase != directory.PhaseReady {

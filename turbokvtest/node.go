@@ -115,6 +115,9 @@ func (n *node) in(do func()) func() {
 // stateChanged asks for a report at once.
 func (n *node) stateChanged(id kv.SubRangeID, s serverlib.State) {
 	n.cluster.log("node %v: %v is %v", n.id, id, s)
+	if s == serverlib.StateServing {
+		n.cluster.copies.serves(id, n.id)
+	}
 	if n.agent != nil {
 		n.agent.reportSoon()
 	}
