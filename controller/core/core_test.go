@@ -184,6 +184,39 @@ func TestAChainThatIsGoneIsNotChangedAndAlarms(t *testing.T) {
 	}
 }
 
+// TestNothingIsCopiedFromALostSubRange loses a sub-range that is short of members.
+func TestNothingIsCopiedFromALostSubRange(t *testing.T) {
+	w := newReadyWorld(t, 4, still)
+	w.create("cache", kv.DurabilityMemory, 3, 1)
+	k, _ := w.core.View().KeyspaceNamed("cache")
+	chain := w.core.View().SubRangesOf(k.ID)[0].Chain
+	w.node(chain[0]).kill()
+	if !w.run(time.Second, func() bool { return w.told[core.MemberEvicted] > 0 }) {
+		w.fail("not evicted")
+	}
+	for _, n := range chain[1:] {
+		w.node(n).kill()
+	}
+	for _, n := range chain {
+		w.node(n).start()
+	}
+	if !w.run(5*time.Second, func() bool { return w.told[core.SubRangeLost] == 1 }) {
+		w.fail("no alarm")
+	}
+	lost := w.core.View().SubRangesOf(k.ID)[0]
+	other := slices.IndexFunc(w.nodes, func(n *node) bool { return chain.Position(n.id) < 0 })
+	w.did(func() {
+		_, err := w.core.Move(w.now, lost.ID, lost.Chain[0], w.nodes[other].id)
+		if !errors.Is(err, directory.ErrNotFit) {
+			w.fail("a move of what nobody holds: %v", err)
+		}
+	})
+	w.pass(time.Minute)
+	if plans := w.core.View().Plans(); len(plans) > 0 || w.told[core.PlanAborted] > 0 {
+		w.fail("plans %+v; %d were given up", plans, w.told[core.PlanAborted])
+	}
+}
+
 func TestDrainEmptiesANode(t *testing.T) {
 	w := newReadyWorld(t, 5, still)
 	n := w.nodes[2].id

@@ -2,6 +2,7 @@ package core
 
 import (
 	"errors"
+	"maps"
 	"time"
 
 	"github.com/turbokv/turbokv/controller/directory"
@@ -18,6 +19,7 @@ func (c *Core) Hello(now time.Duration, h directory.Hello) error {
 		return err
 	}
 	delete(c.reports, h.ID)
+	maps.DeleteFunc(c.shunned, func(at place, _ time.Duration) bool { return at.node == h.ID })
 	c.health.SessionOpened(c.now, h.ID)
 	c.examine = true
 	c.health.SetProbing(c.now, h.ID, c.canProbe)
