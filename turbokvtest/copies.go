@@ -27,7 +27,9 @@ type copyOf struct {
 // unknowable is how long after the destruction of a copy the controller may still believe in it.
 const unknowable = 10 * time.Millisecond
 
-func newCopies(c *Cluster) *copies { return &copies{c: c, destroyed: map[copyOf]time.Duration{}, unproven: map[copyOf]bool{}} }
+func newCopies(c *Cluster) *copies {
+	return &copies{c: c, destroyed: map[copyOf]time.Duration{}, unproven: map[copyOf]bool{}}
+}
 
 // destroy notes that a node has lost what was in its memory, and on its disk if that was wiped.
 func (k *copies) destroy(n kv.NodeID, disk bool) {
