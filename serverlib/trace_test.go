@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -34,6 +35,7 @@ type trace struct {
 	a       kv.Assignment
 	others  map[kv.SubRangeID]kv.Assignment // sub-ranges that were split off
 	since   map[kv.NodeID]kv.Epoch          // of nodes that joined later
+	off     netip.AddrPort                  // a node that nothing reaches
 	now     time.Duration
 	queue   []datagram
 	drops   []string // starts of descriptions of packets to be lost, once each
@@ -86,6 +88,11 @@ func (tr *trace) commands() map[string]func(args []string) {
 		"chain":     tr.setChain,
 		"learn":     tr.learn,
 		"promote":   tr.promote,
+		"since":     tr.setSince,
+		"hash":      tr.hash,
+		"puts":      tr.puts,
+		"cut":       func(args []string) { tr.off = tr.node(args[0]).addr() },
+		"mend":      func([]string) { tr.off = netip.AddrPort{} },
 	}
 }
 
@@ -260,6 +267,9 @@ func (tr *trace) carry(d datagram) {
 		return
 	}
 	n := tr.nodes[kv.NodeIDOf(d.to.Addr())]
+	if tr.off.IsValid() && (d.to == tr.off || d.from == tr.off) {
+		return
+	}
 	if n != nil && n.server == nil {
 		tr.printf("%s -- down", text)
 		return

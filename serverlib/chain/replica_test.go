@@ -2,6 +2,7 @@ package chain
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/turbokv/turbokv/kv"
@@ -104,7 +105,7 @@ func TestSuccessorThatLostStableUpdatesGetsNoLink(t *testing.T) {
 func TestMessagesOfStrangersAreStrayed(t *testing.T) {
 	tail, h := newTestReplica(2, 0)
 	sent := len(h.sent)
-	for op := wire.OpChainUpdate; op <= wire.OpChainReady; op++ {
+	for op := wire.OpChainUpdate; op <= wire.OpChainSnapshot; op++ {
 		if v := tail.Receive(0, 3, message(op, 1, 1, 1, 1, nil)); v != Strayed {
 			t.Errorf("%v: verdict %v", op, v)
 		}
@@ -116,5 +117,101 @@ func TestMessagesOfStrangersAreStrayed(t *testing.T) {
 	}
 	if len(h.sent) != sent {
 		t.Errorf("answers %v", h.sent[sent:])
+	}
+}
+
+// newLearner returns a replica that follows the chain of node 1.
+func newLearner(window int) (*Replica, *recorder) {
+	h := &recorder{}
+	config := Config{Self: 2, Incarnation: 1, SubRange: 1, Window: window, Timing: DefaultTiming}
+	r := NewLearner(config, h)
+	r.Configure(0, 1, kv.Chain{1}, 2)
+	return r, h
+}
+
+// TestLearnerBeginsWithTheFirstHelloAndAgainWhenItsUpdatesAreForgotten: below the mark of a HELLO the
+// tail has no updates any more.
+func TestLearnerBeginsWithTheFirstHelloAndAgainWhenItsUpdatesAreForgotten(t *testing.T) {
+	d, h := newLearner(8)
+	for _, c := range []struct {
+		seq, mark kv.Seq
+		verdict   Verdict
+		applied   kv.Seq
+	}{
+		{5, 6, Malformed, 0}, {5, 3, Accepted, 5}, {7, 5, Accepted, 5}, {9, 6, Accepted, 9},
+		{5, 3, Accepted, 9},
+	} {
+		v := d.Receive(0, 1, message(wire.OpChainHello, 1, 0, c.seq, c.mark, nil))
+		if v != c.verdict || d.Applied() != c.applied || d.Stable() != c.applied {
+			t.Errorf("hello of %d from %d: verdict %v, applied %d, stable %d, want %v, %d", c.seq, c.mark,
+				v, d.Applied(), d.Stable(), c.verdict, c.applied)
+		}
+	}
+	if want := []string{"restart 5", "restart 9"}; !slices.Equal(h.told, want) {
+		t.Errorf("told %v, want %v", h.told, want)
+	}
+}
+
+// TestMemberBelowTheMarkOfAHelloIsLost: nobody can send it what it lacks.
+func TestMemberBelowTheMarkOfAHelloIsLost(t *testing.T) {
+	tail, h := newTestReplica(2, 5)
+	for mark, want := range map[kv.Seq]int{5: 0, 6: 1} {
+		h.told = nil
+		tail.Receive(0, 1, message(wire.OpChainHello, 1, 0, 9, mark, nil))
+		if len(h.told) != want {
+			t.Errorf("mark %d: told %v", mark, h.told)
+		}
+	}
+}
+
+// TestFetchOfForgottenUpdatesTellsTheMemberThatItIsLost: the successor answers with where its log
+// begins.
+func TestFetchOfForgottenUpdatesTellsTheMemberThatItIsLost(t *testing.T) {
+	head, h := newTestReplica(1, 5)
+	head.Receive(0, 2, message(wire.OpChainWelcome, 1, 1, 9, 9, nil))
+	head.Receive(0, 2, message(wire.OpChainEntries, 1, 1, 8, 0, nil))
+	if want := []string{"lost"}; !slices.Equal(h.told, want) || head.Ready() {
+		t.Errorf("told %v, want %v; ready %v", h.told, want, head.Ready())
+	}
+}
+
+// TestTailKeepsWhatItsLearnerLacksUpToAWindow: and no longer, because no update waits for it.
+func TestTailKeepsWhatItsLearnerLacksUpToAWindow(t *testing.T) {
+	h := &recorder{}
+	config := Config{Self: 1, Incarnation: 1, SubRange: 1, Window: 8, Timing: DefaultTiming,
+		Volatile: true}
+	tail := New(config, h, 0)
+	tail.Configure(0, 1, kv.Chain{1}, 2)
+	welcome := message(wire.OpChainWelcome, 1, 1, 0, 0, nil)
+	if v := tail.Receive(0, 2, welcome); v != Accepted {
+		t.Fatalf("welcome: %v", v)
+	}
+	for seq := kv.Seq(1); seq <= 20; seq++ {
+		tail.Append(entries(1))
+		tail.Flush(0)
+		tail.Truncate(tail.Stable())
+		if want := seq - min(seq, 8); tail.Base() != want {
+			t.Fatalf("after update %d the log begins behind %d, want %d", seq, tail.Base(), want)
+		}
+	}
+	if tail.MaySnapshot() {
+		t.Error("the link with a learner that lags is still open")
+	}
+}
+
+// TestSnapshotsPassOnlyBetweenTailAndLearner: members get what they lack as updates.
+func TestSnapshotsPassOnlyBetweenTailAndLearner(t *testing.T) {
+	head, _ := newTestReplica(1, 0)
+	head.Receive(0, 2, message(wire.OpChainWelcome, 1, 1, 0, 0, nil))
+	if v := head.Receive(0, 2, message(wire.OpChainPull, 1, 1, 0, 0, nil)); v != Malformed {
+		t.Errorf("pull of a member: %v", v)
+	}
+	tail, _ := newTestReplica(2, 0)
+	tail.Receive(0, 1, message(wire.OpChainHello, 1, 0, 0, 0, nil))
+	if v := tail.Receive(0, 1, message(wire.OpChainSnapshot, 1, 1, 0, 0, nil)); v != Malformed {
+		t.Errorf("snapshot for a member: %v", v)
+	}
+	if v := tail.Receive(0, 1, message(wire.OpChainSnapshot, 1, 9, 0, 0, nil)); v != Stale {
+		t.Errorf("snapshot for another life: %v", v)
 	}
 }
