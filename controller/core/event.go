@@ -91,8 +91,8 @@ func (e Event) String() string {
 
 // unit says what Count counts.
 func (e Event) unit() string {
-	if e.Switch != "" {
-		return "%d updates"
+	if e.Kind == MemberEvicted {
+		return "%d sub-ranges"
 	}
-	return "%d sub-ranges"
+	return "%d updates"
 }
