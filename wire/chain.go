@@ -237,7 +237,7 @@ func (e ChainEntry) ClientAddr() netip.AddrPort {
 	return netip.AddrPortFrom(ip, binary.BigEndian.Uint16(e[offEntryPort:]))
 }
 
-// Key returns the record's key; empty if the entry changes none.
+// Key returns the key of the request, also of one without effect; empty if there is none.
 func (e ChainEntry) Key() []byte {
 	n := ChainEntryHeader + int(binary.BigEndian.Uint16(e[offEntryKey:]))
 	return e[ChainEntryHeader:n:n]
