@@ -90,7 +90,10 @@ type cluster struct {
 	t          testing.TB
 	binary     string
 	store      string // file of the controller
+	sw         switchCommand
+	theSwitch  *process
 	controller *process
+	nodes      [nodes]*process
 }
 
 // startCluster starts all parts at once: none depends on the order.
@@ -98,17 +101,23 @@ func startCluster(t testing.TB, binary string, command switchCommand) *cluster {
 	t.Helper()
 	c := &cluster{
 		topology: newTopology(t), t: t, binary: binary,
-		store: filepath.Join(t.TempDir(), "controller.db"),
+		store: filepath.Join(t.TempDir(), "controller.db"), sw: command,
 	}
-	start(t, c.core(), "switch", command(c)...)
+	c.startSwitch()
 	for i := 1; i <= nodes; i++ {
-		start(t, c.node(i), fmt.Sprintf("node %d", i), binary, "node",
+		c.nodes[i-1] = start(t, c.node(i), fmt.Sprintf("node %d", i), binary, "node",
 			"--addr", fmt.Sprintf("%v:%d", nodeAddr(i), wire.Port), "--network", "udp",
 			"--port", strconv.Itoa(i), "--data-dir", t.TempDir(),
 			"--controller", fmt.Sprintf("%v:%d", controlAddr(i), adminPort))
 	}
 	c.startController()
 	return c
+}
+
+// startSwitch starts it, empty.
+func (c *cluster) startSwitch() {
+	c.t.Helper()
+	c.theSwitch = start(c.t, c.core(), "switch", c.sw(c)...)
 }
 
 // startController starts it, or starts it again over what it knew.
@@ -127,6 +136,7 @@ type status struct {
 	Nodes     []struct{ Online bool }
 	SubRanges []struct {
 		Keyspace, State string
+		Chain           []string
 		Reads, Writes   uint64
 	} `json:"sub_ranges"`
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -57,6 +58,8 @@ func testServes(t *testing.T, command switchCommand) {
 	c.testScan()
 	c.testAlone()
 	c.testRestart()
+	c.testSwitchRestart()
+	c.testNodeDies()
 }
 
 // operates runs a command for operators that must succeed.
@@ -178,4 +181,45 @@ func (c *cluster) testRestart() {
 	c.uses("put", "nuts", "hazel", "brown")
 	c.prints("brown\n", "get", "nuts", "hazel")
 	c.prints("alone\n", "get", "fruit", "fig")
+}
+
+// testSwitchRestart kills the switch and starts an empty one: the controller brings it back, and
+// nobody has to do anything.
+func (c *cluster) testSwitchRestart() {
+	c.t.Helper()
+	c.theSwitch.kill()
+	c.startSwitch()
+	await(c.t, "the new switch serves", func() error {
+		out, err := c.use("get", "-k", "fruit", "fig")
+		if err == nil && out != "alone\n" {
+			err = fmt.Errorf("printed %q", out)
+		}
+		return err
+	})
+	await(c.t, "the new switch holds everything", c.ready)
+	c.uses("put", "fruit", "melon", "after the restart")
+	c.prints("kiwi\nmelon\npeach\n", "scan", "fruit", "h", "t", "--keys")
+}
+
+// testNodeDies kills a node: the others take over what it held.
+func (c *cluster) testNodeDies() {
+	c.t.Helper()
+	c.nodes[0].kill()
+	await(c.t, "the chains do without the dead node, and are complete", func() error {
+		s, err := c.status()
+		if err != nil {
+			return err
+		}
+		for _, r := range s.SubRanges {
+			if len(r.Chain) != 3 || slices.Contains(r.Chain, nodeAddr(1).String()) {
+				return fmt.Errorf("%+v", r)
+			}
+		}
+		return nil
+	})
+	c.prints("alone\n", "get", "fruit", "fig")
+	c.prints("two apples\n", "get", "fruit", "apple")
+	c.prints("brown\n", "get", "nuts", "hazel")
+	c.prints("10\n", "incr", "fruit", "count", "3")
+	c.prints("kiwi\nmelon\npeach\n", "scan", "fruit", "h", "t", "--keys")
 }

@@ -17,8 +17,9 @@ import (
 	"github.com/turbokv/turbokv/transport"
 )
 
-// nodes is the number of storage nodes; node i hangs on switch port i, from 1.
-const nodes = 3
+// nodes is the number of storage nodes, one more than there are replicas; node i hangs on switch
+// port i, from 1.
+const nodes = 4
 
 // clientPort is the switch port of the client.
 const clientPort = nodes + 1
