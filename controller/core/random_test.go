@@ -42,15 +42,14 @@ func randomRun(t *testing.T, seed uint64) {
 	w.operated = true
 	faults := []func(){w.killSome, w.killSome, w.startSome, w.startSome, w.startSome, w.cutSome,
 		w.command, w.command, w.command, w.restartController}
-	if seed%5 == 0 { // the controller dies again and again
-		for range 20 {
-			faults = append(faults, w.restartController)
-		}
+	if seed%4 == 0 { // the controller dies again and again
+		w.crashes = 3
 	}
 	for range 150 {
 		faults[w.rand.IntN(len(faults))]()
 		w.pass(time.Duration(w.rand.IntN(300)) * ms)
 	}
+	w.crashes = 0
 	if w.core == nil {
 		w.startController()
 	}
@@ -86,6 +85,11 @@ func (w *world) restartController() {
 		w.startController()
 		return
 	}
+	w.crash()
+}
+
+// crash ends the controller, and starts it again soon.
+func (w *world) crash() {
 	w.log("controller restarts")
 	w.stopController()
 	w.after(time.Duration(w.rand.IntN(500))*ms, func() {
