@@ -62,7 +62,10 @@ var scenes = map[string]func(*admintest.Server){
 	},
 	"trouble.txt": func(s *admintest.Server) {
 		s.Change(func(c *adminpb.StatusResponse) {
-			c.Problems = []string{"node 10.0.0.2 has failed"}
+			c.Problems = []string{
+				`LOST: 1 of 4 sub-ranges of keyspace "users", such as sub-range 5: no member has its state`,
+				"node 10.0.0.2 is failed: \x1b[31mits session has ended",
+			}
 			c.Nodes[1].State, c.Nodes[1].Online = "failed", false
 			c.Nodes[2].State, c.Nodes[2].Online = "suspected", false
 			for _, r := range c.SubRanges[1:4] {

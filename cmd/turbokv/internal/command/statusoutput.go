@@ -93,7 +93,7 @@ func statusOutputOf(s admin.Status) statusOutput {
 	for _, r := range s.SubRanges {
 		out.SubRanges = append(out.SubRanges, subRangeOutputOf(r, names[r.Keyspace]))
 	}
-	out.Problems = append(append([]string{}, s.Problems...), out.keyspaceProblems()...)
+	out.Problems = append([]string{}, s.Problems...)
 	return out
 }
 

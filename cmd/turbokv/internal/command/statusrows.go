@@ -5,8 +5,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/turbokv/turbokv/kv"
 )
 
 const nodeHeader = "NODE STATE STORAGE SWITCH PORT REPLICAS HEADS TAILS JOINING LOAD READS/S " +
@@ -81,48 +79,4 @@ func (s statusOutput) subRangeRows() (rows [][]string) {
 		})
 	}
 	return rows
-}
-
-// keyspaceProblems tells what is wrong with sub-ranges, in one line per keyspace.
-func (s statusOutput) keyspaceProblems() (out []string) {
-	byKeyspace := map[string][]subRangeOutput{}
-	for _, r := range s.SubRanges {
-		byKeyspace[r.Keyspace] = append(byKeyspace[r.Keyspace], r)
-	}
-	for _, k := range s.Keyspaces {
-		if text := summary(byKeyspace[k.Name]); text != "" {
-			out = append(out, fmt.Sprintf("keyspace %q: of %d sub-ranges %s", k.Name,
-				len(byKeyspace[k.Name]), text))
-		}
-	}
-	return out
-}
-
-// badStates are what an operator wants to know of sub-ranges, the worst first.
-var badStates = []string{"lost", "unavailable", "degraded"}
-
-// summary counts the states of sub-ranges that need an operator, and gives one reason of each.
-func summary(all []subRangeOutput) string {
-	var parts []string
-	for _, state := range badStates {
-		n, why, first := 0, "", kv.SubRangeID(0)
-		for _, r := range all {
-			if r.State != state {
-				continue
-			}
-			n++
-			if n == 1 {
-				why, first = r.Why, r.ID
-			}
-		}
-		switch {
-		case n == 0:
-			continue
-		case why == "":
-			parts = append(parts, fmt.Sprintf("%d %s (as %v)", n, state, first))
-		default:
-			parts = append(parts, fmt.Sprintf("%d %s (as %v: %s)", n, state, first, why))
-		}
-	}
-	return strings.Join(parts, ", ")
 }
