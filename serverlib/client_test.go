@@ -42,7 +42,7 @@ func (c *simClient) issueLater() {
 		if c.sim.resting {
 			return
 		}
-		if len(c.outstanding) < 3 {
+		if len(c.outstanding) < 3 && c.seq+1-c.lowest() < kv.RequestSeq(limits.SessionResults) {
 			c.issue()
 		}
 		c.issueLater()
@@ -95,13 +95,20 @@ func (c *simClient) transmit(op *operation) {
 		return
 	}
 	if a, ok := c.sim.route(op.key); ok {
-		op.lowest = op.seq
-		for seq := range c.outstanding {
-			op.lowest = min(op.lowest, seq)
-		}
+		op.lowest = c.lowest()
 		c.sim.send(op.send(a, c.number))
 	}
 	c.sim.after(c.sim.between(5*time.Millisecond, 25*time.Millisecond), func() { c.transmit(op) })
+}
+
+// lowest returns the lowest sequence for which the client wants a reply. As in clientlib, the span
+// from there to the newest one is bounded: nodes remember no more results of a session.
+func (c *simClient) lowest() kv.RequestSeq {
+	lowest := c.seq + 1
+	for seq := range c.outstanding {
+		lowest = min(lowest, seq)
+	}
+	return lowest
 }
 
 // notYet are the statuses after which a client goes on sending.

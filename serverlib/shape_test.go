@@ -409,6 +409,11 @@ func (h *shape) checkEnd() {
 				h.s.t.Logf("%v: %+v", id, h.s.nodes[id].reportOf(p.a.SubRange))
 			}
 		}
+		for _, c := range h.s.clients {
+			for _, op := range c.outstanding {
+				h.s.t.Logf("client %d waits: %+v", c.number, *op)
+			}
+		}
 		h.s.fatalf("not settled long after the last fault")
 	}
 	h.revokeAll()
