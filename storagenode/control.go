@@ -23,7 +23,7 @@ import (
 // drawn from the upper half, so that nodes do not come back all at once.
 const (
 	retryFirst   = 100 * time.Millisecond
-	retryLongest = 5 * time.Second
+	retryLongest = 500 * time.Millisecond // a standby controller takes over within two seconds
 )
 
 // reportInterval is used when the controller names none.

@@ -31,10 +31,10 @@ type Config struct {
 	Prefix string
 	// Name tells operators who leads, usually the address of this controller's gRPC service.
 	Name string
-	// Beat is the time between two signs of life of the leader; 0 stands for 200 ms.
+	// Beat is the time between two signs of life of the leader; 0 stands for 100 ms.
 	Beat time.Duration
-	// Patience is how long a standby does without them; 0 stands for 1 s: four may be lost, and a
-	// takeover ends within 2 s.
+	// Patience is how long a standby does without them; 0 stands for 600 ms: five may be lost, and
+	// a takeover, in which the nodes and the switch come back, ends within 2 s.
 	Patience time.Duration
 	// LeaseTTL is after how many seconds etcd itself takes a dead leader's key away; 0 stands for 5.
 	LeaseTTL int
@@ -65,8 +65,8 @@ func ParseAddress(address string) (Config, error) {
 // The defaults that Config's fields document.
 const (
 	defaultPrefix   = "turbokv"
-	defaultBeat     = 200 * time.Millisecond
-	defaultPatience = time.Second
+	defaultBeat     = 100 * time.Millisecond
+	defaultPatience = 600 * time.Millisecond
 	defaultLeaseTTL = 5
 	dialTimeout     = 5 * time.Second
 )
