@@ -1,10 +1,12 @@
 package serverlib
 
 import (
+	"cmp"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/turbokv/turbokv/kv"
 	"github.com/turbokv/turbokv/wire"
@@ -40,12 +42,24 @@ func (s *Server) recoverAll() error {
 		}
 		s.replicas[a.SubRange] = newReplica(s, st, a)
 	}
+	// Learners come last: one that starts over must know whose records it has to leave alone.
+	slices.SortStableFunc(found, func(a, b kv.Assignment) int {
+		return cmp.Compare(s.learns(a), s.learns(b))
+	})
 	for _, a := range found {
 		if err := s.replicas[a.SubRange].restore(); err != nil {
 			return fmt.Errorf("%v: %w", a.SubRange, err)
 		}
 	}
 	return nil
+}
+
+// learns returns 1 if the node is the learner of an assignment, else 0.
+func (s *Server) learns(a kv.Assignment) int {
+	if a.Learner == s.cfg.Node {
+		return 1
+	}
+	return 0
 }
 
 // restore brings a replica back. What was only in memory is lost: only the controller may decide to
