@@ -87,6 +87,7 @@ type Core struct {
 
 	// What cannot be seen in the records, and need not survive.
 	shortSince map[kv.SubRangeID]time.Duration // that it has too few members
+	shortOf    map[kv.KeyspaceID]bool          // keyspaces with such a sub-range
 	retries    map[kv.SubRangeID]retry         // after plans that were given up
 	shunned    map[place]time.Duration         // until when a node that did not manage is not asked
 	stalls     map[uint64]stall                // of plans

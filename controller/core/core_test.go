@@ -114,6 +114,9 @@ func TestAKilledNodeIsEvictedAndItsReplicasRepaired(t *testing.T) {
 		w.fail("a repair began before the delay was over")
 	}
 	w.settle(30 * time.Second)
+	if w.told[core.ReplicationRestored] == 0 {
+		w.fail("not told")
+	}
 	t.Logf("repaired after %v", w.now-at)
 }
 

@@ -34,6 +34,7 @@ func (c *Core) repair() {
 		}
 	}
 	c.shortSince = short
+	c.tellRestored()
 	slices.SortStableFunc(due, func(a, b directory.SubRange) int {
 		return cmp.Or(cmp.Compare(len(a.Chain), len(b.Chain)), cmp.Compare(a.Keyspace, b.Keyspace))
 	})
@@ -44,6 +45,26 @@ func (c *Core) repair() {
 	for _, s := range due {
 		c.beginRepair(s, to)
 	}
+}
+
+// tellRestored tells of keyspaces all of whose sub-ranges have as many members again as they should.
+func (c *Core) tellRestored() {
+	now := make(map[kv.KeyspaceID]bool)
+	for id := range c.shortSince {
+		s, _ := c.dir.SubRange(id)
+		now[s.Keyspace] = true
+	}
+	for _, p := range c.dir.Plans() {
+		if s, _ := c.dir.SubRange(p.SubRange); p.Kind == directory.PlanRepair {
+			now[s.Keyspace] = true
+		}
+	}
+	for _, k := range c.dir.Keyspaces() {
+		if c.shortOf[k.ID] && !now[k.ID] && k.Phase != directory.PhaseDropping {
+			c.tell(Event{Kind: ReplicationRestored, Keyspace: k.Name})
+		}
+	}
+	c.shortOf = now
 }
 
 // short reports whether a sub-range has too few members, and somebody to copy it from.

@@ -45,6 +45,9 @@ func (c *Core) StateOf(s directory.SubRange) (State, string) {
 	}
 	k, _ := c.dir.Keyspace(s.Keyspace)
 	switch {
+	case len(s.Chain) < k.Replication && s.Learner == 0 && !c.anyFit(s):
+		return Degraded, fmt.Sprintf("%d of %d members, and no other node can be one",
+			len(s.Chain), k.Replication)
 	case len(s.Chain) < k.Replication:
 		return Degraded, fmt.Sprintf("%d of %d members", len(s.Chain), k.Replication)
 	case s.Blocked:
@@ -53,6 +56,13 @@ func (c *Core) StateOf(s directory.SubRange) (State, string) {
 		return Degraded, "writes are held back while it merges"
 	}
 	return Serving, ""
+}
+
+// anyFit reports whether some node could become a member of a sub-range.
+func (c *Core) anyFit(s directory.SubRange) bool {
+	return slices.ContainsFunc(c.dir.Nodes(), func(n directory.Node) bool {
+		return c.alive(n.ID) && c.dir.MayJoin(s.ID, n.ID) == nil
+	})
 }
 
 // outage tells a sub-range that nobody can serve from all others, which count as serving.
