@@ -430,3 +430,33 @@ func TestLostMemoryIsEvicted(t *testing.T) {
 	r.create(admin.KeyspaceSpec{Name: "more", Partitioner: kv.HashPartitioned,
 		Durability: kv.DurabilityMemory, Replication: 1, SubRanges: 1}) // the catalogue takes writes
 }
+
+// TestAClusterInMemoryStartsAgain restarts all nodes at once: what was in them is lost, and said to
+// be, but the cluster takes orders again.
+func TestAClusterInMemoryStartsAgain(t *testing.T) {
+	r := newRig(t)
+	r.start(2)
+	r.addNodes(2, false)
+	r.awaitKind(controller.KeyspaceReady)
+	cache := admin.KeyspaceSpec{Name: "cache", Partitioner: kv.HashPartitioned,
+		Durability: kv.DurabilityMemory, Replication: 2, SubRanges: 2}
+	r.create(cache)
+	for i, n := range r.nodes {
+		if err := n.Close(); err != nil {
+			t.Fatal(err)
+		}
+		r.unplug(uint16(i + 1))
+	}
+	r.nodes = nil
+	r.addNodes(2, false)
+	r.awaitKind(core.CatalogueRecreated)
+	r.awaitKind(core.SubRangeLost)
+	if err := r.admin.DropKeyspace(r.context(), "cache"); err != nil {
+		t.Fatal(err)
+	}
+	r.create(cache)
+	c := r.client(20, "cache")
+	if _, err := c.Put(r.context(), []byte("key"), []byte("value"), nil); err != nil {
+		t.Fatal(err)
+	}
+}

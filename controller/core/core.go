@@ -161,6 +161,7 @@ func (c *Core) settle() {
 		c.dirty, c.awaiting, c.wake = false, false, never
 		c.forget()
 		c.evict()
+		c.recreate()
 		c.advance()
 		c.repair()
 		c.drain()
@@ -201,6 +202,8 @@ func (c *Core) take(e directory.Effects) {
 func (c *Core) tellKeyspace(change directory.Change) {
 	kind := KeyspaceCreated
 	switch {
+	case change.Keyspace.ID == kv.SystemKeyspace && change.Delete:
+		return // it is recreated
 	case change.Delete:
 		kind = KeyspaceDropped
 	case change.Keyspace.Phase == directory.PhaseReady:

@@ -337,3 +337,32 @@ func TestAMergeThatDoesNotDrainIsGivenUp(t *testing.T) {
 		}
 	}
 }
+
+// TestALostCatalogueIsWrittenAnew restarts all nodes of a cluster in memory at once.
+func TestALostCatalogueIsWrittenAnew(t *testing.T) {
+	w := newWorld(t, 1, 3, 1, still)
+	w.volatile = true
+	w.ready()
+	w.create("cache", kv.DurabilityMemory, 2, 4)
+	published := w.told[core.KeyspaceReady]
+	for _, n := range w.nodes {
+		n.kill()
+	}
+	w.pass(3 * time.Second)
+	for _, n := range w.nodes {
+		n.start()
+	}
+	if !w.run(10*time.Second, func() bool { return w.told[core.KeyspaceReady] == published+2 }) {
+		w.fail("system and cache are not published again: %v", w.core.Problems())
+	}
+	w.did(func() {
+		if err := w.core.DropKeyspace(w.now, "cache"); err != nil {
+			w.fail("%v", err)
+		}
+	})
+	if !w.run(10*time.Second, func() bool { return w.told[core.KeyspaceDropped] == 1 }) {
+		w.fail("the lost keyspace cannot be dropped")
+	}
+	w.create("cache", kv.DurabilityMemory, 2, 4)
+	w.settle(30 * time.Second)
+}

@@ -148,3 +148,24 @@ func (c *Core) beginDrain(s directory.SubRange, from kv.NodeID, t *targets) {
 		Why: fmt.Sprintf("node %v is being drained; %s", from, why),
 	}, s)
 }
+
+// recreate replaces a system keyspace in memory when all its nodes have said that they have lost it:
+// it holds nothing that the directory does not know. Without it no keyspace could be created or
+// dropped any more.
+func (c *Core) recreate() {
+	k, ok := c.dir.Keyspace(kv.SystemKeyspace)
+	if !ok || k.Durability != kv.DurabilityMemory {
+		return
+	}
+	for _, s := range c.dir.SubRangesOf(k.ID) {
+		for _, n := range s.Chain {
+			if r, told := c.replica(n, s.ID); !told || !r.Lost || !c.alive(n) {
+				return
+			}
+		}
+	}
+	if c.attempt(c.dir.RecreateSystem()) {
+		c.tell(Event{Kind: CatalogueRecreated, Severity: Warning, Keyspace: k.Name,
+			Text: "all its replicas in memory were lost; what it held is published again"})
+	}
+}

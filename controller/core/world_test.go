@@ -36,6 +36,7 @@ type world struct {
 
 	crashes  int                      // one of so many rounds that store something ends the controller; 0: none
 	operated bool                     // an operator has asked for joins, to which the limits do not apply
+	volatile bool                     // nodes have no disks
 	acked    map[kv.SubRangeID]uint64 // sequence of the last acknowledged write
 	ruined   map[kv.SubRangeID]bool   // nobody has that write any more, through no fault of the core
 	events   []string
@@ -472,7 +473,7 @@ func (n *node) connect() {
 	n.w.order++
 	n.session = n.w.order
 	h := directory.Hello{ClusterID: "test", Node: directory.Node{ID: n.id,
-		MAC: wire.MAC{2, 0, 0, 0, 0, byte(n.id)}, Port: uint32(n.id & 0xff), Persistent: true,
+		MAC: wire.MAC{2, 0, 0, 0, 0, byte(n.id)}, Port: uint32(n.id & 0xff), Persistent: !n.w.volatile,
 		Incarnation: n.incarnation}}
 	for _, id := range slices.Sorted(maps.Keys(n.replicas)) {
 		h.Held = append(h.Held, directory.Held{SubRange: id, Epoch: n.replicas[id].assignment.Epoch})

@@ -117,9 +117,40 @@ func (d *Directory) Forget(id kv.NodeID) (Effects, error) {
 
 // bootstrap creates the system keyspace once the expected nodes are here.
 func (d *Directory) bootstrap(e *Effects) {
-	if _, ok := d.keyspaces.Get(kv.SystemKeyspace); ok || len(d.online) < d.cfg.ExpectNodes {
-		return
+	if _, ok := d.keyspaces.Get(kv.SystemKeyspace); !ok && len(d.online) >= d.cfg.ExpectNodes {
+		d.createSystem(e)
 	}
+}
+
+// RecreateSystem replaces a system keyspace in memory that is lost. What it held is known here: the
+// descriptors of all keyspaces are published again. ErrInvalid: it is not in memory. ErrNotReady: no
+// node is connected.
+func (d *Directory) RecreateSystem() (Effects, error) {
+	k, ok := d.keyspaces.Get(kv.SystemKeyspace)
+	switch {
+	case !ok || len(d.online) == 0:
+		return Effects{}, fmt.Errorf("system keyspace: %w: the cluster waits for nodes", ErrNotReady)
+	case k.Durability != kv.DurabilityMemory:
+		return Effects{}, fmt.Errorf("system keyspace: %w: it is durable, and its nodes may come "+
+			"back", ErrInvalid)
+	}
+	if _, err := d.freeIDs(1); err != nil {
+		return Effects{}, fmt.Errorf("system keyspace: %w", err)
+	}
+	var e Effects
+	d.retire(&e, k)
+	d.createSystem(&e)
+	for _, k := range d.Keyspaces() {
+		if k.Phase == PhaseReady {
+			k.Phase = PhaseCreating // until clients can find it again
+			d.putKeyspace(&e, k)
+		}
+	}
+	return e, nil
+}
+
+// createSystem needs one node that is here.
+func (d *Directory) createSystem(e *Effects) {
 	want := CreateKeyspace{
 		Name: kv.SystemDescriptor.Name, Partitioner: kv.SystemDescriptor.Partitioner,
 		Durability: kv.DurabilitySync, SubRanges: 1,
@@ -129,7 +160,7 @@ func (d *Directory) bootstrap(e *Effects) {
 		want.Durability = kv.DurabilityMemory // a cluster for trying out; status says so
 	}
 	_, created, err := d.create(kv.SystemKeyspace, want)
-	if err != nil { // one sub-range always fits into an empty directory
+	if err != nil { // one sub-range always fits, into an empty directory or in place of another
 		panic(fmt.Sprintf("directory: system keyspace: %v", err))
 	}
 	e.Changes = append(e.Changes, created.Changes...)
