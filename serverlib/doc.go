@@ -13,6 +13,8 @@
 //
 //	server.go     Config, Server, Output: the driver's side
 //	configure.go  assignments of the controller (I1)
+//	join.go       a learner: what its state is worth, taking in a snapshot, promotion (I6)
+//	snapshot.go   the tail sends it, within a rate
 //	dispatch.go   which request goes where, and what is refused
 //	write.go      the head: conditions are resolved, results become entries of the chain
 //	read.go       the tail: reads of the committed state (I7); scan.go: of many records

@@ -213,6 +213,13 @@ func TestNodeBeatsAndReportsChangesAtOnce(t *testing.T) {
 	s.report(t, func(r *controlpb.Report) bool {
 		return len(r.SubRanges) == 2 && r.SubRanges[1].StateLost
 	})
+	a.SubRange, a.Epoch, a.Learner = 9, 3, a.Chain[0] // its tail is not there
+	a.Chain = kv.Chain{kv.NodeIDOf(nodeAddr(2).Addr())}
+	s.send <- assignMessage(a)
+	s.report(t, func(r *controlpb.Report) bool {
+		return len(r.SubRanges) == 3 && r.SubRanges[2].Learner && !r.SubRanges[2].Joined &&
+			!r.SubRanges[2].StateLost && r.SubRanges[2].Role == controlpb.Role_ROLE_NONE
+	})
 	for (<-s.got).GetBeat() == nil {
 	}
 }

@@ -40,6 +40,73 @@ func TestChainServesBothDurabilities(t *testing.T) {
 	}
 }
 
+// TestNodeJoinsUnderLoad: a chain of one gets a second member while a client writes, which then goes
+// on alone.
+func TestNodeJoinsUnderLoad(t *testing.T) {
+	for _, d := range []kv.Durability{kv.DurabilityMemory, kv.DurabilitySync} {
+		t.Run(d.String(), func(t *testing.T) {
+			network := transport.NewNetwork()
+			var nodes []*Node
+			for i := range 2 {
+				nodes = append(nodes, startNode(t, Config{
+					Conn: listen(t, network, nodeAddr(i+1)), DataDir: t.TempDir(),
+				}))
+			}
+			a := wholeLine(d, nodeAddr(1))
+			configure := func(to ...*Node) {
+				for _, n := range to {
+					if err := n.Configure(a); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			configure(nodes[0])
+			c := newClient(t, listen(t, network, nodeAddr(9)), wire.Port, a)
+			write := func(from, to int) {
+				var puts []request
+				for i := from; i < to; i++ {
+					puts = append(puts, request{wire.OpPut, fmt.Sprint("k", i), fmt.Sprint("v", i)})
+				}
+				c.do(t, puts...)
+			}
+			write(0, 1000)
+
+			a.Epoch, a.Create, a.Since, a.Learner = 2, false, 2, nodes[1].ID()
+			configure(nodes[1])
+			a.Since = 1
+			configure(nodes[0])
+			c.to = a
+			write(1000, 2000)
+			eventually(t, "joined", func() bool { return nodes[1].Reports()[0].Joined })
+
+			a.Epoch, a.Learner, a.Chain = 3, 0, append(a.Chain, nodes[1].ID())
+			a.Since = 2
+			configure(nodes[1])
+			a.Since = 1
+			configure(nodes[0])
+			c.to = a
+			write(2000, 2100)
+
+			a.Epoch, a.Since, a.Chain = 4, 2, a.Chain[1:]
+			configure(nodes[1])
+			c.to = a
+			for i, r := range c.do(t, gets(2100)...) {
+				if want := fmt.Sprint("v", i); r.status != wire.StatusOK || r.value != want {
+					t.Fatalf("get %d: %v %q, want %q", i, r.status, r.value, want)
+				}
+			}
+		})
+	}
+}
+
+// gets returns requests for the keys k0 and so on.
+func gets(n int) (out []request) {
+	for i := range n {
+		out = append(out, request{op: wire.OpGet, key: fmt.Sprint("k", i)})
+	}
+	return out
+}
+
 func TestRestartedNodeServesWithoutBeingConfigured(t *testing.T) {
 	network, dir := transport.NewNetwork(), t.TempDir()
 	a := wholeLine(kv.DurabilitySync, nodeAddr(1))

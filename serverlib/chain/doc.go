@@ -23,6 +23,12 @@
 // By induction over restarts, the log of a member is a prefix of that of its predecessor, once both
 // are ready: a restart leaves a prefix, and fetching restores it to at least the successor's.
 //
+// Whoever joins begins as the learner, a neighbour below the tail that no update waits for. It is told
+// only of what is stable: the rest can be lost by all members together, and then nobody may have it.
+// For the same reason all that it has is stable, and a tail that knows less believes it. Its host
+// fetches a snapshot of what was before its first update. Promoted, it is behind until a neighbour
+// that is not has said how far the chain was: before that it serves nobody.
+//
 // For sub-ranges kept in memory, applied is as good as durable, and a restarted member is not
 // recovered but lost; the protocol is the same.
 package chain
