@@ -189,6 +189,6 @@ func replicaOf(r serverlib.Report) core.Replica {
 		SubRange: r.SubRange, Epoch: r.Epoch, Applied: uint64(r.Applied), Stable: uint64(r.Stable),
 		Lost:       r.State == serverlib.StateLost || r.State == serverlib.StateFailed,
 		Recovering: r.State == serverlib.StateRecovering, Learner: r.Learner, Joined: r.Joined,
-		JoinedBytes: r.JoinedBytes, JoinedShare: r.JoinedShare,
+		JoinedBytes: r.JoinedBytes, JoinedShare: r.JoinedShare, Samples: r.Samples,
 	}
 }

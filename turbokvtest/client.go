@@ -2,8 +2,11 @@ package turbokvtest
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/turbokv/turbokv/clientlib/session"
@@ -52,6 +55,7 @@ type client struct {
 	service  netip.AddrPort
 	history  *history
 
+	working bool
 	asked   int // operations begun
 	done    int // operations ended
 	woken   time.Duration
@@ -61,6 +65,7 @@ type client struct {
 	refused int      // operations that nobody executed
 	names   []string // all keys, ascending
 	seen    map[string]kv.Version
+	bulk    map[string]string // records that were acknowledged before anything went wrong
 }
 
 // call is an operation under way, the tag of its request.
@@ -70,12 +75,17 @@ type call struct {
 	begun time.Duration
 	start string // of a scan
 	end   string // of a scan, empty for none
+	bulk  bool   // one of many records that are written at the beginning and read at the end
+	want  string // of a bulk read
 }
 
 func (c *client) finished() bool { return c.done >= c.work.Operations }
 
 // begin asks until enough operations are in flight.
 func (c *client) begin() {
+	if c.lost != nil && !slices.ContainsFunc(c.names, func(key string) bool { return !c.lost(key) }) {
+		c.work.Operations = c.asked // there is nobody to ask any more
+	}
 	for c.asked-c.done < c.work.InFlight && c.asked < c.work.Operations {
 		c.asked++
 		c.submit(c.draw())
@@ -168,7 +178,7 @@ func (c *client) flush() {
 	}
 	c.out.Reset()
 	c.done += ended
-	if ended > 0 {
+	if ended > 0 && c.working {
 		c.net.events.after(time.Duration(c.rand.Int64N(int64(c.work.Think))), c.begin)
 	}
 	if at, ok := c.session.Wake(); ok && (c.woken == 0 || at < c.woken) {
@@ -179,6 +189,10 @@ func (c *client) flush() {
 
 func (c *client) note(done *session.Completion) {
 	t, now := done.Tag.(*call), c.net.events.now
+	if t.bulk {
+		c.noteBulk(t, done)
+		return
+	}
 	out := told{
 		unknown: done.Outcome != session.Answered,
 		status:  done.Status, value: string(done.Value), version: done.Version,
@@ -229,5 +243,45 @@ func (c *client) noteScan(t *call, done *session.Completion) {
 			out = told{status: wire.StatusNotFound}
 		}
 		c.history.add(c.id, key, asked{op: wire.OpGet}, out, t.begun, c.net.events.now)
+	}
+}
+
+// preload writes many records, so that there is something to copy.
+func (c *client) preload(n int) {
+	c.bulk = map[string]string{}
+	for i := range n {
+		key := fmt.Sprintf("%c%cbulk%d", byte(c.rand.Uint32()), byte(c.rand.Uint32()), i)
+		value := strings.Repeat(fmt.Sprintf("%d.", i), 1+c.rand.IntN(60))
+		c.asked++
+		c.submit(&call{key: key, bulk: true, want: value}, session.Request{
+			Op: wire.OpPut, Key: []byte(key), Value: []byte(value),
+		})
+	}
+	c.flush()
+}
+
+// readPreload reads the records of preload back, but for those that are lost, and returns how many.
+func (c *client) readPreload() (n int) {
+	for _, key := range slices.Sorted(maps.Keys(c.bulk)) {
+		if !c.lost(key) {
+			n++
+			c.asked++
+			c.submit(&call{key: key, bulk: true, want: c.bulk[key]},
+				session.Request{Op: wire.OpGet, Key: []byte(key)})
+		}
+	}
+	return n
+}
+
+// noteBulk judges one of these: nobody else writes them.
+func (c *client) noteBulk(t *call, done *session.Completion) {
+	answered := done.Outcome == session.Answered && done.Status == wire.StatusOK
+	switch {
+	case done.Op == wire.OpPut && answered:
+		c.bulk[t.key] = t.want
+	case done.Op == wire.OpGet && done.Outcome != session.Answered:
+		c.refused++
+	case done.Op == wire.OpGet && (!answered || string(done.Value) != t.want):
+		c.net.fail(fmt.Errorf("key %q: was %q, and is now %v %q", t.key, t.want, done.Status, done.Value))
 	}
 }

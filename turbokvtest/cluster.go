@@ -178,6 +178,7 @@ func (c *Cluster) Run() error {
 	c.nemesis.plan()
 	c.operator.plan()
 	for _, cl := range c.clients {
+		cl.working = true
 		cl.begin()
 	}
 	c.until(c.events.now+c.opt.Safety, func() bool { return false })
@@ -238,7 +239,21 @@ func (c *Cluster) setUp() error {
 	if !c.until(setUpMax, system) {
 		return errors.Join(errors.New("the system keyspace did not become ready"), c.failed)
 	}
-	return c.create()
+	if err := c.create(); err != nil {
+		return err
+	}
+	return c.preload()
+}
+
+// preload writes the records that are there before anything goes wrong.
+func (c *Cluster) preload() error {
+	cl := c.clients[0]
+	cl.preload(c.opt.Preload)
+	if !c.until(c.events.now+setUpMax, func() bool { return cl.done == c.opt.Preload }) {
+		return errors.Join(errors.New("the first records were not acknowledged"), c.failed)
+	}
+	cl.asked, cl.done = 0, 0
+	return nil
 }
 
 // create makes the keyspace of the test.

@@ -313,6 +313,17 @@ func (k *control) probed(from kv.NodeID, payload []byte) bool {
 	return true
 }
 
+// portChanged is the news that a switch has of the power of a host.
+func (k *control) portChanged(h *host, up bool) {
+	for _, d := range k.drivers {
+		if d.sw == h.sw && k.up {
+			d.later(wireDelayMax, d.during(func() {
+				k.post(func() { k.brain.PortChanged(k.now(), h.sw.name, uint32(h.port), up) })
+			}))
+		}
+	}
+}
+
 // packetOut sends a datagram into the data network, through the first switch.
 func (k *control) packetOut(to netip.AddrPort, payload []byte) {
 	d := k.drivers[0]

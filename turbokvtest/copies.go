@@ -35,7 +35,7 @@ func newCopies(c *Cluster) *copies {
 func (k *copies) destroy(n kv.NodeID, disk bool) {
 	store := k.c.control.store
 	for id, s := range store.subRanges {
-		holds := s.Chain.Position(n) >= 0 && s.Created || s.Learner == n
+		holds := s.Chain.Position(n) >= 0 && s.Created
 		if holds && (disk || store.keyspaces[s.Keyspace].Durability == kv.DurabilityMemory) {
 			k.destroyed[copyOf{id, n}] = k.c.events.now
 		}

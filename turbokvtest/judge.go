@@ -8,7 +8,9 @@ import (
 	"time"
 
 	"github.com/turbokv/turbokv/clientlib/session"
+	"github.com/turbokv/turbokv/controller/dataplane"
 	"github.com/turbokv/turbokv/controller/directory"
+	"github.com/turbokv/turbokv/controller/reconcile"
 	"github.com/turbokv/turbokv/kv"
 	"github.com/turbokv/turbokv/serverlib"
 	"github.com/turbokv/turbokv/serverlib/enginetest"
@@ -48,7 +50,46 @@ func (c *Cluster) atRest() error {
 	if err := c.nothingElse(expected); err != nil {
 		return err
 	}
+	if err := c.leftRows(); err != nil {
+		return err
+	}
+	if err := c.switchesHold(); err != nil {
+		return err
+	}
 	return c.remembered()
+}
+
+// leftRows finds rows in engines that belong to no replica.
+func (c *Cluster) leftRows() error {
+	for _, n := range c.nodes {
+		held := map[kv.SubRangeID]bool{}
+		for _, r := range n.server.Report() {
+			held[r.SubRange] = true
+		}
+		var left []string
+		for _, engine := range []*enginetest.Mem{n.disk, n.memory} {
+			scan(engine, nil, nil, func(key, _ []byte) {
+				if key[0] != recordRow && !held[kv.SubRangeID(binary.BigEndian.Uint32(key[1:]))] {
+					left = append(left, fmt.Sprintf("%q", key))
+				}
+			})
+		}
+		if len(left) > 0 {
+			return fmt.Errorf("node %v has rows of sub-ranges that it does not hold: %v", n.id, left)
+		}
+	}
+	return nil
+}
+
+// switchesHold compares what is in the switches with what the directory asks for.
+func (c *Cluster) switchesHold() error {
+	for _, d := range c.control.drivers {
+		plan := reconcile.Plan(d.desired(c.control.view), d.sw.held(), dataplane.Order, 0)
+		if len(plan) > 0 {
+			return fmt.Errorf("switch %s lacks %v", d.sw.name, plan)
+		}
+	}
+	return nil
 }
 
 // remembered compares the controller's memory with its disk.
@@ -113,7 +154,7 @@ func (c *Cluster) replica(n kv.NodeID, id kv.SubRangeID) (serverlib.Report, bool
 func (c *Cluster) directoryAtRest() error {
 	s := c.control.store.snapshot()
 	for _, r := range s.Retired {
-		if len(r.Pending) > 0 {
+		if len(r.Pending) > 0 && !c.intoLost(r) {
 			return fmt.Errorf("%v is retired, and %v have not erased it", r.ID, r.Pending)
 		}
 	}
@@ -130,11 +171,17 @@ func (c *Cluster) directoryAtRest() error {
 	return nil
 }
 
+// intoLost reports whether a sub-range was absorbed by one that is lost: then its copies are kept.
+func (c *Cluster) intoLost(r directory.Retired) bool {
+	return r.Into != 0 && c.copies.lost(c.control.store.subRanges[r.Into])
+}
+
 // nothingElse finds replicas that nodes should not have any more.
 func (c *Cluster) nothingElse(expected map[copyOf]directory.SubRange) error {
 	for _, n := range c.nodes {
 		for _, r := range n.server.Report() {
-			if _, ok := expected[copyOf{r.SubRange, n.id}]; !ok {
+			_, ok := expected[copyOf{r.SubRange, n.id}]
+			if !ok && !c.intoLost(c.control.store.retired[r.SubRange]) {
 				return fmt.Errorf("node %v still has %v of %v, %v", n.id, r.Epoch, r.SubRange, r.State)
 			}
 		}
@@ -184,6 +231,7 @@ func (c *Cluster) readEverything() error {
 			})
 		}
 	}
+	due += cl.readPreload()
 	cl.refused = 0
 	cl.flush()
 	if !c.until(c.events.now+lastReads, func() bool { return cl.done >= before+due }) ||

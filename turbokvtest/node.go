@@ -54,6 +54,7 @@ func (n *node) start() error {
 	n.memory = enginetest.NewMem()
 	server, err := serverlib.New(serverlib.Config{
 		Node: n.id, Incarnation: n.incarnation, Volatile: n.memory, Durable: n.disk,
+		Limits: n.cluster.opt.Limits,
 		Events: serverlib.Events{
 			StateChanged: func(id kv.SubRangeID, s serverlib.State) { n.stateChanged(id, s) },
 			EngineFailed: func(d kv.Durability, err error) {
@@ -68,6 +69,7 @@ func (n *node) start() error {
 	n.host.receive = n.receive
 	n.tickAt(0)
 	n.agent = newAgent(n)
+	n.cluster.control.portChanged(n.host, true)
 	return nil
 }
 
@@ -75,6 +77,9 @@ func (n *node) start() error {
 // power, nobody is told that its sessions are over.
 func (n *node) crash(power bool) {
 	n.agent.hangUp(power)
+	if power {
+		n.cluster.control.portChanged(n.host, false)
+	}
 	n.up, n.host.receive, n.server, n.agent = false, nil, nil, nil
 	n.slow, n.frozen, n.held, n.broken = 0, 0, nil, false
 	n.disk.Crash(n.rand.IntN(n.disk.Unsynced() + 1))

@@ -8,6 +8,7 @@ import (
 	"github.com/turbokv/turbokv/controller/balance"
 	"github.com/turbokv/turbokv/controller/core"
 	"github.com/turbokv/turbokv/kv"
+	"github.com/turbokv/turbokv/serverlib"
 )
 
 // Options describe a run. The zero value of every field but Seed stands for the default given.
@@ -20,7 +21,9 @@ type Options struct {
 	SubRanges   int            // at the beginning; default 4
 	Durability  kv.Durability  // default sync
 	Partitioner kv.Partitioner // default range
+	Preload     int            // records that are there at the beginning; default 0
 	Work        Workload
+	Limits      serverlib.Limits // of every node; the zero value of a field means its default
 	// Safety is how long clients work while things go wrong; default 2 s of virtual time. After
 	// that everything is mended, and the cluster must come to rest.
 	Safety time.Duration
@@ -94,6 +97,7 @@ func Draw(seed uint64) Options {
 	// Clients are to be busy for most of the time in which things go wrong.
 	each := o.Safety * time.Duration(o.Work.InFlight) / time.Duration(o.Work.Operations)
 	o.Work.Think = time.Duration(r.Int64N(int64(2 * each)))
+	o.drawData(r)
 	o.drawMishaps(r)
 	o.drawPolicy(r)
 	if r.IntN(4) > 0 {
@@ -132,4 +136,15 @@ func (o *Options) drawPolicy(r *rand.Rand) {
 		Balance: balance.Config{Hold: within(time.Second), Cooldown: within(2 * time.Second),
 			Settle: within(time.Second)},
 	}
+}
+
+// drawData draws how much there is to copy to those who join, and how fast. A small window makes
+// learners fall behind, and short logs.
+func (o *Options) drawData(r *rand.Rand) {
+	if r.IntN(2) == 0 {
+		return
+	}
+	o.Preload = r.IntN(300)
+	o.Limits.Window = 16 << r.IntN(6)
+	o.Limits.SnapshotRate = 50_000 << r.IntN(8)
 }
