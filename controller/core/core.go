@@ -89,6 +89,7 @@ type Core struct {
 	shortSince map[kv.SubRangeID]time.Duration // that it has too few members
 	shortOf    map[kv.KeyspaceID]bool          // keyspaces with such a sub-range
 	retries    map[kv.SubRangeID]retry         // after plans that were given up
+	spoke      map[kv.NodeID]time.Duration     // when each was last heard over its present session
 	shunned    map[place]time.Duration         // until when a node that did not manage is not asked
 	stalls     map[uint64]stall                // of plans
 	outages    map[kv.SubRangeID]State         // that were told
@@ -120,6 +121,7 @@ func New(cfg Config, s directory.Snapshot) (*Core, error) {
 		reports: make(map[kv.NodeID]*nodeReport), refused: make(map[place]refusal),
 		lost: make(map[place]time.Duration), shortSince: make(map[kv.SubRangeID]time.Duration),
 		retries: make(map[kv.SubRangeID]retry), shunned: make(map[place]time.Duration),
+		spoke:  make(map[kv.NodeID]time.Duration),
 		stalls: make(map[uint64]stall), outages: make(map[kv.SubRangeID]State),
 		emptied: make(map[kv.NodeID]bool), seen: make(map[kv.NodeID]health.State),
 	}

@@ -94,13 +94,33 @@ func (c *Core) canGoOn(s directory.SubRange, without []kv.NodeID, since time.Dur
 		if !c.sound(s, n) {
 			return false
 		}
-		if !c.health.ConfirmedSince(n, since) {
-			c.awaiting = true
+		if !c.spokeAfter(n, since) {
 			return false
 		}
 		whole = whole || !c.fresh(s, n)
 	}
 	return whole
+}
+
+// spokeAfter reports whether a node was heard over its session after a time. An answer to a probe
+// does not count, nor does the port of its switch: they may come from a process that has begun anew,
+// without what the last one reported, and has not said hello yet.
+func (c *Core) spokeAfter(n kv.NodeID, t time.Duration) bool {
+	at, ever := c.spoke[n]
+	if !ever || at <= t {
+		c.awaiting = true
+		return false
+	}
+	return true
+}
+
+// mayLeave reports whether a member that is well may leave its chain: all that remain are well, too,
+// and have been heard of within two beats.
+func (c *Core) mayLeave(s directory.SubRange, leave kv.NodeID) bool {
+	lately := c.now - 2*c.health.Config().BeatInterval
+	return !slices.ContainsFunc(s.Chain, func(n kv.NodeID) bool {
+		return n != leave && !(c.sound(s, n) && c.spokeAfter(n, lately))
+	})
 }
 
 // sound reports whether a node is here and has said, since it came, that it has its state.

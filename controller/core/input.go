@@ -19,6 +19,7 @@ func (c *Core) Hello(now time.Duration, h directory.Hello) error {
 		return err
 	}
 	delete(c.reports, h.ID)
+	delete(c.spoke, h.ID)
 	maps.DeleteFunc(c.shunned, func(at place, _ time.Duration) bool { return at.node == h.ID })
 	c.health.SessionOpened(c.now, h.ID)
 	c.examine = true
@@ -31,6 +32,7 @@ func (c *Core) Hello(now time.Duration, h directory.Hello) error {
 func (c *Core) Gone(now time.Duration, node kv.NodeID) {
 	c.at(now)
 	c.dir.Gone(node)
+	delete(c.spoke, node)
 	c.health.SessionClosed(c.now, node)
 	c.examine = true
 }
@@ -90,6 +92,7 @@ func (c *Core) Beat(now time.Duration, node kv.NodeID) {
 
 // heard takes a sign of life over a session.
 func (c *Core) heard(node kv.NodeID) {
+	c.spoke[node] = c.now
 	c.health.Beat(c.now, node)
 	c.dirty = c.dirty || c.awaiting
 	c.examine = c.examine || c.seen[node] != health.Alive

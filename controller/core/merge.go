@@ -57,9 +57,12 @@ func (c *Core) approach(p directory.Plan, left, right directory.SubRange) {
 	case n != 0:
 		p.Step, p.To, p.From = stepGather, n, leaver(left.Chain, right.Chain)
 		done = c.attempt(c.dir.AddLearner(right.ID, n))
+	case len(right.Chain) > len(left.Chain) && c.short(left):
+		c.abort(p, fmt.Sprintf("%v has only %v", left.ID, left.Chain))
 	case len(right.Chain) > len(left.Chain):
+		leave := leaver(left.Chain, right.Chain)
 		p.Step = stepOrder
-		done = c.attempt(c.dir.Evict(right.ID, []kv.NodeID{leaver(left.Chain, right.Chain)}))
+		done = c.mayLeave(right, leave) && c.attempt(c.dir.Evict(right.ID, []kv.NodeID{leave}))
 	case !slices.Equal(left.Chain, right.Chain):
 		p.Step = stepOrder
 		done = c.attempt(c.dir.Reorder(right.ID, left.Chain))

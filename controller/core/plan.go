@@ -103,7 +103,7 @@ func (c *Core) advanceJoin(p directory.Plan, s directory.SubRange) {
 		case why != "":
 			c.end(p, PlanAborted, why)
 		case arrived && s.Chain.Position(p.From) >= 0:
-			if !c.attempt(c.dir.Evict(s.ID, []kv.NodeID{p.From})) {
+			if !c.mayLeave(s, p.From) || !c.attempt(c.dir.Evict(s.ID, []kv.NodeID{p.From})) {
 				return
 			}
 			p.Step = stepLeave
@@ -153,10 +153,9 @@ func (c *Core) promote(p directory.Plan, s directory.SubRange, leave kv.NodeID) 
 		c.watch(p, r)
 		return false
 	}
-	for _, n := range s.Chain { // a new tail must hear from its predecessor: not while one is away
-		if n != leave && !c.sound(s, n) {
-			return false
-		}
+	// A new tail must hear from its predecessor: not while one is away.
+	if !c.mayLeave(s, leave) {
+		return false
 	}
 	return c.attempt(c.dir.Promote(s.ID, leave))
 }

@@ -1,0 +1,123 @@
+package core_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/turbokv/turbokv/controller/core"
+	"github.com/turbokv/turbokv/controller/directory"
+	"github.com/turbokv/turbokv/kv"
+	"github.com/turbokv/turbokv/wire"
+)
+
+// pair is a core that controls two nodes, the members of sub-ranges in memory.
+type pair struct {
+	t    *testing.T
+	core *core.Core
+	now  time.Duration
+}
+
+const nodeA, nodeB = kv.NodeID(0x0a000001), kv.NodeID(0x0a000002)
+
+func newPair(t *testing.T, subRanges ...directory.SubRange) *pair {
+	t.Helper()
+	s := directory.Snapshot{Meta: directory.Meta{ClusterID: "c",
+		NextSubRange: kv.SubRangeID(len(subRanges) + 1), NextKeyspace: 2}}
+	s.Keyspaces = []directory.Keyspace{{Phase: directory.PhaseReady, Descriptor: kv.Descriptor{
+		Name: "k", ID: 1, Partitioner: kv.HashPartitioned, Durability: kv.DurabilityMemory,
+		Replication: 2}}}
+	for i, sr := range subRanges {
+		sr.ID, sr.Keyspace, sr.Epoch, sr.Created = kv.SubRangeID(i+1), 1, 1, true
+		sr.Interval = kv.EvenSplit(len(subRanges))[i]
+		sr.Since = slices.Repeat([]kv.Epoch{1}, len(sr.Chain))
+		s.SubRanges = append(s.SubRanges, sr)
+	}
+	for i, id := range []kv.NodeID{nodeA, nodeB} {
+		s.Nodes = append(s.Nodes, directory.Node{ID: id, MAC: wire.MAC{2, 0, 0, 0, 0, byte(i + 1)},
+			Switch: "s1", Port: uint32(i + 1), Incarnation: 1})
+	}
+	c, err := core.New(core.Config{Policy: still, Directory: directory.Config{ExpectNodes: 3,
+		Switches: []string{"s1"}, Limits: directory.Limits{SubRanges: 100, PartitionEntries: 100}}}, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &pair{t: t, core: c}
+	p.core.CanProbe(p.now, true)
+	for _, n := range s.Nodes {
+		if err := p.core.Hello(p.now, directory.Hello{Node: n}); err != nil {
+			t.Fatal(err)
+		}
+		p.report(n.ID)
+	}
+	p.core.SwitchSynced(p.now, "s1", p.core.Revision())
+	p.core.Take()
+	return p
+}
+
+// report lets a node say that it has all its copies, and confirm their epochs.
+func (p *pair) report(n kv.NodeID) {
+	var r core.Report
+	for _, s := range p.core.View().SubRanges() {
+		if s.Chain.Position(n) >= 0 {
+			r.Replicas = append(r.Replicas, core.Replica{SubRange: s.ID, Epoch: s.Epoch})
+			p.core.Acked(p.now, []directory.Ack{{Node: n, SubRange: s.ID, Epoch: s.Epoch}})
+		}
+	}
+	p.core.Reported(p.now, n, r)
+}
+
+// pass lets time pass, in which only some nodes give a sign of life over their sessions.
+func (p *pair) pass(d time.Duration, beating ...kv.NodeID) {
+	for end := p.now + d; p.now < end; {
+		p.now += 10 * ms
+		for _, n := range beating {
+			p.core.Beat(p.now, n)
+		}
+		p.core.Tick(p.now)
+		p.core.Take()
+	}
+}
+
+func (p *pair) chain(id kv.SubRangeID) kv.Chain {
+	s, _ := p.core.View().SubRange(id)
+	return s.Chain
+}
+
+// TestAProcessThatHasNotSaidHelloConfirmsNothing: B loses power, with what it had in memory, and
+// answers probes again before it has connected. A, which is cut off and has everything, must not be
+// given up for what B reported in its last life.
+func TestAProcessThatHasNotSaidHelloConfirmsNothing(t *testing.T) {
+	p := newPair(t, directory.SubRange{Chain: kv.Chain{nodeA, nodeB}})
+	p.pass(time.Second, nodeA, nodeB)
+	p.core.PortChanged(p.now, "s1", 2, false)
+	p.core.Gone(p.now, nodeA)
+	p.pass(20 * ms)
+	p.core.PortChanged(p.now, "s1", 2, true)
+	for range 50 {
+		p.core.Alive(p.now, nodeB)
+		p.pass(10 * ms)
+	}
+	if got := p.chain(1); len(got) != 2 {
+		t.Fatalf("the chain is %v", got)
+	}
+	p.pass(500*ms, nodeB) // now it is its session that speaks
+	if got := p.chain(1); !slices.Equal(got, kv.Chain{nodeB}) {
+		t.Fatalf("the chain is %v, and B has spoken", got)
+	}
+}
+
+// TestAMergeEvictsNobodyWhileOthersAreInTrouble merges two sub-ranges whose chains differ while the
+// member that would remain is silent.
+func TestAMergeEvictsNobodyWhileOthersAreInTrouble(t *testing.T) {
+	p := newPair(t, directory.SubRange{Chain: kv.Chain{nodeB}},
+		directory.SubRange{Chain: kv.Chain{nodeA, nodeB}})
+	p.pass(time.Second, nodeA, nodeB)
+	p.core.Gone(p.now, nodeB)
+	if _, err := p.core.Merge(p.now, 1); err == nil {
+		p.pass(200*ms, nodeA)
+	}
+	if got := p.chain(2); len(got) != 2 {
+		t.Fatalf("the chain is %v", got)
+	}
+}
