@@ -176,7 +176,7 @@ func (k *control) round() {
 
 // commit stores changes and lets the judges look at them.
 func (k *control) commit(changes []directory.Change) {
-	for _, c := range changes {
+	for i, c := range changes {
 		if c.SubRange != nil && !c.Delete {
 			if old, ok := k.store.subRanges[c.SubRange.ID]; ok {
 				k.cluster.copies.committed(old, *c.SubRange)
@@ -184,8 +184,8 @@ func (k *control) commit(changes []directory.Change) {
 				k.cluster.copies.begun(*c.SubRange)
 			}
 		}
+		k.store.commit(changes[i : i+1])
 	}
-	k.store.commit(changes)
 }
 
 // perform carries out effects whose changes are stored.

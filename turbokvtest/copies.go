@@ -12,7 +12,7 @@ import (
 // commits, and judges: a copy that is whole must not be given up while none of those that remain is.
 type copies struct {
 	c         *Cluster
-	destroyed map[copyOf]time.Duration
+	destroyed map[copyOf]time.Duration // and when the controller can know
 	// unproven are members that were learners and have not served yet: they may lack what their
 	// predecessor acknowledged last (I6), so they are no copies before that.
 	unproven map[copyOf]bool
@@ -24,20 +24,28 @@ type copyOf struct {
 	node     kv.NodeID
 }
 
-// unknowable is how long after the destruction of a copy the controller may still believe in it.
-const unknowable = 10 * time.Millisecond
+// How long after the destruction of a copy the controller may still believe in it: until it hears
+// that the session is over, or has missed two beats.
+const (
+	soonKnown = 10 * time.Millisecond
+	lateKnown = 300 * time.Millisecond
+)
 
 func newCopies(c *Cluster) *copies {
 	return &copies{c: c, destroyed: map[copyOf]time.Duration{}, unproven: map[copyOf]bool{}}
 }
 
-// destroy notes that a node has lost what was in its memory, and on its disk if that was wiped.
-func (k *copies) destroy(n kv.NodeID, disk bool) {
-	store := k.c.control.store
+// destroy notes that a node has lost what was in its memory, and on its disk if that was wiped. It
+// may have done so without a word, because it has lost power.
+func (k *copies) destroy(victim *node, disk, silent bool) {
+	store, n, known := k.c.control.store, victim.id, soonKnown
+	if silent || !k.c.management.open(victim.host.place, controllerPlace) {
+		known = lateKnown
+	}
 	for id, s := range store.subRanges {
 		holds := s.Chain.Position(n) >= 0 && s.Created
 		if holds && (disk || store.keyspaces[s.Keyspace].Durability == kv.DurabilityMemory) {
-			k.destroyed[copyOf{id, n}] = k.c.events.now
+			k.destroyed[copyOf{id, n}] = k.c.events.now + known
 		}
 	}
 }
@@ -99,13 +107,13 @@ func (k *copies) inherit(from kv.SubRangeID, to directory.SubRange) {
 	}
 }
 
-// knownLost reports whether all copies were destroyed so long ago that the controller could know.
+// knownLost reports whether all copies are destroyed and the controller could know.
 func (k *copies) knownLost(s directory.SubRange) bool {
 	return !slices.ContainsFunc(s.Chain, func(n kv.NodeID) bool {
 		at, ok := k.destroyed[copyOf{s.ID, n}]
 		if k.unproven[copyOf{s.ID, n}] {
 			return false
 		}
-		return !ok || k.c.events.now-at < unknowable
+		return !ok || k.c.events.now < at
 	})
 }

@@ -137,8 +137,9 @@ func (n *nemesis) crash(victim *node, wipe bool) func() {
 		return nil
 	}
 	n.c.log("crash of node %v, wiped %v", victim.id, wipe)
-	n.c.copies.destroy(victim.id, wipe)
-	victim.crash(n.c.rand.IntN(2) == 0)
+	power := n.c.rand.IntN(2) == 0
+	n.c.copies.destroy(victim, wipe, power)
+	victim.crash(power)
 	if wipe {
 		victim.wipe()
 		n.wiped++
@@ -183,7 +184,7 @@ func (n *nemesis) breakDisk(victim *node) func() {
 	life := victim.incarnation
 	return func() {
 		if victim.up && victim.incarnation == life {
-			n.c.copies.destroy(victim.id, false)
+			n.c.copies.destroy(victim, false, false)
 			victim.crash(false)
 			n.restart(victim)
 		}
