@@ -150,6 +150,7 @@ func proposed(p balance.Proposal) directory.Plan {
 // nothing more is done.
 func (c *Core) Rebalance(now time.Duration, dryRun bool) (plans []directory.Plan, reasons []string) {
 	c.at(now)
+	running := len(c.dir.Plans())
 	for _, p := range c.balancer.Now(c.look()) {
 		plan := proposed(p)
 		why := fmt.Sprintf("%s (busiest node: %.2f of the average, then %.2f)", p.Why, p.Before,
@@ -164,8 +165,10 @@ func (c *Core) Rebalance(now time.Duration, dryRun bool) (plans []directory.Plan
 		}
 		plans, reasons = append(plans, plan), append(reasons, why)
 	}
-	if len(plans) == 0 {
-		reasons = append(reasons, "nothing would be better by more than it costs")
+	if limit := c.balancer.Config().Plans; running+len(plans) >= limit {
+		reasons = append(reasons, fmt.Sprintf("no more than %d plans are carried out at a time", limit))
+	} else {
+		reasons = append(reasons, "nothing else would be better by more than it costs")
 	}
 	if c.cfg.Policy.NoBalance {
 		reasons = append(reasons, "the balancer is switched off and does nothing by itself")

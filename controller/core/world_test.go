@@ -125,7 +125,7 @@ func newWorld(t testing.TB, seed uint64, nodes, switches int, policy core.Policy
 
 func (w *world) addNode(i int) *node {
 	n := &node{w: w, id: kv.NodeID(0x0a000001 + i), up: true, incarnation: 1,
-		replicas: make(map[kv.SubRangeID]*replica)}
+		replicas: make(map[kv.SubRangeID]*replica), samples: make(map[kv.SubRangeID][]kv.IndexKey)}
 	w.nodes = append(w.nodes, n)
 	w.every(100*ms, n.beat)
 	w.every(time.Second, n.report)
@@ -401,6 +401,7 @@ type node struct {
 	session     int           // 0: none
 	last        time.Duration // when the last message of the session arrives
 	replicas    map[kv.SubRangeID]*replica
+	samples     map[kv.SubRangeID][]kv.IndexKey // for the next report
 }
 
 // replica is the state of one sub-range: how many updates it has applied, instead of records.
@@ -531,8 +532,10 @@ func (n *node) reportNow() (out core.Report) {
 			SubRange: id, Epoch: r.assignment.Epoch, Applied: r.applied,
 			Stable: r.applied, Lost: r.lost, Recovering: r.behind,
 			Learner: r.learner, Joined: r.joined, JoinedShare: r.share,
+			Samples: n.samples[id],
 		})
 	}
+	clear(n.samples)
 	return out
 }
 
