@@ -11,7 +11,8 @@ import (
 
 // Configure puts an assignment into force, and with it its forks, in one step. It is idempotent.
 // When it has returned nil, the assignments are in the durable engine but not synced: the driver
-// syncs before it tells the controller. Errors, all before anything has changed but the last:
+// syncs before it tells the controller, and the server says nothing to neighbours before it has been
+// told of a sync. Errors, all before anything has changed but the last:
 // ErrStaleEpoch, ErrNotMember, ErrContradicts, ErrNotAtRest, ErrNoEngine, those of
 // kv.Assignment.Validate, and ErrEngineFailed.
 func (s *Server) Configure(now time.Duration, a kv.Assignment) error {

@@ -85,7 +85,7 @@ func (r *replica) restore() error {
 			r.join = &joining{begun: true, cursor: wire.AppendEndCursor(nil), durable: true}
 		}
 	}
-	r.enter(0, r.assignment)
+	r.resume(0, r.assignment)
 	r.configured, r.restored = unknownTime, true
 	return nil
 }

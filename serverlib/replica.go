@@ -35,6 +35,8 @@ type replica struct {
 	restored    bool          // the epoch began in an earlier life of the node
 	wantsSync   bool          // in store.unsynced
 	syncTo      kv.Seq        // what the running sync covers
+	unsaved     bool          // the assignment may be lost in a crash: nobody hears of it yet
+	saving      bool          // the running sync covers it
 	touched     bool          // in server.touched
 	busy        bool          // in server.busy
 	resultOwner kv.ClientID   // whose results deleteResult removes
@@ -66,8 +68,17 @@ func (r *replica) chainConfig() chain.Config {
 	}
 }
 
-// enter puts the assignment into force.
+// enter puts an assignment into force that is about to be stored.
 func (r *replica) enter(now time.Duration, a kv.Assignment) {
+	r.unsaved, r.saving = r.durable && r.chain != nil, false
+	if r.unsaved {
+		r.store.wantSync(r)
+	}
+	r.resume(now, a)
+}
+
+// resume puts an assignment into force.
+func (r *replica) resume(now time.Duration, a kv.Assignment) {
 	a.Create, a.Forks, a.Absorb = false, nil, kv.Absorbed{} // used up
 	r.assignment, r.now, r.configured, r.restored = a, now, now, false
 	r.server.touch(r)
@@ -83,6 +94,14 @@ func (r *replica) enter(now time.Duration, a kv.Assignment) {
 	if r.durable && r.chain.Durable() < r.chain.Applied() {
 		r.store.wantSync(r)
 	}
+}
+
+// saved lets the replica speak, its assignment being on stable storage now. Whoever had spoken before
+// could come back from a crash as a member of an older epoch, order updates there with neighbours
+// that have not heard of this one, and bring them along to those that have.
+func (r *replica) saved(now time.Duration) {
+	r.unsaved, r.saving = false, false
+	r.resume(now, r.assignment)
 }
 
 // shadowUnknown hides from readers the records with updates that are not known to be committed.
@@ -290,6 +309,9 @@ func (r *replica) Buffer() []byte { return r.server.buffer() }
 
 // Send implements chain.Host.
 func (r *replica) Send(to kv.NodeID, packet []byte) {
+	if r.unsaved {
+		return
+	}
 	r.server.send(r.server.nodeAddr(to), packet)
 }
 

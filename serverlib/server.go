@@ -288,6 +288,9 @@ func (s *Server) Synced(now time.Duration, token uint64, err error) {
 		if r.chain != nil {
 			r.now = now
 			r.chain.Synced(r.syncTo)
+			if r.saving {
+				r.saved(now)
+			}
 			if r.join != nil {
 				r.join.durable = r.join.durable || r.join.syncing
 			}

@@ -187,6 +187,7 @@ func (tr *trace) assignTo(n *node, a kv.Assignment) {
 	if err := n.disk.Sync(); err != nil {
 		tr.t.Fatal(err)
 	}
+	n.server.Saved(tr.now)
 	tr.flush(n)
 }
 
