@@ -164,8 +164,10 @@ func (c *Cluster) within(d time.Duration) time.Duration {
 
 // Bounds of the phases, in virtual time.
 const (
-	setUpMax    = 20 * time.Second
-	livenessMax = 60 * time.Second // from the mending of everything to rest
+	setUpMax = 20 * time.Second
+	// From the mending of everything to rest. A sub-range that was moved is left alone for a minute,
+	// and a drain may want to move it once more.
+	livenessMax = 150 * time.Second
 )
 
 // Run plays the whole run: set-up, mishaps, recovery, and the judgement. The error says what was
