@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -233,6 +234,23 @@ func TestDrainEmptiesANode(t *testing.T) {
 	w.operate(func() error { return w.core.Forget(w.now, n) })
 	if _, known := w.core.View().Node(n); known {
 		w.fail("not forgotten")
+	}
+}
+
+func TestADrainThatCannotGoOnSaysSo(t *testing.T) {
+	w := newReadyWorld(t, 4, still)
+	w.nodes[3].kill()
+	w.pass(200 * ms) // not failed yet: the drain is accepted
+	w.operate(func() error { return w.core.Drain(w.now, w.nodes[0].id) })
+	w.pass(10 * time.Second)
+	said := func(p string) bool { return strings.Contains(p, "is being drained: no other node can") }
+	if !slices.ContainsFunc(w.core.Problems(), said) {
+		w.fail("%q", w.core.Problems())
+	}
+	w.nodes[3].start()
+	w.settle(60 * time.Second)
+	if n := w.members(w.nodes[0].id); n > 0 {
+		w.fail("%d sub-ranges left", n)
 	}
 }
 

@@ -275,8 +275,25 @@ func (c *Core) Problems() (out []string) {
 		case health.Absent:
 			say("node %v has no session", n.ID)
 		}
+		if stuck := c.stuck(n); stuck > 0 {
+			say("node %v is being drained: no other node can take %d sub-ranges", n.ID, stuck)
+		}
 	}
 	return append(out, c.refusals()...)
+}
+
+// stuck counts the sub-ranges of a draining node that have nowhere to go.
+func (c *Core) stuck(n directory.Node) (count int) {
+	if !n.Draining {
+		return 0
+	}
+	for _, s := range c.dir.SubRanges() {
+		_, planned := c.dir.PlanOf(s.ID)
+		if s.SinceOf(n.ID) > 0 && !planned && s.Learner == 0 && !c.anyFit(s) {
+			count++
+		}
+	}
+	return count
 }
 
 // keyspaceProblem sums up the sub-ranges that are in a state; empty: none.
