@@ -2,6 +2,7 @@ package serverlib_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -153,4 +154,60 @@ func TestBadSnapshotsChangeNothing(t *testing.T) {
 	if learner.records() == "" {
 		t.Error("the good one is not taken in")
 	}
+}
+
+// FuzzDeliverJoin gives a learner, or a tail that has one, what a broken or malicious neighbour may
+// send. selector chooses which it is, and the sender; lengths and CRCs are made right.
+func FuzzDeliverJoin(f *testing.F) {
+	fields := wire.ChainFields{SubRange: subRange, Epoch: 1, Sender: 1, Receiver: 1}
+	piece := wire.AppendSnapshotHeader(wire.AppendChain(nil, wire.OpChainSnapshot, fields),
+		wire.Cursor(nil).Digest())
+	record := wire.SnapshotRow{Kind: wire.RowRecord, Version: 1, Key: []byte("a"), Value: []byte("v")}
+	result := wire.SnapshotRow{Kind: wire.RowResult, Client: 1, Request: 1}
+	pull := wire.AppendChain(nil, wire.OpChainPull, fields)
+	entry := wire.AppendChainEntry(nil, wire.ChainEntryFields{Op: wire.OpPut, Effect: wire.EffectPut,
+		Client: 1, Sequence: 1, Key: []byte("k"), Value: []byte("v")})
+	fields.Seq = 1
+	update := append(wire.AppendChain(nil, wire.OpChainUpdate, fields), entry...)
+	for selector := range byte(4) {
+		f.Add(selector, record.Append(result.Append(piece)), update)
+		f.Add(selector, pull, append(pull, wire.AppendSessionCursor(nil, 1, 1)...))
+		f.Add(selector, update, append(pull, wire.AppendRecordCursor(nil, []byte("a"))...))
+	}
+	f.Fuzz(func(t *testing.T, selector byte, first, second []byte) {
+		a := assignment(1, kv.DurabilitySync, chainOf(2, 1))
+		a.Learner = nodeID(3)
+		if selector&1 != 0 {
+			a.Chain, a.Learner = chainOf(2), nodeID(1)
+		}
+		n := single(t, a)
+		hello := wire.ChainFields{SubRange: subRange, Epoch: 1, Sender: 1}
+		welcome := hello
+		welcome.Receiver = 1
+		for i, b := range [][]byte{
+			wire.AppendChain(nil, wire.OpChainHello, hello), wire.AppendChain(nil, wire.OpChainWelcome, welcome),
+			first, second, first,
+		} {
+			p, from := wire.Packet(slices.Clone(b)), nodeID(2+(i+int(selector>>1))&1)
+			if len(p) >= wire.HeaderSize {
+				p.Seal()
+			}
+			if i < 2 {
+				from = nodeID(2 + i)
+			}
+			n.server.Deliver(0, newNode(from).addr(), p)
+			n.server.Tick(time.Duration(i) * 20 * time.Millisecond)
+			for _, d := range n.flush(0) {
+				if _, err := wire.Parse(d.packet); err != nil {
+					t.Fatalf("sends %x: %v", []byte(d.packet), err)
+				}
+			}
+			if n.syncing {
+				n.finishSync(0)
+			}
+			if r := n.report(); r.Stable > r.Durable || r.Durable > r.Applied {
+				t.Fatalf("%+v", r)
+			}
+		}
+	})
 }
