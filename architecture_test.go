@@ -22,8 +22,8 @@ const module = "github.com/turbokv/turbokv/"
 // floors lists the rooms from bottom to top. A room imports only rooms of floors below its own, and
 // those listed for it in neighbours. A longer path is more specific than a shorter one.
 var floors = [][]string{
-	{"kv", "p4src", "bmv2"}, // nouns; the switch stands apart
-	{"wire"},                // the packet
+	{"kv", "p4src", "bmv2", "docs/model"}, // nouns; the switch stands apart
+	{"wire"},                              // the packet
 	{"transport", "serverlib", "clientlib/session"}, // doors, and pure cores
 	{"controller/directory", "controller/reconcile", "controller/health", "controller/balance"},
 	{"controller/core"},
