@@ -12,6 +12,7 @@ import (
 	"github.com/turbokv/turbokv/cmd/turbokv/internal/httpserve"
 	"github.com/turbokv/turbokv/controller/metrics"
 	"github.com/turbokv/turbokv/controller/watch"
+	"github.com/turbokv/turbokv/controller/web"
 )
 
 // httpOff is the value of --http and --metrics that serves nothing.
@@ -92,7 +93,7 @@ func (a *app) console(
 	}
 	w := watch.New(watch.Config{Source: client})
 	gatherers := append(prometheus.Gatherers{httpserve.Registry(metrics.New(w))}, more...)
-	p.serve(ctx, l, httpserve.Mux(gatherers, nil), func(ctx context.Context) {
+	p.serve(ctx, l, httpserve.Mux(gatherers, web.New(w)), func(ctx context.Context) {
 		w.Run(ctx)
 		_ = client.Close() // nobody uses it any more
 	})

@@ -1,0 +1,35 @@
+package command
+
+import (
+	"testing"
+
+	"github.com/turbokv/turbokv/controller/web/webtest"
+)
+
+// The page shows a cluster of `turbokv up` as it changes.
+func TestThePageOfACluster(t *testing.T) {
+	up(t, "--http", "127.0.0.1:0")
+	p := webtest.Open(t, page(t), 1440, 900)
+	p.Await(`document.body.dataset.ready === "true"`)
+	p.Await(`document.querySelectorAll(".node").length === 3`)
+	p.Await(`document.querySelector("#switches .chip").innerText === "synced"`)
+	p.Await(`document.querySelectorAll(".event").length > 3`)
+
+	run(t, "put", "greeting", "hello")
+	p.Await(`/[1-9]/.test(document.querySelectorAll(".figure .value")[2].innerText)`)
+	run(t, "keyspace", "create", "seen", "--cut", "user5")
+	p.Await(`[...document.querySelectorAll(".keyspace h3")].some((e) => e.innerText === "seen")`)
+	run(t, "add")
+	p.Await(`document.querySelectorAll(".node").length === 4`)
+	run(t, "split", "2", "--at", "0x04", "--wait")
+	p.Await(`document.querySelector("#events").innerText.includes("plan done")`)
+	run(t, "drain", "10.0.0.2", "--wait")
+	p.Await(`[...document.querySelectorAll(".node")][1].innerText.includes("drained")`)
+	p.Shoot("cluster")
+
+	p.Resize(380, 800)
+	if width := webtest.Eval[int](p, `document.documentElement.scrollWidth`); width > 380 {
+		t.Errorf("at 380 pixels the page is %d wide", width)
+	}
+	p.Shoot("cluster-phone")
+}
