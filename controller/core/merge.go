@@ -51,6 +51,7 @@ func (c *Core) advanceMerge(p directory.Plan, left directory.SubRange) {
 
 // approach takes the next step towards a merge of two sub-ranges that are at rest.
 func (c *Core) approach(p directory.Plan, left, right directory.SubRange) {
+	began := p
 	p.From, p.To = 0, 0
 	var done bool
 	switch n := joiner(left.Chain, right.Chain); {
@@ -72,7 +73,26 @@ func (c *Core) approach(p directory.Plan, left, right directory.SubRange) {
 	}
 	if done {
 		c.put(p)
+		return
 	}
+	if _, ok := c.dir.Plan(p.ID); ok {
+		c.hurry(began)
+	}
+}
+
+// hurry gives up a merge that cannot take its next step for long: other plans wait for it. One that
+// is refused for a reason that does not pass, such as a node that is being drained, ends so too.
+func (c *Core) hurry(p directory.Plan) {
+	w, ok := c.stalls[p.ID]
+	if !ok || w.step != p.Step {
+		w = stall{step: p.Step, at: c.now}
+		c.stalls[p.ID] = w
+	}
+	if c.now >= w.at+freezePatience {
+		c.abort(p, fmt.Sprintf("its next step is refused for %v", freezePatience))
+		return
+	}
+	c.wakeAt(w.at + freezePatience)
 }
 
 // joiner returns a member of the left chain that is to join the right one, 0 if all are there.

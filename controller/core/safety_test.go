@@ -20,13 +20,13 @@ type pair struct {
 
 const nodeA, nodeB = kv.NodeID(0x0a000001), kv.NodeID(0x0a000002)
 
-func newPair(t *testing.T, subRanges ...directory.SubRange) *pair {
+func newPair(t *testing.T, replication int, subRanges ...directory.SubRange) *pair {
 	t.Helper()
 	s := directory.Snapshot{Meta: directory.Meta{ClusterID: "c",
 		NextSubRange: kv.SubRangeID(len(subRanges) + 1), NextKeyspace: 2}}
 	s.Keyspaces = []directory.Keyspace{{Phase: directory.PhaseReady, Descriptor: kv.Descriptor{
 		Name: "k", ID: 1, Partitioner: kv.HashPartitioned, Durability: kv.DurabilityMemory,
-		Replication: 2}}}
+		Replication: replication}}}
 	for i, sr := range subRanges {
 		sr.ID, sr.Keyspace, sr.Epoch, sr.Created = kv.SubRangeID(i+1), 1, 1, true
 		sr.Interval = kv.EvenSplit(len(subRanges))[i]
@@ -88,7 +88,7 @@ func (p *pair) chain(id kv.SubRangeID) kv.Chain {
 // answers probes again before it has connected. A, which is cut off and has everything, must not be
 // given up for what B reported in its last life.
 func TestAProcessThatHasNotSaidHelloConfirmsNothing(t *testing.T) {
-	p := newPair(t, directory.SubRange{Chain: kv.Chain{nodeA, nodeB}})
+	p := newPair(t, 2, directory.SubRange{Chain: kv.Chain{nodeA, nodeB}})
 	p.pass(time.Second, nodeA, nodeB)
 	p.core.PortChanged(p.now, "s1", 2, false)
 	p.core.Gone(p.now, nodeA)
@@ -110,7 +110,7 @@ func TestAProcessThatHasNotSaidHelloConfirmsNothing(t *testing.T) {
 // TestAMergeEvictsNobodyWhileOthersAreInTrouble merges two sub-ranges whose chains differ while the
 // member that would remain is silent.
 func TestAMergeEvictsNobodyWhileOthersAreInTrouble(t *testing.T) {
-	p := newPair(t, directory.SubRange{Chain: kv.Chain{nodeB}},
+	p := newPair(t, 2, directory.SubRange{Chain: kv.Chain{nodeB}},
 		directory.SubRange{Chain: kv.Chain{nodeA, nodeB}})
 	p.pass(time.Second, nodeA, nodeB)
 	p.core.Gone(p.now, nodeB)
@@ -119,5 +119,24 @@ func TestAMergeEvictsNobodyWhileOthersAreInTrouble(t *testing.T) {
 	}
 	if got := p.chain(2); len(got) != 2 {
 		t.Fatalf("the chain is %v", got)
+	}
+}
+
+// TestAMergeThatNeedsADrainingNodeIsGivenUp: a merge would bring A, where the lower sub-range is, to
+// the upper one; but A is to become empty, and that waits for the end of the merge.
+func TestAMergeThatNeedsADrainingNodeIsGivenUp(t *testing.T) {
+	p := newPair(t, 1, directory.SubRange{Chain: kv.Chain{nodeA}},
+		directory.SubRange{Chain: kv.Chain{nodeB}})
+	if _, err := p.core.Merge(p.now, 1); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.core.Drain(p.now, nodeA); err != nil {
+		t.Fatal(err)
+	}
+	p.pass(10*time.Second, nodeA, nodeB)
+	for _, plan := range p.core.View().Plans() {
+		if plan.Kind == directory.PlanMerge {
+			t.Errorf("the merge goes on: %+v", plan)
+		}
 	}
 }
