@@ -198,6 +198,10 @@ func (c *Cluster) Run() error {
 	if err := c.readEverything(); err != nil {
 		return errors.Join(c.failed, err)
 	}
+	// The balancer may have thought of something meanwhile.
+	if !c.until(c.events.now+livenessMax, func() bool { return c.atRest() == nil }) {
+		return errors.Join(c.failed, fmt.Errorf("does not stay at rest: %v%s", c.atRest(), c.describe()))
+	}
 	return errors.Join(c.failed, c.history.check(), c.replicasAgree())
 }
 
