@@ -216,21 +216,29 @@ func (c *client) send(outstanding map[kv.RequestSeq]request, seq kv.RequestSeq) 
 	_ = c.conn.WriteBatch([]transport.Message{{Addr: to, Payload: p}})
 }
 
-// packet returns a request as it leaves the switch.
+// packet returns a request as it leaves the switch, and the node that it goes to.
 func (c *client) packet(q request, seq, lowest kv.RequestSeq) (wire.Packet, netip.AddrPort) {
+	p := stamp(q, c.to, c.conn.LocalAddr(), c.id, seq, lowest)
+	return p, netip.AddrPortFrom(c.to.Chain[p.ChainPosition()].Addr(), c.port)
+}
+
+// stamp returns a request as it leaves the switch.
+func stamp(
+	q request, to kv.Assignment, from netip.AddrPort, id kv.ClientID, seq, lowest kv.RequestSeq,
+) wire.Packet {
 	p := wire.Packet(wire.AppendKeyed(wire.Append(nil, q.op), []byte(q.key), []byte(q.value)))
-	p.SetKeyspace(c.to.Keyspace)
-	p.SetRequest(c.id, seq, lowest)
-	p.SetClientAddr(c.conn.LocalAddr())
-	p.SetSubRange(c.to.SubRange, c.to.Epoch)
-	p.SetIndexKey(c.to.Partitioner.IndexKey([]byte(q.key)))
+	p.SetKeyspace(to.Keyspace)
+	p.SetRequest(id, seq, lowest)
+	p.SetClientAddr(from)
+	p.SetSubRange(to.SubRange, to.Epoch)
+	p.SetIndexKey(to.Partitioner.IndexKey([]byte(q.key)))
 	position := 0
 	if q.op.Class() == wire.ClassRead {
-		position = len(c.to.Chain) - 1
+		position = len(to.Chain) - 1
 	}
-	p.SetChain(c.to.Chain, position)
+	p.SetChain(to.Chain, position)
 	p.Seal()
-	return p, netip.AddrPortFrom(c.to.Chain[position].Addr(), c.port)
+	return p
 }
 
 // eventually waits until ok, looking again and again.

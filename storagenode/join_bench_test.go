@@ -1,8 +1,7 @@
-package serverlib_test
+package storagenode
 
 import (
 	"fmt"
-	"net/netip"
 	"testing"
 	"time"
 
@@ -16,7 +15,7 @@ import (
 // over at once and disks synced as the servers ask. Each round begins with erasing what the one before
 // has brought:
 //
-//	go test ./serverlib -run xxx -bench Join -benchtime 3x
+//	go test ./storagenode -run xxx -bench Join -benchtime 3x
 func BenchmarkJoin(b *testing.B) {
 	for _, kind := range []engine.Kind{engine.Memory, engine.Pebble, engine.Bbolt} {
 		for _, size := range []int{100, 1000} {
@@ -52,14 +51,14 @@ func newJoinBench(b *testing.B, kind engine.Kind) *joinBench {
 	if kind == engine.Memory {
 		d = kv.DurabilityMemory
 	}
-	w := &joinBench{b: b, a: assignment(1, d, chainOf(1))}
+	w := &joinBench{b: b, a: wholeLine(d, nodeAddr(1))}
 	for i := range w.servers {
 		var err error
 		if w.engines[i], err = engine.Open(kind, b.TempDir()); err != nil {
 			b.Fatal(err)
 		}
 		b.Cleanup(func() { _ = w.engines[i].Close() })
-		c := serverlib.Config{Node: nodeID(i + 1), Incarnation: 1}
+		c := serverlib.Config{Node: kv.NodeIDOf(nodeAddr(i + 1).Addr()), Incarnation: 1}
 		c.Limits.SnapshotRate = 1 << 40 // no bound
 		if kind == engine.Memory {
 			c.Volatile = w.engines[i]
@@ -81,10 +80,8 @@ func (w *joinBench) fill(records, size int) {
 	value := string(make([]byte, size))
 	for i := range records {
 		seq := kv.RequestSeq(i + 1)
-		q := request{
-			op: wire.OpPut, key: fmt.Sprintf("user%016d", i), value: value, client: 9, seq: seq, lowest: seq,
-		}
-		w.servers[0].Deliver(w.now, clientAddr(1), q.packet(w.a, clientAddr(1)))
+		q := request{wire.OpPut, fmt.Sprintf("user%016d", i), value}
+		w.servers[0].Deliver(w.now, nodeAddr(9), stamp(q, w.a, nodeAddr(9), 9, seq, seq))
 		if i%64 == 63 {
 			w.step()
 		}
@@ -97,10 +94,11 @@ func (w *joinBench) step() (sent bool) {
 	for i, s := range w.servers {
 		out := s.Flush(w.now)
 		for _, send := range out.Sends {
-			if to := int(kv.NodeIDOf(send.To.Addr()) - nodeID(1)); to >= 0 && to < len(w.servers) {
-				from := netip.AddrPortFrom(nodeID(i+1).Addr(), wire.Port)
-				w.servers[to].Deliver(w.now, from, send.Payload)
-				sent = true
+			for to := range w.servers {
+				if send.To == nodeAddr(to+1) {
+					w.servers[to].Deliver(w.now, nodeAddr(i+1), send.Payload)
+					sent = true
+				}
 			}
 		}
 		if out.NeedSync {
@@ -113,7 +111,7 @@ func (w *joinBench) step() (sent bool) {
 // join lets the second node join anew, and returns the bytes that it took in.
 func (w *joinBench) join(epoch kv.Epoch) uint64 {
 	a := w.a
-	a.Epoch, a.Create, a.Learner = epoch, false, nodeID(2)
+	a.Epoch, a.Create, a.Learner = epoch, false, kv.NodeIDOf(nodeAddr(2).Addr())
 	for i, s := range w.servers {
 		if i == 1 {
 			a.Since = epoch
