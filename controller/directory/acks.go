@@ -104,7 +104,7 @@ func (d *Directory) SwitchSynced(name string, revision uint64) Effects {
 		d.synced[name] = max(d.synced[name], revision)
 	}
 	if after := d.syncedRevision(); after > before {
-		d.unblock(&e)
+		d.release(&e)
 		d.revokeDue(&e)
 		d.publishDue(&e)
 	}

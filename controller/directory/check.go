@@ -108,8 +108,10 @@ func (s SubRange) checkMembers() error {
 			s.LearnerSince, s.Epoch)
 	}
 	busy := s.Frozen || s.ForkOf != 0 || s.Absorbs != kv.Absorbed{}
-	if s.Learner != 0 && busy || !s.Created && (busy || s.Learner != 0 || s.Blocked) {
-		return fmt.Errorf("%w: %v: two changes at once, or one before it is created: %+v",
+	if s.Learner != 0 && busy || !s.Created && (busy || s.Learner != 0 || s.Blocked || s.Untold) ||
+		s.Untold && len(s.Acked) > 0 {
+		return fmt.Errorf("%w: %v: two changes at once, one before it is created, or one "+
+			"acknowledged before it was told: %+v",
 			ErrInvalid, s.ID, s)
 	}
 	return nil

@@ -63,8 +63,8 @@ type Directory struct {
 	// Indexes of the records.
 	forks    map[kv.SubRangeID]kv.SubRangeID // ForkOf -> the sub-range that is Unforked
 	leaving  map[kv.SubRangeID]bool          // has a Former, or is retired and Pending
-	blocked  map[kv.SubRangeID]bool
-	absorbed map[kv.SubRangeID]bool // is retired and has an Into
+	waiting  map[kv.SubRangeID]bool          // Blocked or Untold
+	absorbed map[kv.SubRangeID]bool          // is retired and has an Into
 }
 
 // membership names what a node may have to give up.
@@ -115,7 +115,7 @@ func New(cfg Config, s Snapshot) (*Directory, error) {
 		mappedAt:  make(map[kv.SubRangeID]uint64),
 		forks:     make(map[kv.SubRangeID]kv.SubRangeID),
 		leaving:   make(map[kv.SubRangeID]bool),
-		blocked:   make(map[kv.SubRangeID]bool),
+		waiting:   make(map[kv.SubRangeID]bool),
 		absorbed:  make(map[kv.SubRangeID]bool),
 	}
 	if err := d.Check(); err != nil {
@@ -135,7 +135,7 @@ func (d *Directory) index(s SubRange) {
 		d.forks[s.ForkOf] = s.ID
 	}
 	setMember(d.leaving, s.ID, len(s.Former) > 0)
-	setMember(d.blocked, s.ID, s.Blocked)
+	setMember(d.waiting, s.ID, s.Blocked || s.Untold)
 }
 
 func (d *Directory) indexRetired(r Retired) {

@@ -240,8 +240,8 @@ func TestOneWhoLeavesBeforeItHasAbsorbedErasesBothLater(t *testing.T) {
 	if !now.Blocked || now.Unabsorbed != nil || now.Absorbs != (kv.Absorbed{}) {
 		t.Fatalf("the switch may still hold rows of the absorbed one, with %v: %+v", late, now)
 	}
-	e = d.Acknowledged(acksFor(e))
-	add(&e, d.SwitchSynced("s1", d.Revision()))
+	e = d.SwitchSynced("s1", d.Revision()) // the others are told: it was the tail
+	add(&e, d.Acknowledged(acksFor(e)))
 	for _, id := range []kv.SubRangeID{l.ID, r.ID} {
 		if _, revoked := sentTo(e, late, id); revoked != nil {
 			t.Fatalf("told to erase %v while requests are kept away", id)

@@ -70,7 +70,7 @@ func (d *Directory) deleteSubRange(e *Effects, s SubRange) {
 	d.subRanges.Delete(s.ID)
 	delete(d.forks, s.ForkOf)
 	delete(d.leaving, s.ID)
-	delete(d.blocked, s.ID)
+	delete(d.waiting, s.ID)
 	delete(d.changedAt, s.ID)
 	delete(d.mappedAt, s.ID)
 	e.Changes = append(e.Changes, Change{Delete: true, SubRange: &s})
@@ -101,11 +101,18 @@ func (d *Directory) deletePlan(e *Effects, p Plan) {
 
 // sendAssignment gives one member, or the learner, its assignment.
 func (d *Directory) sendAssignment(e *Effects, to kv.NodeID, s SubRange) {
-	if slices.Contains(s.Unforked, to) {
-		return // it comes with that of ForkOf
+	if d.mayTell(s, to) {
+		a := d.assignment(s, to)
+		e.Sends = append(e.Sends, Send{To: to, Assign: &a})
 	}
-	a := d.assignment(s, to)
-	e.Sends = append(e.Sends, Send{To: to, Assign: &a})
+}
+
+// mayTell reports whether a node may be given the assignment of a sub-range now. A fork comes with
+// that of ForkOf, which waits for it.
+func (d *Directory) mayTell(s SubRange, to kv.NodeID) bool {
+	q, forked := d.fork(s.ID)
+	return !s.Untold && !slices.Contains(s.Unforked, to) &&
+		!(forked && q.Untold && slices.Contains(q.Unforked, to))
 }
 
 // sendAll gives everybody who belongs to a sub-range the assignment.
@@ -126,10 +133,10 @@ func (d *Directory) assignment(s SubRange, to kv.NodeID) kv.Assignment {
 }
 
 // Assignment returns all that one node is sent now for a sub-range; ok is false if it is sent nothing
-// by this id: it does not belong to it, or gets it as a fork of another.
+// by this id: it does not belong to it, gets it as a fork of another, or must not know it yet.
 func (d *Directory) Assignment(id kv.SubRangeID, to kv.NodeID) (a kv.Assignment, ok bool) {
 	s, ok := d.subRanges.Get(id)
-	if !ok || !s.belongs(to) || slices.Contains(s.Unforked, to) {
+	if !ok || !s.belongs(to) || !d.mayTell(s, to) {
 		return a, false
 	}
 	return d.assignment(s, to), true

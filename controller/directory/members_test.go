@@ -338,3 +338,45 @@ func TestSeveralSwitchesAreBlockedBeforeANewChainIsServed(t *testing.T) {
 		t.Fatal("not settled")
 	}
 }
+
+// Reads must not go to a tail that is left out any more when the others can acknowledge without it.
+func TestNodesAreToldOfALeavingTailAfterTheSwitches(t *testing.T) {
+	d, s := oneSubRange(t, 4, "s1", "s2")
+	tail := s.Chain.Tail()
+	e := must(t)(d.Evict(s.ID, []kv.NodeID{tail}))
+	if len(e.Sends) != 0 || !sub(t, d, s.ID).Untold {
+		t.Fatalf("told while switches send reads to %v: %+v", tail, e.Sends)
+	}
+	add(&e, must(t)(d.Hello(helloOf(0, true))))
+	if assigned, _ := sentTo(e, s.Chain[0], s.ID); assigned != nil {
+		t.Fatalf("told after a hello: %+v", assigned)
+	}
+	if _, ok := d.Assignment(s.ID, s.Chain[0]); ok {
+		t.Fatal("told to who asks")
+	}
+	revision := d.Revision()
+	if e = d.SwitchSynced("s1", revision); len(e.Sends) != 0 {
+		t.Fatalf("one of two switches still sends reads to %v: %+v", tail, e.Sends)
+	}
+	d, err := New(d.cfg, d.Snapshot()) // a crash in between
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.SwitchSynced("s1", d.Revision())
+	e = d.SwitchSynced("s2", d.Revision())
+	if len(e.Sends) != 2 || sub(t, d, s.ID).Untold {
+		t.Fatalf("not told: %+v", e.Sends)
+	}
+	settleAll(t, d, e)
+	if !d.Settled(s.ID) {
+		t.Fatal("not settled")
+	}
+}
+
+func TestNodesAreToldAtOnceWhenTheTailStays(t *testing.T) {
+	d, s := oneSubRange(t, 4, "s1")
+	e := must(t)(d.Evict(s.ID, []kv.NodeID{s.Chain[0]}))
+	if len(e.Sends) != 2 || sub(t, d, s.ID).Untold {
+		t.Fatalf("not told: %+v", e.Sends)
+	}
+}

@@ -117,21 +117,31 @@ func (d *Directory) Served(id kv.SubRangeID) bool {
 	return ok && s.Created && !s.Blocked && d.syncedRevision() >= max(d.changedAt[id], 1)
 }
 
-// unblock lets requests through to the sub-ranges that no switch sends anywhere else any more.
-func (d *Directory) unblock(e *Effects) {
+// release goes on with what waits until no switch sends anything to an earlier chain: nodes are told
+// of the epoch, and requests are let through.
+func (d *Directory) release(e *Effects) {
 	synced := d.syncedRevision()
 	raised := false
-	for _, id := range slices.Sorted(maps.Keys(d.blocked)) {
+	for _, id := range slices.Sorted(maps.Keys(d.waiting)) {
 		if synced < max(d.changedAt[id], 1) {
 			continue
 		}
-		if !raised {
+		s, _ := d.subRanges.Get(id)
+		if s.Blocked && !raised {
 			d.revision++
 			raised = true
 		}
-		s, _ := d.subRanges.Get(id)
-		s.Blocked = false
-		d.changedAt[id] = d.revision
+		if s.Blocked {
+			d.changedAt[id] = d.revision
+		}
+		told := s.Untold
+		s.Blocked, s.Untold = false, false
 		d.putSubRange(e, s)
+		if told {
+			d.sendAll(e, s)
+		}
+		if of, ok := d.subRanges.Get(s.ForkOf); told && ok {
+			d.sendAll(e, of) // the fork comes with it
+		}
 	}
 }

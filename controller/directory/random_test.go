@@ -85,6 +85,7 @@ func (s *simulation) checkSend(m Send) {
 				s.t.Fatalf("seed %d: fork that begins empty: %+v", s.seed, a)
 			}
 		}
+		s.checkTails(*a)
 		return
 	}
 	r := m.Revoke
@@ -99,6 +100,26 @@ func (s *simulation) checkSend(m Send) {
 		if sr.Interval.Overlaps(copied.Interval) && !s.d.Settled(sr.ID) {
 			s.t.Fatalf("seed %d: %v is to erase %+v, and %+v is not settled", s.seed, m.To, copied,
 				sr)
+		}
+	}
+}
+
+// checkTails: nobody is told of a chain while a switch may send reads to a tail that has left, except
+// in the steps of a driver that has died, of which the directory waits for the last.
+func (s *simulation) checkTails(a kv.Assignment) {
+	s.t.Helper()
+	if a.Create {
+		return
+	}
+	for _, sw := range s.switches {
+		for _, old := range sw.held {
+			for _, t := range old.SubRangesOf(a.Keyspace) {
+				if t.Created && !t.Blocked && t.Interval.Overlaps(a.Interval) &&
+					a.Chain.Position(t.Chain.Tail()) < 0 {
+					s.t.Fatalf("seed %d: %+v is told while switch %s may send reads to %v of %+v",
+						s.seed, a, sw.name, t.Chain.Tail(), t)
+				}
+			}
 		}
 	}
 }

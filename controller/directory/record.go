@@ -73,6 +73,10 @@ type SubRange struct {
 	Acked []kv.NodeID `json:"acked,omitempty"`
 	// Blocked keeps requests away until no switch sends them to an earlier chain (I2).
 	Blocked bool `json:"blocked,omitempty"`
+	// Untold keeps the epoch from the nodes until no switch sends reads to a tail that is no member
+	// any more: the new chain could acknowledge what was ordered before, alone, and that tail would
+	// not show it (docs/model, BREAK_ORDER).
+	Untold bool `json:"untold,omitempty"`
 	// Frozen is the first half of a merge with Partner, which is frozen as well.
 	Frozen  bool          `json:"frozen,omitempty"`
 	Partner kv.SubRangeID `json:"partner,omitempty"`
