@@ -131,9 +131,11 @@ func TestDrainWaitsUntilTheNodeIsEmpty(t *testing.T) {
 	s := played(t, nil)
 	text, code := background(t, Streams{}, func(text string, _ func()) {
 		go s.Change(func(c *adminpb.StatusResponse) { // away bit by bit, as it is looked at
-			if n := c.Nodes[2]; n.Replicas > 1 {
+			switch n := c.Nodes[2]; {
+			case n.Replicas > 1:
 				n.Replicas--
-			} else {
+				n.State = "suspected" // for a moment, which does not end the waiting
+			default:
 				n.Replicas, n.State = 0, "drained"
 			}
 		})

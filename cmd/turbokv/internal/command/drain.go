@@ -78,7 +78,7 @@ func (a *app) drain(ctx context.Context, c *admin.Client, node kv.NodeID, wait b
 			last = left
 			fmt.Fprintf(a.Err, "node %v: %s, %d sub-ranges to go\n", node, n.State, left)
 		}
-		if n.State != "draining" && n.State != "drained" && n.State != "" {
+		if n.State == "alive" { // not if it is only suspected, or fails: it is emptied all the same
 			return false, fmt.Errorf("node %v is %s: it is not being drained any more", node, n.State)
 		}
 		return n.State == "drained", nil

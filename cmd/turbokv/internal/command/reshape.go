@@ -128,8 +128,8 @@ func (a *app) mergeCommand() *cobra.Command {
 		Use:     "merge SUB-RANGE",
 		GroupID: groupCluster,
 		Short:   "Join a sub-range with its upper neighbour",
-		Long: `Begin to join a sub-range with its upper neighbour, which must have the same chain: the
-controller moves replicas first if it has not. Writes to both wait for a moment.`,
+		Long: `Begin to join a sub-range with its upper neighbour, while they serve. If their chains
+differ, replicas are moved first. Writes to both wait for a moment at the end.`,
 		Example: `  turbokv merge 7 --wait`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -17,7 +18,7 @@ func (s statusOutput) switchRows() (rows [][]string) {
 			drops += n
 		}
 		rows = append(rows, []string{
-			shown(sw.Name), sw.P4Runtime, sw.State, strconv.Itoa(sw.Entries),
+			cmp.Or(shown(sw.Name), "-"), sw.P4Runtime, sw.State, strconv.Itoa(sw.Entries),
 			strconv.Itoa(sw.Partitions), strconv.Itoa(sw.Hosts), strconv.FormatUint(drops, 10),
 		})
 	}
@@ -34,7 +35,7 @@ func (s statusOutput) nodeRows() (rows [][]string) {
 			age = time.Duration(n.ReportAge * float64(time.Second)).Round(time.Millisecond).String()
 		}
 		rows = append(rows, []string{
-			n.Node, n.state(), storage, shown(n.Switch), strconv.Itoa(int(n.Port)),
+			n.Node, n.state(), storage, cmp.Or(shown(n.Switch), "-"), strconv.Itoa(int(n.Port)),
 			strconv.Itoa(n.Replicas), strconv.Itoa(n.Heads), strconv.Itoa(n.Tails),
 			strconv.Itoa(n.Joining), fmt.Sprintf("%.2f", n.Load), fmt.Sprintf("%.0f", n.ReadRate),
 			fmt.Sprintf("%.0f", n.WriteRate), fmt.Sprintf("%.2f", n.CPU), size(n.Bytes), age,

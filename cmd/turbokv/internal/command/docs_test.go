@@ -1,0 +1,63 @@
+package command
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// root is the folder of the repository.
+var root = filepath.Join("..", "..", "..", "..")
+
+func read(t *testing.T, path ...string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(append([]string{root}, path...)...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// harmless are the kinds of events that no operator needs an explanation of.
+var harmless = []string{
+	"node joined", "node recovered", "node draining", "node drained", "node admitted",
+	"node forgotten", "keyspace created", "keyspace ready", "keyspace dropped", "switch primary",
+	"switch synced", "pipeline pushed", "controller leads", "controller stands by",
+}
+
+func TestOperationsExplainsEveryKindOfEvent(t *testing.T) {
+	text := read(t, "docs", "OPERATIONS.md")
+	kinds := regexp.MustCompile(`EventKind = "([^"]+)"`).FindAllStringSubmatch(
+		read(t, "controller", "core", "event.go")+read(t, "controller", "events.go"), -1)
+	if len(kinds) < 20 {
+		t.Fatalf("%d kinds of events found", len(kinds))
+	}
+	for _, k := range kinds {
+		if !slices.Contains(harmless, k[1]) && !strings.Contains(text, "`"+k[1]+"`") {
+			t.Errorf("docs/OPERATIONS.md does not explain the event %q", k[1])
+		}
+	}
+}
+
+func TestOperationsNamesCommandsAndMetricsThatExist(t *testing.T) {
+	text := read(t, "docs", "OPERATIONS.md")
+	commands := (&app{}).root()
+	for _, m := range regexp.MustCompile("(?m)(?:^|`)turbokv ([a-z]+)").FindAllStringSubmatch(text, -1) {
+		if c, _, err := commands.Find([]string{m[1]}); m[1] != "help" && (err != nil || c == commands) {
+			t.Errorf("docs/OPERATIONS.md names the command %q", m[1])
+		}
+	}
+	sources := ""
+	for _, room := range []string{"controller", "storagenode", "clientlib", "bmv2"} {
+		sources += read(t, room, "metrics", "metrics.go")
+	}
+	metric := regexp.MustCompile(`turbokv_(?:node_|client_)?([a-z_]+?)(?:_bucket)?\b`)
+	for _, m := range metric.FindAllStringSubmatch(text, -1) {
+		if m[1] != "part_reachable" && !strings.Contains(sources, `"`+m[1]+`"`) {
+			t.Errorf("docs/OPERATIONS.md names the metric %q", m[0])
+		}
+	}
+}
