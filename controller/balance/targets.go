@@ -35,7 +35,8 @@ func (t *Targets) Pick(id kv.SubRangeID, leave kv.NodeID, not ...kv.NodeID) (to 
 		return 0, "", false
 	}
 	n := &t.m.hosts[best]
-	why = fmt.Sprintf("%v has %d replicas and %.2f of the average load", n.ID, n.replicas, t.m.ratio(best))
+	why = fmt.Sprintf("%v has %d replicas and %.2f of the average load", n.ID, n.replicas,
+		t.m.ratio(best))
 	t.book(i, best, leave)
 	return n.ID, why, true
 }
@@ -95,7 +96,9 @@ func (t *Targets) book(i, h int, leave kv.NodeID) {
 }
 
 // RepairTarget picks the node for one repair or drain; see Targets for many.
-func RepairTarget(cfg Config, in Input, id kv.SubRangeID, leave kv.NodeID) (kv.NodeID, string, bool) {
+func RepairTarget(cfg Config, in Input, id kv.SubRangeID, leave kv.NodeID) (to kv.NodeID,
+	why string, ok bool,
+) {
 	return NewTargets(cfg, in).Pick(id, leave)
 }
 

@@ -154,7 +154,8 @@ func TestASilentNodeIsProbedThenFailed(t *testing.T) {
 	r.run(1 * time.Second)
 	r.hang(1)
 	r.run(600 * ms)
-	if s := r.d.Status(1); s.State != Suspected || s.Why != "no beat for 500ms" || s.Heard != time.Second {
+	if s := r.d.Status(1); s.State != Suspected || s.Why != "no beat for 500ms" ||
+		s.Heard != time.Second {
 		t.Fatalf("%+v", s)
 	}
 	r.run(3 * time.Second)
