@@ -114,11 +114,11 @@ func (w *Watcher) lookOn(ctx context.Context) {
 	}
 }
 
-// patience is how many intervals an answer may take before the controller counts as away.
-const patience = 3
+// patience is how long an answer may take before the controller counts as away.
+const patience = 3 * time.Second
 
 func (w *Watcher) ask(ctx context.Context) (admin.Status, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience*w.cfg.Interval)
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	return w.cfg.Source.Status(ctx)
 }
