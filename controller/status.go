@@ -17,6 +17,7 @@ func (a *adminService) status() *adminpb.StatusResponse {
 	out := &adminpb.StatusResponse{
 		ClusterId: l.core.ClusterID(), Keyspaces: keyspaceMessages(view), Problems: a.problems(),
 		TimeUnixMs: l.began.Add(l.now()).UnixMilli(), Controller: a.name, Term: a.term,
+		JoinedBytes: l.core.JoinedBytes(),
 	}
 	for _, sw := range a.switches {
 		out.Switches = append(out.Switches, l.switchMessage(sw, view))

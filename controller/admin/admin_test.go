@@ -25,7 +25,7 @@ func TestStatusKeepsEveryField(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.Leader != "controller-1" || s.Term != 3 || !s.Time.Equal(admintest.Began) {
+	if s.Leader != "controller-1" || s.Term != 3 || s.JoinedBytes != 4096 || !s.Time.Equal(admintest.Began) {
 		t.Errorf("leader %q, term %d at %v", s.Leader, s.Term, s.Time)
 	}
 	n := s.Nodes[0]

@@ -19,6 +19,9 @@ type Status struct {
 	Leader    string    // name of the controller that leads
 	Term      uint64    // counts leaders
 	Time      time.Time // when this was true
+	// JoinedBytes are those of snapshots that nodes took in to join sub-ranges, as far as they have
+	// reported to this controller.
+	JoinedBytes uint64
 }
 
 // Switch is one switch.
@@ -76,7 +79,8 @@ type SubRange struct {
 func statusOf(m *adminpb.StatusResponse) Status {
 	s := Status{ClusterID: m.GetClusterId(), Problems: m.GetProblems(),
 		Keyspaces: keyspacesOf(m.GetKeyspaces()), Plans: plansOf(m.GetPlans()),
-		Leader: m.GetController(), Term: m.GetTerm(), Time: moment(m.GetTimeUnixMs())}
+		Leader: m.GetController(), Term: m.GetTerm(), Time: moment(m.GetTimeUnixMs()),
+		JoinedBytes: m.GetJoinedBytes()}
 	for _, sw := range m.GetSwitches() {
 		s.Switches = append(s.Switches, switchOf(sw))
 	}

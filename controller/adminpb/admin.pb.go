@@ -1029,10 +1029,11 @@ type StatusResponse struct {
 	Nodes         []*Node                `protobuf:"bytes,4,rep,name=nodes,proto3" json:"nodes,omitempty"`
 	Keyspaces     []*Keyspace            `protobuf:"bytes,5,rep,name=keyspaces,proto3" json:"keyspaces,omitempty"`
 	SubRanges     []*SubRange            `protobuf:"bytes,6,rep,name=sub_ranges,json=subRanges,proto3" json:"sub_ranges,omitempty"`
-	Plans         []*Plan                `protobuf:"bytes,7,rep,name=plans,proto3" json:"plans,omitempty"`                                 // in progress
-	Controller    string                 `protobuf:"bytes,8,opt,name=controller,proto3" json:"controller,omitempty"`                       // name of the controller that leads
-	Term          uint64                 `protobuf:"varint,9,opt,name=term,proto3" json:"term,omitempty"`                                  // counts leaders; also the P4Runtime election id
-	TimeUnixMs    int64                  `protobuf:"varint,10,opt,name=time_unix_ms,json=timeUnixMs,proto3" json:"time_unix_ms,omitempty"` // when this was true
+	Plans         []*Plan                `protobuf:"bytes,7,rep,name=plans,proto3" json:"plans,omitempty"`                                  // in progress
+	Controller    string                 `protobuf:"bytes,8,opt,name=controller,proto3" json:"controller,omitempty"`                        // name of the controller that leads
+	Term          uint64                 `protobuf:"varint,9,opt,name=term,proto3" json:"term,omitempty"`                                   // counts leaders; also the P4Runtime election id
+	TimeUnixMs    int64                  `protobuf:"varint,10,opt,name=time_unix_ms,json=timeUnixMs,proto3" json:"time_unix_ms,omitempty"`  // when this was true
+	JoinedBytes   uint64                 `protobuf:"varint,11,opt,name=joined_bytes,json=joinedBytes,proto3" json:"joined_bytes,omitempty"` // of snapshots that nodes took in to join sub-ranges, as far as
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1133,6 +1134,13 @@ func (x *StatusResponse) GetTerm() uint64 {
 func (x *StatusResponse) GetTimeUnixMs() int64 {
 	if x != nil {
 		return x.TimeUnixMs
+	}
+	return 0
+}
+
+func (x *StatusResponse) GetJoinedBytes() uint64 {
+	if x != nil {
+		return x.JoinedBytes
 	}
 	return 0
 }
@@ -1693,7 +1701,7 @@ const file_admin_proto_rawDesc = "" +
 	"\x13DropKeyspaceRequest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\"\x16\n" +
 	"\x14DropKeyspaceResponse\"\x0f\n" +
-	"\rStatusRequest\"\xa8\x03\n" +
+	"\rStatusRequest\"\xcb\x03\n" +
 	"\x0eStatusResponse\x12\x1d\n" +
 	"\n" +
 	"cluster_id\x18\x01 \x01(\tR\tclusterId\x12\x1a\n" +
@@ -1710,7 +1718,8 @@ const file_admin_proto_rawDesc = "" +
 	"\x04term\x18\t \x01(\x04R\x04term\x12 \n" +
 	"\ftime_unix_ms\x18\n" +
 	" \x01(\x03R\n" +
-	"timeUnixMs\"\x91\x03\n" +
+	"timeUnixMs\x12!\n" +
+	"\fjoined_bytes\x18\v \x01(\x04R\vjoinedBytes\"\x91\x03\n" +
 	"\x06Switch\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06target\x18\x02 \x01(\tR\x06target\x12\x18\n" +

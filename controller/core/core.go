@@ -85,6 +85,8 @@ type Core struct {
 	refused map[place]refusal
 	lost    map[place]time.Duration // when a loss was first heard of
 
+	joinedBytes uint64 // that learners have reported
+
 	// What cannot be seen in the records, and need not survive.
 	shortSince map[kv.SubRangeID]time.Duration // that it has too few members
 	shortOf    map[kv.KeyspaceID]bool          // keyspaces with such a sub-range

@@ -62,6 +62,7 @@ func (c *Core) setReport(node kv.NodeID, r Report) {
 		old, known := before[replica.SubRange]
 		c.dirty = c.dirty || !known || c.matters(old, replica)
 		after.replicas[replica.SubRange] = replica
+		c.joinedBytes += newlyJoined(old, replica)
 		c.noteLoss(place{node, replica.SubRange}, replica.Lost)
 		c.samples.Add(replica.SubRange, replica.Samples)
 	}
@@ -73,6 +74,22 @@ func (c *Core) setReport(node kv.NodeID, r Report) {
 		}
 	}
 }
+
+// newlyJoined returns the bytes that a learner has taken in since the last report. One that starts
+// over begins to count again.
+func newlyJoined(old, now Replica) uint64 {
+	switch {
+	case !now.Learner:
+		return 0
+	case !old.Learner || now.JoinedBytes < old.JoinedBytes:
+		return now.JoinedBytes
+	}
+	return now.JoinedBytes - old.JoinedBytes
+}
+
+// JoinedBytes returns the bytes of snapshots that nodes took in to join sub-ranges, in repairs, moves
+// and drains, as far as they have reported.
+func (c *Core) JoinedBytes() uint64 { return c.joinedBytes }
 
 // matters reports whether a step may be due because a replica is different now.
 func (c *Core) matters(old, now Replica) bool {

@@ -45,6 +45,9 @@ var (
 	plans     = desc("plans", "Plans in progress, by kind.", "kind")
 	planned   = desc("plans_total", "Plans, by how far they came: begun, done, aborted.", "end")
 
+	joined = desc("joined_bytes_total", "Bytes of snapshots that nodes took in to join sub-ranges: in "+
+		"repairs, moves and drains, as far as they have reported to the controller that leads.")
+
 	load     = desc("balancer_node_load", "Load of a node as the balancer counts it, 1 being the average.", "node")
 	cpu      = desc("balancer_node_cpu_cores", "Cores that a node uses.", "node")
 	bytes    = desc("balancer_node_stored_bytes", "Bytes that a node stores.", "node")
@@ -75,7 +78,7 @@ var (
 func (c *Collector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		reachable, info, term, problems, keyspaces, subRanges, nodes, prefixes, events, evictions, plans,
-		planned, load, cpu, bytes, carried, nodeRate, requests, rate, members, epoch, synced, entries,
+		planned, joined, load, cpu, bytes, carried, nodeRate, requests, rate, members, epoch, synced, entries,
 		hosts, updates, pushes, drops,
 	} {
 		out <- d
@@ -95,6 +98,7 @@ func (c *Collector) Collect(out chan<- prometheus.Metric) {
 	e.gauge(info, 1, s.ClusterID, s.Leader)
 	e.gauge(term, float64(s.Term))
 	e.gauge(problems, float64(len(s.Problems)))
+	e.count(joined, s.JoinedBytes)
 	e.directory(s)
 	for _, n := range s.Nodes {
 		e.node(n)

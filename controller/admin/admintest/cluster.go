@@ -17,7 +17,8 @@ func Node(n int) uint32 { return 10<<24 | uint32(n) }
 // "users" of four sub-ranges, ids 1 to 5, three replicas each.
 func Cluster() *adminpb.StatusResponse {
 	c := &adminpb.StatusResponse{
-		ClusterId: "EXAMPLE", Controller: "controller-1", Term: 3, TimeUnixMs: Began.UnixMilli(),
+		JoinedBytes: 4096,
+		ClusterId:   "EXAMPLE", Controller: "controller-1", Term: 3, TimeUnixMs: Began.UnixMilli(),
 		Switches: []*adminpb.Switch{{
 			Name: "s1", Target: "127.0.0.1:9559", Primary: true, Synced: true, Entries: 31,
 			PartitionEntries: 5, Hosts: 2, Updates: 40, PipelinePushes: 1,
