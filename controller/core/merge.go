@@ -30,6 +30,10 @@ func (c *Core) advanceMerge(p directory.Plan, left directory.SubRange) {
 			c.put(p)
 		}
 	case stepArrive:
+		if c.gone(right) {
+			c.strand(p)
+			return
+		}
 		switch arrived, why := c.arrived(p, right); {
 		case why != "":
 			c.abort(p, why)
@@ -78,6 +82,14 @@ func (c *Core) approach(p directory.Plan, left, right directory.SubRange) {
 	if _, ok := c.dir.Plan(p.ID); ok {
 		c.hurry(began)
 	}
+}
+
+// strand ends a merge whose upper neighbour was lost before its new tail was whole. What remains is a
+// move of the upper neighbour alone, which remembers that this tail must not be taken for a copy.
+func (c *Core) strand(p directory.Plan) {
+	p.Kind, p.SubRange, p.Other, p.From, p.Step = directory.PlanMove, p.Other, 0, 0, stepSettle
+	p.Why += "; its predecessor lost its state before it was whole"
+	c.put(p)
 }
 
 // hurry gives up a merge that cannot take its next step for long: other plans wait for it. One that

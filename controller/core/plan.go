@@ -16,7 +16,7 @@ const (
 	// stepSettle: the last change is to be confirmed by all members and all switches, and a new
 	// tail has to take in what its predecessor knows.
 	stepSettle = "settle"
-	// stepLeave: From, which was the only member, has still to leave.
+	// stepLeave: From leaves, now that To is whole.
 	stepLeave = "leave"
 	// stepGather, stepArrive: To joins the upper neighbour of a merge, as in stepJoin, stepSettle.
 	stepGather = "gather"
@@ -90,11 +90,7 @@ func (c *Core) lostIn(p directory.Plan) kv.SubRangeID {
 func (c *Core) advanceJoin(p directory.Plan, s directory.SubRange) {
 	switch p.Step {
 	case stepJoin:
-		leave := p.From
-		if s.Chain.Position(p.From) < 0 || len(s.Chain) == 1 {
-			leave = 0 // it was evicted meanwhile, or must stay until To is whole
-		}
-		if c.promote(p, s, leave) {
+		if c.promote(p, s, p.From) {
 			p.Step = stepSettle
 			c.put(p)
 		}
@@ -134,6 +130,10 @@ func (c *Core) arrange(p directory.Plan, s directory.SubRange) {
 
 // promote makes the learner of a plan the tail as soon as it may be, and reports whether it did. A
 // plan whose learner is in trouble is given up.
+//
+// Who is to leave stays until the new tail has taken in what its predecessor knows: before that it is
+// no copy, and the others would be one less. Only a chain of the greatest length has no room for
+// both.
 func (c *Core) promote(p directory.Plan, s directory.SubRange, leave kv.NodeID) bool {
 	if s.Learner != p.To {
 		c.abort(p, fmt.Sprintf("node %v does not join any more", p.To))
@@ -152,6 +152,9 @@ func (c *Core) promote(p directory.Plan, s directory.SubRange, leave kv.NodeID) 
 	if r.Epoch != s.Epoch || !r.Learner || !r.Joined {
 		c.watch(p, r)
 		return false
+	}
+	if s.Chain.Position(leave) < 0 || len(s.Chain) < kv.MaxChain {
+		leave = 0
 	}
 	// A new tail must hear from its predecessor: not while one is away.
 	if !c.mayLeave(s, leave) {

@@ -11,14 +11,14 @@ import (
 	"github.com/turbokv/turbokv/wire"
 )
 
-// pair is a core that controls two nodes, the members of sub-ranges in memory.
+// pair is a core that controls sub-ranges in memory, of two members at most, and a node to spare.
 type pair struct {
 	t    *testing.T
 	core *core.Core
 	now  time.Duration
 }
 
-const nodeA, nodeB = kv.NodeID(0x0a000001), kv.NodeID(0x0a000002)
+const nodeA, nodeB, nodeC = kv.NodeID(0x0a000001), kv.NodeID(0x0a000002), kv.NodeID(0x0a000003)
 
 func newPair(t *testing.T, replication int, subRanges ...directory.SubRange) *pair {
 	t.Helper()
@@ -33,11 +33,11 @@ func newPair(t *testing.T, replication int, subRanges ...directory.SubRange) *pa
 		sr.Since = slices.Repeat([]kv.Epoch{1}, len(sr.Chain))
 		s.SubRanges = append(s.SubRanges, sr)
 	}
-	for i, id := range []kv.NodeID{nodeA, nodeB} {
+	for i, id := range []kv.NodeID{nodeA, nodeB, nodeC} {
 		s.Nodes = append(s.Nodes, directory.Node{ID: id, MAC: wire.MAC{2, 0, 0, 0, 0, byte(i + 1)},
 			Switch: "s1", Port: uint32(i + 1), Incarnation: 1})
 	}
-	c, err := core.New(core.Config{Policy: still, Directory: directory.Config{ExpectNodes: 3,
+	c, err := core.New(core.Config{Policy: still, Directory: directory.Config{ExpectNodes: 4,
 		Switches: []string{"s1"}, Limits: directory.Limits{SubRanges: 100, PartitionEntries: 100}}}, s)
 	if err != nil {
 		t.Fatal(err)
@@ -61,6 +61,12 @@ func (p *pair) report(n kv.NodeID) {
 	for _, s := range p.core.View().SubRanges() {
 		if s.Chain.Position(n) >= 0 {
 			r.Replicas = append(r.Replicas, core.Replica{SubRange: s.ID, Epoch: s.Epoch})
+		}
+		if s.Learner == n {
+			r.Replicas = append(r.Replicas, core.Replica{SubRange: s.ID, Epoch: s.Epoch,
+				Learner: true, Joined: true})
+		}
+		if s.Chain.Position(n) >= 0 || s.Learner == n {
 			p.core.Acked(p.now, []directory.Ack{{Node: n, SubRange: s.ID, Epoch: s.Epoch}})
 		}
 	}
@@ -138,5 +144,33 @@ func TestAMergeThatNeedsADrainingNodeIsGivenUp(t *testing.T) {
 		if plan.Kind == directory.PlanMerge {
 			t.Errorf("the merge goes on: %+v", plan)
 		}
+	}
+}
+
+// TestWhoLeavesStaysUntilTheNewTailIsWhole moves a place from A to C.
+func TestWhoLeavesStaysUntilTheNewTailIsWhole(t *testing.T) {
+	p := newPair(t, 2, directory.SubRange{Chain: kv.Chain{nodeA, nodeB}})
+	all := []kv.NodeID{nodeA, nodeB, nodeC}
+	p.pass(time.Second, all...)
+	if _, err := p.core.Move(p.now, 1, nodeA, nodeC); err != nil {
+		t.Fatal(err)
+	}
+	step := func(reporting ...kv.NodeID) kv.Chain {
+		p.core.Take()
+		p.core.SwitchSynced(p.now, "s1", p.core.Revision())
+		for _, n := range reporting {
+			p.report(n)
+		}
+		p.pass(50*ms, all...)
+		return p.chain(1)
+	}
+	if got := step(all...); !slices.Equal(got, kv.Chain{nodeA, nodeB, nodeC}) {
+		t.Fatalf("C has joined, and the chain is %v", got)
+	}
+	if got := step(nodeA, nodeB); len(got) != 3 {
+		t.Fatalf("C has not said that it is whole, and the chain is %v", got)
+	}
+	if got := step(nodeC); !slices.Equal(got, kv.Chain{nodeB, nodeC}) {
+		t.Fatalf("C is whole, and the chain is %v", got)
 	}
 }
