@@ -321,6 +321,7 @@ func (c *Cluster) clientsFinished() bool {
 type Stats struct {
 	Operations int // ended
 	Unknown    int // of them, with an outcome that nobody was told
+	Undecided  int // keys whose history was too hard to judge
 	Frames     uint64
 	Mishaps    [mishapKinds]int
 	Actions    int           // commands of the operator that were taken
@@ -332,7 +333,8 @@ type Stats struct {
 // Stats returns the figures of a run that has ended.
 func (c *Cluster) Stats() Stats {
 	s := Stats{Frames: c.net.frames, Mishaps: c.nemesis.count, Virtual: c.events.now,
-		Healing: max(c.settledAt-c.healed, 0), Actions: c.operator.taken}
+		Healing: max(c.settledAt-c.healed, 0), Actions: c.operator.taken,
+		Undecided: c.history.undecided}
 	for _, cl := range c.clients {
 		s.Operations += cl.done
 		s.Unknown += cl.unknown
@@ -349,6 +351,7 @@ func (c *Cluster) Stats() Stats {
 func (s *Stats) Add(o Stats) {
 	s.Operations += o.Operations
 	s.Unknown += o.Unknown
+	s.Undecided += o.Undecided
 	s.Frames += o.Frames
 	for i := range o.Mishaps {
 		s.Mishaps[i] += o.Mishaps[i]

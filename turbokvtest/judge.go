@@ -115,7 +115,7 @@ func (c *Cluster) restful(s directory.SubRange) error {
 	case s.Learner != 0 || s.Blocked || s.Frozen || len(s.Unforked)+len(s.Unabsorbed) > 0:
 		return fmt.Errorf("learner %v, blocked %v, frozen %v, forks %v, absorbs %v", s.Learner,
 			s.Blocked, s.Frozen, s.Unforked, s.Unabsorbed)
-	case slices.ContainsFunc(s.Chain, c.draining):
+	case slices.ContainsFunc(s.Chain, c.draining) && !c.operator.grown: // or there may be no room
 		return fmt.Errorf("chain %v has nodes that are being drained", s.Chain)
 	case len(s.Former) > 0:
 		return fmt.Errorf("%v have not erased it", s.Former)

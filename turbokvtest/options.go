@@ -86,7 +86,7 @@ func Draw(seed uint64) Options {
 		Safety: time.Second + time.Duration(r.IntN(3000))*time.Millisecond,
 	}
 	o.Replication = 1 + r.IntN(3)
-	if r.IntN(4) == 0 {
+	if r.IntN(3) == 0 {
 		o.Switches = 2
 	}
 	o.Faults = drawFaults(r)

@@ -128,8 +128,12 @@ func writeChaos(w io.Writer, r turbokvtest.Result) error {
 
 // figures says how much was tested.
 func figures(s turbokvtest.Stats) string {
-	return fmt.Sprintf("%d operations, %d of unknown outcome; %d frames; %d commands of operators; "+
+	text := fmt.Sprintf("%d operations, %d of unknown outcome; %d frames; %d commands of operators; "+
 		"%v of virtual time, at rest %v after mending; %d sub-ranges lost with all their copies",
 		s.Operations, s.Unknown, s.Frames, s.Actions, s.Virtual.Round(time.Millisecond),
 		s.Healing.Round(time.Millisecond), s.Lost)
+	if s.Undecided > 0 {
+		text += fmt.Sprintf("; %d histories too hard to judge", s.Undecided)
+	}
+	return text
 }
