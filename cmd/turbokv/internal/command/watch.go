@@ -105,7 +105,8 @@ func (a *app) redraw(block func(io.Writer) error) error {
 	// Going home and clearing what is left of every line does not flicker as clearing all would.
 	var screen bytes.Buffer
 	screen.WriteString("\x1b[H")
-	for i, line := range fit(text.String(), columns, rows) {
+	// The last column stays free: clearing from there would take the last character away.
+	for i, line := range fit(text.String(), columns-1, rows) {
 		if i > 0 {
 			screen.WriteString("\r\n")
 		}
