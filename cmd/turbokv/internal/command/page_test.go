@@ -1,10 +1,31 @@
 package command
 
 import (
+	"context"
+	"io"
+	"strings"
+	"sync"
 	"testing"
 
 	"github.com/turbokv/turbokv/controller/web/webtest"
 )
+
+// writing writes to the default cluster, so that there is load to see, until stop is called.
+func writing(t *testing.T) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() {
+		for ctx.Err() == nil {
+			Run(ctx, []string{"put", "greeting", "hello"},
+				Streams{In: strings.NewReader(""), Out: io.Discard, Err: io.Discard})
+		}
+	})
+	return func() {
+		cancel()
+		running.Wait()
+	}
+}
 
 // The page shows a cluster of `turbokv up` as it changes.
 func TestThePageOfACluster(t *testing.T) {
@@ -15,8 +36,9 @@ func TestThePageOfACluster(t *testing.T) {
 	p.Await(`document.querySelector("#switches .chip").innerText === "synced"`)
 	p.Await(`document.querySelectorAll(".event").length > 3`)
 
-	run(t, "put", "greeting", "hello")
+	stop := writing(t)
 	p.Await(`/[1-9]/.test(document.querySelectorAll(".figure .value")[2].innerText)`)
+	stop()
 	run(t, "keyspace", "create", "seen", "--cut", "user5")
 	p.Await(`[...document.querySelectorAll(".keyspace h3")].some((e) => e.innerText === "seen")`)
 	run(t, "add")
