@@ -7,7 +7,7 @@ import (
 
 var (
 	oneSeed = flag.Uint64("seed", 0, "run this seed only, and say what happens")
-	seeds   = flag.Uint64("seeds", 150, "how many seeds to run")
+	seeds   = flag.Uint64("seeds", 80, "how many seeds to run")
 	first   = flag.Uint64("first-seed", 1, "the first of them")
 )
 
