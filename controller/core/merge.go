@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -90,6 +91,42 @@ func (c *Core) strand(p directory.Plan) {
 	p.Kind, p.SubRange, p.Other, p.From, p.Step = directory.PlanMove, p.Other, 0, 0, stepSettle
 	p.Why += "; its predecessor lost its state before it was whole"
 	c.put(p)
+}
+
+// tidy begins to take out what a merge that was given up has brought to its upper neighbour. It also
+// remembers a new tail that is not whole yet.
+func (c *Core) tidy(p directory.Plan, right directory.SubRange) {
+	k, _ := c.dir.Keyspace(right.Keyspace)
+	if len(right.Chain) <= k.Replication && p.Step != stepArrive {
+		return
+	}
+	_, _ = c.begin(directory.Plan{ // refused: the keyspace is being dropped
+		Kind: directory.PlanMove, SubRange: right.ID, From: p.From, To: p.To, Step: stepTrim,
+		Cause: p.Cause, Why: fmt.Sprintf("a merge with %v was given up", p.SubRange),
+	})
+}
+
+// trim lets members leave, one after the other, that the keyspace does not ask for: the newest first,
+// but for one that was to leave anyway.
+func (c *Core) trim(p directory.Plan, s directory.SubRange) {
+	whole := c.dir.Settled(s.ID)
+	if s.Chain.Position(p.To) >= 0 {
+		whole, _ = c.arrived(p, s)
+	}
+	k, _ := c.dir.Keyspace(s.Keyspace)
+	switch {
+	case !whole:
+	case len(s.Chain) <= k.Replication:
+		c.end(p, PlanDone, "")
+	default:
+		leave := p.From
+		if s.Chain.Position(leave) < 0 {
+			leave = slices.MaxFunc(s.Chain, func(a, b kv.NodeID) int {
+				return cmp.Compare(s.SinceOf(a), s.SinceOf(b))
+			})
+		}
+		_ = c.mayLeave(s, leave) && c.attempt(c.dir.Evict(s.ID, []kv.NodeID{leave}))
+	}
 }
 
 // hurry gives up a merge that cannot take its next step for long: other plans wait for it. One that

@@ -18,6 +18,8 @@ const (
 	stepSettle = "settle"
 	// stepLeave: From leaves, now that To is whole.
 	stepLeave = "leave"
+	// stepTrim: members that a merge brought, and that was given up, have to leave.
+	stepTrim = "trim"
 	// stepGather, stepArrive: To joins the upper neighbour of a merge, as in stepJoin, stepSettle.
 	stepGather = "gather"
 	stepArrive = "arrive"
@@ -32,7 +34,7 @@ const (
 func joins(p directory.Plan) bool {
 	switch p.Kind {
 	case directory.PlanRepair, directory.PlanMove:
-		return p.Step == stepJoin || p.Step == stepSettle
+		return p.Step == stepJoin || p.Step == stepSettle || p.Step == stepTrim
 	case directory.PlanMerge:
 		return p.Step == stepGather || p.Step == stepArrive
 	}
@@ -111,6 +113,8 @@ func (c *Core) advanceJoin(p directory.Plan, s directory.SubRange) {
 		if c.dir.Settled(s.ID) {
 			c.arrange(p, s)
 		}
+	case stepTrim:
+		c.trim(p, s)
 	case stepOrder:
 		if c.dir.Settled(s.ID) {
 			c.end(p, PlanDone, "")
@@ -242,6 +246,9 @@ func (c *Core) abort(p directory.Plan, why string) {
 		c.attempt(c.dir.Thaw(p.SubRange, p.Other))
 	}
 	c.end(p, PlanAborted, why)
+	if s, ok := c.dir.SubRange(p.Other); ok && p.Kind == directory.PlanMerge {
+		c.tidy(p, s)
+	}
 }
 
 // end forgets a plan and tells how it went.
