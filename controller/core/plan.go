@@ -293,6 +293,9 @@ func describePlan(p directory.Plan) string {
 	case directory.PlanSplit:
 		return fmt.Sprintf("split at %v into %v", p.Cut, p.Other)
 	case directory.PlanMerge:
+		if p.Other == 0 { // it has been absorbed
+			return "merge with the upper neighbour"
+		}
 		return fmt.Sprintf("merge with %v", p.Other)
 	}
 	return string(p.Kind)

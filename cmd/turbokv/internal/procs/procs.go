@@ -57,6 +57,7 @@ type member struct {
 	cmd    *exec.Cmd
 	stdin  io.Closer
 	killed atomic.Bool   // by Kill: its end is no news
+	told   bool          // its end was given to Ended; read after done
 	done   chan struct{} // closed when the process has ended
 	err    error         // how; read after done
 }
@@ -89,12 +90,13 @@ func (g *Group) Start(name string, args ...string) error {
 	g.pumps.Go(func() {
 		m.err = cmd.Wait()
 		_ = write.Close() // never fails
-		close(m.done)
+		defer close(m.done)
 		if m.killed.Load() {
 			return
 		}
 		select {
 		case g.ended <- fmt.Errorf("%s ended: %w", name, exitOf(m.err)):
+			m.told = true
 		default:
 		}
 	})
@@ -180,7 +182,8 @@ func (g *Group) Restart(name string) error {
 }
 
 // Stop asks the children to stop, last started first, kills those that take longer than the
-// timeout, and waits for all. The error names children that did not stop well.
+// timeout, and waits for all. The error names children that did not stop well, but for those whose
+// end Ended tells of.
 func (g *Group) Stop(timeout time.Duration) error {
 	var errs []error
 	for i := len(g.members) - 1; i >= 0; i-- {
@@ -204,7 +207,7 @@ func (m *member) stop(timeout time.Duration) error {
 		<-m.done
 		return fmt.Errorf("%s did not stop within %v and was killed", m.name, timeout)
 	}
-	if m.err != nil {
+	if m.err != nil && !m.told {
 		return fmt.Errorf("%s: %w", m.name, m.err)
 	}
 	return nil
