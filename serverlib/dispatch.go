@@ -111,7 +111,7 @@ func (r *replica) admit(p wire.Packet) wire.Status {
 		a.Chain[position] != r.server.cfg.Node {
 		return wire.StatusWrongEpoch
 	}
-	switch r.currentState() {
+	switch r.ability() {
 	case StateServing:
 		return wire.StatusOK
 	case StateFailed:

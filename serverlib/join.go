@@ -110,10 +110,13 @@ func (r *replica) storeMark(mark byte) {
 	}
 }
 
-// CaughtUp implements chain.Host.
+// CaughtUp implements chain.Host. A durable replica says so only when it will know after a crash, too:
+// the controller gives up other copies for one that is whole, and then nobody could tell it again.
 func (r *replica) CaughtUp() {
 	if r.durable {
 		r.store.batch.Delete(appendSubRangeKey(nil, rowJoin, r.assignment.SubRange))
+		r.unproven = true
+		r.store.wantSync(r)
 	}
 }
 

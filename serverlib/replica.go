@@ -37,6 +37,8 @@ type replica struct {
 	syncTo      kv.Seq        // what the running sync covers
 	unsaved     bool          // the assignment may be lost in a crash: nobody hears of it yet
 	saving      bool          // the running sync covers it
+	unproven    bool          // caught up, but a crash may make it forget that: nobody hears of it yet
+	proving     bool          // the running sync covers it
 	touched     bool          // in server.touched
 	busy        bool          // in server.busy
 	resultOwner kv.ClientID   // whose results deleteResult removes
@@ -111,8 +113,17 @@ func (r *replica) shadowUnknown() {
 	}
 }
 
-// currentState tells what the replica can do.
+// currentState tells what the replica can do, as it is reported: the controller gives up other
+// copies for one that serves, so that must outlast a crash.
 func (r *replica) currentState() State {
+	if s := r.ability(); s != StateServing || !r.unproven {
+		return s
+	}
+	return StateRecovering
+}
+
+// ability tells what the replica can do now.
+func (r *replica) ability() State {
 	switch {
 	case r.store.failed != nil:
 		return StateFailed

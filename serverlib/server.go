@@ -288,6 +288,9 @@ func (s *Server) Synced(now time.Duration, token uint64, err error) {
 		if r.chain != nil {
 			r.now = now
 			r.chain.Synced(r.syncTo)
+			if r.proving {
+				r.unproven, r.proving = false, false
+			}
 			if r.saving {
 				r.saved(now)
 			}

@@ -93,7 +93,7 @@ func (st *store) beginSync() (token uint64, needed bool) {
 	}
 	st.inSync, st.unsynced = st.unsynced, st.inSync[:0]
 	for _, r := range st.inSync {
-		r.wantsSync, r.saving = false, r.unsaved
+		r.wantsSync, r.saving, r.proving = false, r.unsaved, r.unproven
 		if r.chain != nil { // else it was revoked
 			r.syncTo = r.chain.Applied()
 			if r.join != nil {
