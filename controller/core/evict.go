@@ -94,7 +94,7 @@ func (c *Core) canGoOn(s directory.SubRange, without []kv.NodeID, since time.Dur
 		if !c.sound(s, n) {
 			return false
 		}
-		if !c.spokeAfter(n, since) {
+		if !c.spokeAfter(n, max(since, c.lately())) {
 			return false
 		}
 		whole = whole || !c.fresh(s, n)
@@ -117,11 +117,14 @@ func (c *Core) spokeAfter(n kv.NodeID, t time.Duration) bool {
 // mayLeave reports whether a member that is well may leave its chain: all that remain are well, too,
 // and have been heard of within two beats.
 func (c *Core) mayLeave(s directory.SubRange, leave kv.NodeID) bool {
-	lately := c.now - 2*c.health.Config().BeatInterval
 	return !slices.ContainsFunc(s.Chain, func(n kv.NodeID) bool {
-		return n != leave && !(c.sound(s, n) && c.spokeAfter(n, lately))
+		return n != leave && !(c.sound(s, n) && c.spokeAfter(n, c.lately()))
 	})
 }
+
+// lately is the time since which a node that is well has given a sign of life: who has been silent
+// for longer may be dead already, although it is too early to suspect it.
+func (c *Core) lately() time.Duration { return c.now - 2*c.health.Config().BeatInterval }
 
 // sound reports whether a node is here and has said, since it came, that it has its state.
 func (c *Core) sound(s directory.SubRange, n kv.NodeID) bool {

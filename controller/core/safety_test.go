@@ -16,6 +16,8 @@ type pair struct {
 	t    *testing.T
 	core *core.Core
 	now  time.Duration
+
+	probed []kv.NodeID
 }
 
 const nodeA, nodeB, nodeC = kv.NodeID(0x0a000001), kv.NodeID(0x0a000002), kv.NodeID(0x0a000003)
@@ -81,7 +83,7 @@ func (p *pair) pass(d time.Duration, beating ...kv.NodeID) {
 			p.core.Beat(p.now, n)
 		}
 		p.core.Tick(p.now)
-		p.core.Take()
+		p.probed = append(p.probed, p.core.Take().Probes...)
 	}
 }
 
@@ -108,6 +110,26 @@ func TestAProcessThatHasNotSaidHelloConfirmsNothing(t *testing.T) {
 		t.Fatalf("the chain is %v", got)
 	}
 	p.pass(500*ms, nodeB) // now it is its session that speaks
+	if got := p.chain(1); !slices.Equal(got, kv.Chain{nodeB}) {
+		t.Fatalf("the chain is %v, and B has spoken", got)
+	}
+}
+
+// TestWhoFellSilentConfirmsNothing: A is cut off, B speaks after that and then dies as well, too short
+// a time ago to be suspected.
+func TestWhoFellSilentConfirmsNothing(t *testing.T) {
+	p := newPair(t, 2, directory.SubRange{Chain: kv.Chain{nodeA, nodeB}})
+	p.pass(time.Second, nodeA, nodeB)
+	p.pass(300*ms, nodeB)
+	for !slices.ContainsFunc(p.probed, func(n kv.NodeID) bool { return n == nodeA }) {
+		p.pass(10*ms, nodeB) // until A is suspected
+	}
+	p.pass(20*ms, nodeB)
+	p.pass(300*ms, nodeC) // A fails, B is silent
+	if got := p.chain(1); len(got) != 2 {
+		t.Fatalf("the chain is %v", got)
+	}
+	p.pass(200*ms, nodeB)
 	if got := p.chain(1); !slices.Equal(got, kv.Chain{nodeB}) {
 		t.Fatalf("the chain is %v, and B has spoken", got)
 	}
