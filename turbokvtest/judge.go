@@ -220,6 +220,7 @@ const lastReads = 10 * time.Second
 func (c *Cluster) readEverything() error {
 	cl := c.clients[0]
 	before := cl.done
+	cl.work.Deadline = lastReads
 	var due int
 	for _, key := range cl.names {
 		if !c.keyLost(key) {
