@@ -88,7 +88,7 @@ func (c *Core) approach(p directory.Plan, left, right directory.SubRange) {
 // strand ends a merge whose upper neighbour was lost before its new tail was whole. What remains is a
 // move of the upper neighbour alone, which remembers that this tail must not be taken for a copy.
 func (c *Core) strand(p directory.Plan) {
-	p.Kind, p.SubRange, p.Other, p.From, p.Step = directory.PlanMove, p.Other, 0, 0, stepSettle
+	p.Kind, p.SubRange, p.Other, p.From, p.Step = directory.PlanMove, p.Other, 0, 0, stepTrim
 	p.Why += "; its predecessor lost its state before it was whole"
 	c.put(p)
 }
