@@ -55,7 +55,7 @@ second, with the plans in progress, and the ratio of the last seconds to the fir
 	}
 	flags := c.Flags()
 	flags.IntVar(&f.nodes, "nodes", cluster.DefaultNodes, "storage nodes")
-	flags.Float64Var(&f.cores, "cores", 0.05, "processor `cores` of each node")
+	flags.Float64Var(&f.cores, "cores", 0.02, "processor `cores` of each node")
 	flags.Uint64Var(&f.records, "records", 20_000, "records loaded before")
 	flags.IntVar(&f.subRanges, "sub-ranges", 32, "of the keyspace")
 	flags.Float64Var(&f.theta, "theta", 1.2, "exponent of the zipfian distribution")

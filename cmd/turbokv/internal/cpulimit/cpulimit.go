@@ -17,7 +17,7 @@ var ErrUnavailable = errors.New("no control group for processor time that may be
 
 // period is over what the kernel accounts, in microseconds: short, so that a process that has used
 // up its share waits for milliseconds and not for a tenth of a second.
-const period = 20_000
+const period = 50_000
 
 // hierarchy is one of the two forms of control groups.
 type hierarchy struct {
