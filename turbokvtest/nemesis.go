@@ -25,13 +25,14 @@ const (
 	SwitchCut                     // the controller is cut off from a switch
 	SwitchReboot                  // a switch forgets everything
 	ControllerCrash               // only what was committed survives
+	RackCut                       // the controller is cut off from a switch and the nodes on it
 	mishapKinds
 )
 
 var mishapNames = [mishapKinds]string{
 	"node crash", "node wiped", "disk error", "node freeze", "slow node", "partition",
 	"one-way partition", "node isolation", "session cut", "switch cut", "switch reboot",
-	"controller crash",
+	"controller crash", "rack cut",
 }
 
 // String gives the name that reports print.
@@ -80,10 +81,13 @@ func (n *nemesis) strike(kind Mishap) {
 		}
 	}
 	n.mends = append(n.mends, once)
-	n.c.events.after(n.lasting(), once)
+	n.c.events.after(n.lasting(kind), once)
 }
 
-func (n *nemesis) lasting() time.Duration {
+func (n *nemesis) lasting(kind Mishap) time.Duration {
+	if kind == RackCut { // it matters only when nodes are given up for it
+		return lastingLong/2 + n.c.within(lastingLong)
+	}
 	if n.c.rand.IntN(2) == 0 {
 		return n.c.within(lastingShort)
 	}
@@ -127,6 +131,8 @@ func (n *nemesis) begin(kind Mishap) (mend func()) {
 		return n.reboot(c.switches[c.rand.IntN(len(c.switches))])
 	case ControllerCrash:
 		return n.crashController()
+	case RackCut:
+		return n.cutRack(c.switches[c.rand.IntN(len(c.switches))])
 	}
 	panic(kind)
 }
@@ -267,6 +273,25 @@ func (n *nemesis) cutSessions() func() {
 		}
 	}
 	return n.cut(n.c.management.cuts, some, []place{controllerPlace}, n.direction())
+}
+
+// cutRack cuts the controller off from a switch and its nodes, while clients may reach them: what is
+// left there goes on in the last configuration (I2). Probes get through, or not.
+func (n *nemesis) cutRack(sw *fabric) func() {
+	some := []place{sw.place}
+	var nodes []place
+	for _, x := range n.c.nodes {
+		if x.host.sw == sw {
+			nodes = append(nodes, x.host.place)
+		}
+	}
+	both := [2]bool{true, true}
+	control := n.cut(n.c.management.cuts, append(some, nodes...), []place{controllerPlace}, both)
+	if n.c.rand.IntN(3) == 0 {
+		return control
+	}
+	data := n.cut(n.c.net.cuts, nodes, []place{controllerPlace}, both)
+	return func() { control(); data() }
 }
 
 func (n *nemesis) reboot(sw *fabric) func() {

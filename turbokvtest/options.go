@@ -7,6 +7,7 @@ import (
 
 	"github.com/turbokv/turbokv/controller/balance"
 	"github.com/turbokv/turbokv/controller/core"
+	"github.com/turbokv/turbokv/controller/health"
 	"github.com/turbokv/turbokv/kv"
 	"github.com/turbokv/turbokv/serverlib"
 )
@@ -131,6 +132,7 @@ func (o *Options) drawMishaps(r *rand.Rand) {
 func (o *Options) drawPolicy(r *rand.Rand) {
 	within := func(d time.Duration) time.Duration { return d/20 + time.Duration(r.Int64N(int64(d))) }
 	o.Policy = core.Policy{
+		Health:      health.Config{SessionPatience: 800*time.Millisecond + within(2*time.Second)},
 		RepairDelay: within(time.Second), MaxJoins: 1 + r.IntN(16), MaxJoinsPerNode: 1 + r.IntN(3),
 		BalanceInterval: within(500 * time.Millisecond), NoBalance: r.IntN(2) == 0,
 		Balance: balance.Config{Hold: within(time.Second), Cooldown: within(2 * time.Second),
