@@ -1,10 +1,10 @@
-# The four commands of the README; everything they need is Go, gcc, make and git.
+# The commands of the README; everything they need is Go, gcc, make and git.
 GO ?= go
 BIN := bin/turbokv
 
 .PHONY: demo test bench build p4 fuzz clean
 
-# demo runs the main job: an embedded cluster, its load, its checks, one table.
+# demo runs the main job: an embedded cluster, its load, a node that stops, its checks, one table.
 # TRACE=file replays a cache trace as well (Twitter or CacheLib CSV).
 demo: build
 	$(BIN) demo $(if $(TRACE),--trace "$(TRACE)")
