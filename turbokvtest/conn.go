@@ -115,7 +115,11 @@ func (k *conn) pump(from *end) {
 		from.queue = nil
 		return
 	}
-	if !k.net.cuts.open(from.place, to.place) { // TCP tries again
+	if !k.net.cuts.open(from.place, to.place) { // TCP tries again, while there is one
+		if !from.open {
+			from.queue = nil
+			return
+		}
 		k.net.c.events.after(lookEvery/4, func() { k.pump(from) })
 		return
 	}
