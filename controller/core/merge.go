@@ -116,6 +116,9 @@ func (c *Core) trim(p directory.Plan, s directory.SubRange) {
 	k, _ := c.dir.Keyspace(s.Keyspace)
 	switch {
 	case !whole:
+	case p.To != 0: // it is a copy like any other from now on
+		p.To = 0
+		c.put(p)
 	case len(s.Chain) <= k.Replication:
 		c.end(p, PlanDone, "")
 	default:
