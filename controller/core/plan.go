@@ -100,6 +100,8 @@ func (c *Core) advanceJoin(p directory.Plan, s directory.SubRange) {
 		switch arrived, why := c.arrived(p, s); {
 		case why != "":
 			c.end(p, PlanAborted, why)
+		case arrived && s.Chain.Position(p.From) >= 0 && c.needsAll(s):
+			c.end(p, PlanAborted, fmt.Sprintf("the chain has lost others meanwhile: node %v stays", p.From))
 		case arrived && s.Chain.Position(p.From) >= 0:
 			if !c.mayLeave(s, p.From) || !c.attempt(c.dir.Evict(s.ID, []kv.NodeID{p.From})) {
 				return
@@ -120,6 +122,13 @@ func (c *Core) advanceJoin(p directory.Plan, s directory.SubRange) {
 			c.end(p, PlanDone, "")
 		}
 	}
+}
+
+// needsAll reports whether a chain would have fewer members than its keyspace asks for if one left.
+// Then nobody leaves of his own accord: whoever joined has only taken the place of one that was lost.
+func (c *Core) needsAll(s directory.SubRange) bool {
+	k, ok := c.dir.Keyspace(s.Keyspace)
+	return ok && len(s.Chain) <= k.Replication
 }
 
 // arrange gives the members the order that a move wanted, unless they have become others.

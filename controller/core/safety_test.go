@@ -196,3 +196,32 @@ func TestWhoLeavesStaysUntilTheNewTailIsWhole(t *testing.T) {
 		t.Fatalf("C is whole, and the chain is %v", got)
 	}
 }
+
+// TestNobodyLeavesAChainThatHasBecomeShort loses a member of a chain that another one is to leave: who
+// joined takes the place of the lost one, and nobody leaves.
+func TestNobodyLeavesAChainThatHasBecomeShort(t *testing.T) {
+	p := newPair(t, 2, directory.SubRange{Chain: kv.Chain{nodeA, nodeB}})
+	p.pass(time.Second, nodeA, nodeB, nodeC)
+	if _, err := p.core.Move(p.now, 1, nodeA, nodeC); err != nil {
+		t.Fatal(err)
+	}
+	step := func(alive ...kv.NodeID) kv.Chain {
+		p.core.Take()
+		p.core.SwitchSynced(p.now, "s1", p.core.Revision())
+		for _, n := range alive {
+			p.report(n)
+		}
+		p.pass(50*ms, alive...)
+		return p.chain(1)
+	}
+	step(nodeA, nodeB, nodeC)
+	for range 40 { // B is silent from now on
+		step(nodeA, nodeC)
+	}
+	if got := p.chain(1); !slices.Equal(got, kv.Chain{nodeA, nodeC}) {
+		t.Fatalf("B is dead and C has joined, and the chain is %v", got)
+	}
+	if left := p.core.View().Plans(); len(left) != 0 {
+		t.Fatalf("plans are left: %+v", left)
+	}
+}
