@@ -63,8 +63,12 @@ func (k *copies) lost(s directory.SubRange) bool {
 	})
 }
 
-// serves notes that a replica serves: it is whole.
-func (k *copies) serves(id kv.SubRangeID, n kv.NodeID) { delete(k.unproven, copyOf{id, n}) }
+// serves notes that a replica serves: it is whole, also if an earlier one there was destroyed. (One
+// that served without being whole would be found by its records, and by what clients were told.)
+func (k *copies) serves(id kv.SubRangeID, n kv.NodeID) {
+	delete(k.unproven, copyOf{id, n})
+	delete(k.destroyed, copyOf{id, n})
+}
 
 // committed judges a change of a sub-range by the controller, and follows what it does to copies.
 func (k *copies) committed(old, s directory.SubRange) {
