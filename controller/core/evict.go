@@ -26,6 +26,9 @@ func (c *Core) evict() {
 		if k, _ := c.dir.Keyspace(s.Keyspace); k.Phase == directory.PhaseDropping {
 			continue // with its plans, which say who is fresh, it has lost its worth
 		}
+		if c.beginAgain(s) {
+			continue
+		}
 		bad, since := c.faulty(s)
 		if len(bad) == 0 || !c.canGoOn(s, bad, since) {
 			continue
@@ -42,6 +45,16 @@ func (c *Core) evict() {
 	for _, n := range slices.Sorted(maps.Keys(evicted)) {
 		c.tell(Event{Kind: MemberEvicted, Severity: Warning, Node: n, Count: evicted[n]})
 	}
+}
+
+// beginAgain lets a sub-range that is still being created begin anew when a member has lost its part in
+// the present epoch, and reports whether it did: a node in memory may restart at that moment, too.
+func (c *Core) beginAgain(s directory.SubRange) bool {
+	lost := func(n kv.NodeID) bool {
+		r, told := c.replica(n, s.ID)
+		return told && r.Lost && r.Epoch == s.Epoch && c.alive(n)
+	}
+	return !s.Created && slices.ContainsFunc(s.Chain, lost) && c.attempt(c.dir.BeginAgain(s.ID))
 }
 
 // trouble reports whether anybody could have to be evicted, before all sub-ranges are looked at.

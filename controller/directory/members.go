@@ -236,6 +236,22 @@ func (d *Directory) Reorder(id kv.SubRangeID, chain kv.Chain) (Effects, error) {
 	return e, nil
 }
 
+// BeginAgain lets members of a sub-range that is still being created begin empty once more, in a new
+// epoch, because one has lost what it had begun with. No request was ever sent to it. ErrNotFit: it has
+// been created.
+func (d *Directory) BeginAgain(id kv.SubRangeID) (Effects, error) {
+	s, err := d.living(id)
+	if err == nil && s.Created {
+		err = fmt.Errorf("%w: it has been created, and may not begin empty", ErrNotFit)
+	}
+	if err != nil {
+		return Effects{}, fmt.Errorf("begin %v again: %w", id, err)
+	}
+	var e Effects
+	d.next(&e, s)
+	return e, nil
+}
+
 // samePlaces reports whether two chains have the same members.
 func samePlaces(a, b kv.Chain) bool {
 	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
