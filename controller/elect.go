@@ -13,8 +13,12 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// stepBack is the pause of a controller that lost the leadership before it stands by again.
+// stepBack is the pause of a controller that lost the leadership, or whose etcd does not answer, before
+// it stands by again.
 const stepBack = 100 * time.Millisecond
+
+// errListen is what standing by cannot go on without.
+var errListen = errors.New("cannot listen")
 
 // runElected lets this controller stand by, and control the cluster for as long as etcd has elected
 // it, again and again until ctx is done.
@@ -47,13 +51,23 @@ func oneTerm(ctx context.Context, cfg Config, candidate *etcd.Candidate) error {
 	if ctx.Err() != nil {
 		return nil
 	}
-	if err != nil {
+	if errors.Is(err, errListen) {
 		return err
+	}
+	if err != nil { // etcd was there when this controller began, and will be again
+		cfg.Events.tell(Event{Kind: ControllerStandsBy, Err: err})
+		wait(ctx, stepBack)
+		return nil
 	}
 	cfg.Events.tell(Event{Kind: ControllerLeads})
 	c, err := build(cfg, store)
-	if err != nil {
+	if err != nil && !lostLeadership(store) {
 		return errors.Join(err, store.Close())
+	}
+	if err != nil {
+		_ = store.Close() // it cannot even resign
+		wait(ctx, stepBack)
+		return nil
 	}
 	leads, end := context.WithCancelCause(ctx)
 	defer end(nil)
@@ -97,7 +111,7 @@ func wait(ctx context.Context, d time.Duration) {
 func standBy(ctx context.Context, cfg Config, candidate *etcd.Candidate) (*etcd.Store, error) {
 	listener, err := net.Listen("tcp", cfg.Listen)
 	if err != nil {
-		return nil, fmt.Errorf("controller: %w", err)
+		return nil, fmt.Errorf("controller: %w: %w", errListen, err)
 	}
 	refuse := func(_ any, stream grpc.ServerStream) error {
 		leader, err := candidate.Leader(stream.Context())

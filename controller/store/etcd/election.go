@@ -45,9 +45,13 @@ func (c *Candidate) key(name string) string { return c.cfg.Prefix + "/" + name }
 
 // Lead returns when this controller leads, with the store that it may write to as long as it does.
 func (c *Candidate) Lead(ctx context.Context) (*Store, error) {
-	session, err := concurrency.NewSession(c.client, concurrency.WithTTL(c.cfg.LeaseTTL))
+	lease, err := c.client.Grant(ctx, int64(c.cfg.LeaseTTL))
 	if err != nil {
 		return nil, fmt.Errorf("etcd: lease: %w", err)
+	}
+	session, err := concurrency.NewSession(c.client, concurrency.WithLease(lease.ID))
+	if err != nil {
+		return nil, fmt.Errorf("etcd: session: %w", err)
 	}
 	s, err := c.campaign(ctx, session)
 	if err != nil {

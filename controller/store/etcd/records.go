@@ -86,7 +86,7 @@ func (s *Store) apply(ctx context.Context, changes []directory.Change, also ...c
 	if len(ops) == 0 {
 		return nil
 	}
-	return s.txn(ctx, ops...)
+	return s.commit(ctx, ops...)
 }
 
 // commitLarge writes the journal, which is the moment at which the commit has happened, and then
@@ -96,7 +96,7 @@ func (s *Store) commitLarge(ctx context.Context, changes []directory.Change) err
 	if err != nil {
 		return err
 	}
-	if err := s.txn(ctx, clientv3.OpPut(s.candidate.key("journal"), string(journal))); err != nil {
+	if err := s.commit(ctx, clientv3.OpPut(s.candidate.key("journal"), string(journal))); err != nil {
 		return err
 	}
 	return s.carryOut(ctx, changes)

@@ -49,10 +49,19 @@ func newStore(ctx context.Context, c *Candidate, session *concurrency.Session,
 	return s, nil
 }
 
-// Lost is closed when this controller leads no longer.
+// Lost is closed when this controller leads no longer, or does not know whether it does.
 func (s *Store) Lost() <-chan struct{} { return s.lost }
 
 func (s *Store) deposed() { s.lostOnce.Do(func() { close(s.lost) }) }
+
+// commit is a transaction after which the caller must know what is stored: any error ends the term.
+func (s *Store) commit(ctx context.Context, ops ...clientv3.Op) error {
+	err := s.txn(ctx, ops...)
+	if err != nil {
+		s.deposed()
+	}
+	return err
+}
 
 // beat writes signs of life until the store is closed or another controller leads.
 func (s *Store) beat() {
@@ -101,7 +110,6 @@ func (s *Store) txn(ctx context.Context, ops ...clientv3.Op) error {
 	case err != nil:
 		return fmt.Errorf("etcd: %w", err)
 	case !r.Succeeded:
-		s.deposed()
 		return fmt.Errorf("etcd: %w", ErrDeposed)
 	}
 	return nil
@@ -156,5 +164,5 @@ func (s *Store) NextTerm() (uint64, error) {
 	}
 	term++
 	put := clientv3.OpPut(s.candidate.key("meta/term"), strconv.FormatUint(term, 10))
-	return term, s.txn(s.ctx, put)
+	return term, s.commit(s.ctx, put)
 }
