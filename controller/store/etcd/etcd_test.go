@@ -302,3 +302,18 @@ func TestEveryKindOfRecordIsStored(t *testing.T) {
 		}
 	}
 }
+
+// TestACommitThatFailsEndsTheTerm: what became of it is not known, so this leader must load again.
+func TestACommitThatFailsEndsTheTerm(t *testing.T) {
+	c := open(t, etcdtest.Start(t), "a")
+	s := lead(t, c)
+	die(t, c)
+	if err := s.Commit(someChanges(1)); err == nil {
+		t.Fatal("committed without a connection")
+	}
+	select {
+	case <-s.Lost():
+	default:
+		t.Fatal("the term goes on")
+	}
+}
