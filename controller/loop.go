@@ -101,7 +101,8 @@ func (l *loop) drain() {
 	}
 }
 
-// do gives the loop work and returns when it has been done, and stored.
+// do gives the loop work and returns when it has been done, and stored. After an error f may still
+// be at work: what it writes must not be read then.
 func (l *loop) do(ctx context.Context, f func()) error {
 	done := make(chan struct{})
 	if err := l.post(ctx, func() { f(); l.waiting = append(l.waiting, done) }); err != nil {

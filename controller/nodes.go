@@ -87,11 +87,11 @@ func (n *nodeService) join(ctx context.Context, s *session, h directory.Hello, h
 				BeatIntervalMs:   uint32(n.beats.Milliseconds())}}})
 	})
 	switch {
+	case err != nil: // the loop may yet be at work: refused is its own until then
+		return status.Error(codes.Unavailable, err.Error())
 	case refused != nil:
 		l.journal.tell(Event{Kind: NodeRefused, Severity: core.Warning, Node: h.ID, Err: refused})
 		return status.Error(codeOf(refused), refused.Error())
-	case err != nil:
-		return status.Error(codes.Unavailable, err.Error())
 	}
 	l.journal.tell(Event{Kind: NodeJoined, Node: h.ID})
 	return nil
