@@ -24,6 +24,7 @@ const module = "github.com/turbokv/turbokv/"
 var floors = [][]string{
 	{"kv", "p4src", "bmv2", "docs/model"}, // nouns; the switch stands apart
 	{"wire"},                              // the packet
+	{"topology"},                          // the network
 	{"transport", "serverlib", "clientlib/session"}, // doors, and pure cores
 	{"controller/directory", "controller/reconcile", "controller/health", "controller/balance"},
 	{"controller/core"},
@@ -46,7 +47,7 @@ var standApart = map[string][]string{
 
 // pure are the rooms whose code is a function of its inputs: state machines and decisions.
 var pure = []string{
-	"kv", "wire", "serverlib", "clientlib/session", "controller/directory", "controller/reconcile",
+	"kv", "wire", "topology", "serverlib", "clientlib/session", "controller/directory", "controller/reconcile",
 	"controller/health", "controller/balance", "controller/core",
 	"bmv2", "bmv2/engine", "bmv2/v1model",
 }

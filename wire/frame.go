@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
+	"strconv"
+	"strings"
 )
 
 // Sizes in bytes of the headers around a packet.
@@ -27,6 +29,20 @@ type MAC [6]byte
 // String gives the colon-separated form.
 func (m MAC) String() string {
 	return fmt.Sprintf("%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4], m[5])
+}
+
+// ParseMAC reads the form that String gives.
+func ParseMAC(text string) (m MAC, err error) {
+	parts := strings.Split(text, ":")
+	ok := len(parts) == len(m)
+	for i := 0; ok && i < len(m); i++ {
+		b, err := strconv.ParseUint(parts[i], 16, 8)
+		m[i], ok = byte(b), err == nil && len(parts[i]) == 2
+	}
+	if !ok {
+		return MAC{}, fmt.Errorf("MAC address %q: must be like 02:00:0a:00:00:01", text)
+	}
+	return m, nil
 }
 
 // Flow is the addressing of a UDP datagram in an Ethernet frame.
