@@ -25,7 +25,7 @@ var floors = [][]string{
 	{"kv", "p4src", "bmv2", "docs/model"}, // nouns; the switch stands apart
 	{"wire"},                              // the packet
 	{"topology"},                          // the network
-	{"transport", "serverlib", "clientlib/session"}, // doors, and pure cores
+	{"transport", "serverlib", "clientlib/session", "coordinate"}, // doors, and pure cores
 	{"controller/directory", "controller/reconcile", "controller/health", "controller/balance"},
 	{"controller/core"},
 	{"clientlib", "controller/controlpb", "controller/adminpb", "controller/p4rt", "controller/store"},
@@ -48,7 +48,7 @@ var standApart = map[string][]string{
 // pure are the rooms whose code is a function of its inputs: state machines and decisions.
 var pure = []string{
 	"kv", "wire", "topology", "serverlib", "clientlib/session", "controller/directory", "controller/reconcile",
-	"controller/health", "controller/balance", "controller/core",
+	"controller/health", "controller/balance", "controller/core", "coordinate",
 	"bmv2", "bmv2/engine", "bmv2/v1model",
 }
 

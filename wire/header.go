@@ -184,6 +184,18 @@ func (p Packet) AppendReply(dst []byte, status Status) []byte {
 	return dst
 }
 
+// Magic returns what should be Magic. This and the two below are for those who judge a packet before
+// Parse would, as a switch does.
+func (p Packet) Magic() uint16 { return binary.BigEndian.Uint16(p[offMagic:]) }
+
+// FormatVersion returns the version of the format.
+func (p Packet) FormatVersion() uint8 { return p[offVersion] }
+
+// Fragment returns the place of the packet in its fragment train, and the length of that.
+func (p Packet) Fragment() (index, count uint16) {
+	return binary.BigEndian.Uint16(p[offFragmentIndex:]), binary.BigEndian.Uint16(p[offFragmentCount:])
+}
+
 // PayloadLength returns the length in bytes that the header gives for the payload.
 func (p Packet) PayloadLength() int { return int(binary.BigEndian.Uint16(p[offPayloadLength:])) }
 

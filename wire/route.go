@@ -7,6 +7,12 @@ import (
 	"github.com/turbokv/turbokv/kv"
 )
 
+// RouteSize is the length of part B, which belongs to the switch, in bytes.
+const RouteSize = HeaderSize - offClientIP
+
+// Route returns part B. It points into the packet.
+func (p Packet) Route() []byte { return p[offClientIP:HeaderSize:HeaderSize] }
+
 // ClientAddr returns the address to which the reply goes; a switch fills it in when it resolves.
 func (p Packet) ClientAddr() netip.AddrPort {
 	ip := netip.AddrFrom4([4]byte(p[offClientIP : offClientIP+4]))
