@@ -9,35 +9,27 @@ import (
 	"time"
 
 	"github.com/turbokv/turbokv/clientlib/session"
-	"github.com/turbokv/turbokv/controller/dataplane"
 	"github.com/turbokv/turbokv/controller/directory"
 	"github.com/turbokv/turbokv/kv"
 	"github.com/turbokv/turbokv/serverlib/enginetest"
-	"github.com/turbokv/turbokv/transport"
+	"github.com/turbokv/turbokv/topology"
 	"github.com/turbokv/turbokv/wire"
 )
 
 // Addresses of the cluster's hosts.
 var (
-	serviceAddr    = netip.MustParseAddrPort("10.0.0.1:21579")
-	controllerAddr = netip.MustParseAddrPort("10.0.3.1:40000")
-	nodeNet        = netip.MustParseAddr("10.0.1.0").As4()
-	clientNet      = netip.MustParseAddr("10.0.2.0").As4()
+	serviceAddr    = netip.MustParseAddrPort("10.255.0.1:21579")
+	controllerAddr = netip.MustParseAddrPort("10.254.0.1:40000")
 )
+
+// clientPort is the UDP port of every client.
+const clientPort = 40000
 
 // clusterID is what the controller's disk says at the first start.
 const clusterID = "test"
 
 // controllerPlace is where the controller's process runs.
 const controllerPlace place = 0
-
-// uplinkPort joins two switches.
-const uplinkPort = 100
-
-func hostAddr(network [4]byte, i int, port uint16) netip.AddrPort {
-	network[3] = byte(i + 1)
-	return netip.AddrPortFrom(netip.AddrFrom4(network), port)
-}
 
 // Cluster is one run.
 type Cluster struct {
@@ -46,7 +38,10 @@ type Cluster struct {
 	events     *events
 	net        *network
 	management *management
+	topology   *topology.Network // as it is
+	listed     *topology.Network // as the controller was told; nil for one switch
 	switches   []*fabric
+	links      []*link // between switches
 	hosts      []*host // nodes first
 	control    *control
 	nodes      []*node
@@ -76,14 +71,11 @@ func New(opt Options) (*Cluster, error) {
 	c.net.fail = c.fail
 	c.management = &management{c: c, cuts: cuts{}, patience: 200*time.Millisecond + c.within(time.Second)}
 	c.nemesis, c.copies, c.operator = &nemesis{c: c}, newCopies(c), &operator{c: c}
-	c.addSwitches()
-	for i := range opt.Nodes {
-		h := c.attach(hostAddr(nodeNet, i, wire.Port))
-		c.nodes = append(c.nodes, &node{id: kv.NodeIDOf(h.addr.Addr()), host: h, cluster: c,
-			net: c.net, rand: r, disk: enginetest.NewMem()})
-	}
-	for i := range opt.Clients {
-		if err := c.addClient(i); err != nil {
+	c.topology = opt.Shape.network(r, opt.Nodes, opt.Clients)
+	c.listed = opt.Shape.listed(c.topology)
+	c.wire()
+	for _, h := range c.topology.Hosts {
+		if err := c.settle(h); err != nil {
 			return nil, err
 		}
 	}
@@ -97,41 +89,47 @@ func (c *Cluster) place() place {
 	return c.places - 1
 }
 
-func (c *Cluster) addSwitches() {
-	for i := range c.opt.Switches {
-		c.switches = append(c.switches, newFabric(fmt.Sprintf("s%d", i+1), c.place(), c.net))
+// wire builds the switches and joins them.
+func (c *Cluster) wire() {
+	byName := map[string]*fabric{}
+	for _, s := range c.topology.Switches {
+		f := newFabric(s, c.place(), c.net)
+		byName[s.Name] = f
+		c.switches = append(c.switches, f)
 	}
-	if len(c.switches) == 2 {
-		a, b := c.switches[0], c.switches[1]
-		a.peers[uplinkPort], a.back[uplinkPort] = b, uplinkPort
-		b.peers[uplinkPort], b.back[uplinkPort] = a, uplinkPort
-	}
-}
-
-// attach gives a host a cable to one of the switches.
-func (c *Cluster) attach(addr netip.AddrPort) *host {
-	h := &host{place: c.place(), addr: addr, sw: c.switches[c.rand.IntN(len(c.switches))],
-		port: uint16(len(c.hosts) + 1)}
-	h.sw.hosts[h.port] = h
-	c.net.hosts[addr.Addr()] = h
-	c.hosts = append(c.hosts, h)
-	return h
-}
-
-// uplinks routes what hangs on other switches.
-func (c *Cluster) uplinks(sw *fabric) (out []dataplane.Route) {
-	add := func(a netip.Addr) {
-		out = append(out, dataplane.Route{Addr: a, MAC: transport.GatewayMAC, Port: uplinkPort})
-	}
-	for _, h := range c.hosts {
-		if h.sw != sw {
-			add(h.addr.Addr())
+	for i, l := range c.topology.Links {
+		a, b := byName[l.A.Name], byName[l.B.Name]
+		if a == nil || b == nil {
+			continue // of a host
 		}
+		joint := &link{index: i, ends: [2]linkEnd{{a, uint16(l.A.Port)}, {b, uint16(l.B.Port)}}}
+		a.peers[joint.ends[0].port], b.peers[joint.ends[1].port] = joint, joint
+		c.links = append(c.links, joint)
 	}
-	if sw != c.switches[0] {
-		add(controllerAddr.Addr())
+}
+
+// settle brings a host in: a node or a client on a port of its rack.
+func (c *Cluster) settle(h topology.Host) error {
+	rack, _ := c.topology.Rack(h.Name)
+	port := uint16(clientPort)
+	if h.Role == topology.Node {
+		port = wire.Port
 	}
-	return out
+	x := &host{place: c.place(), addr: netip.AddrPortFrom(h.Addr.Addr(), port),
+		sw: c.fabric(rack.Name), port: uint16(rack.Port)}
+	x.sw.hosts[x.port] = x
+	c.net.hosts[x.addr.Addr()] = x
+	c.hosts = append(c.hosts, x)
+	if h.Role == topology.Client {
+		return c.addClient(x)
+	}
+	c.nodes = append(c.nodes, &node{id: kv.NodeIDOf(x.addr.Addr()), host: x, cluster: c,
+		net: c.net, rand: c.rand, disk: enginetest.NewMem()})
+	return nil
+}
+
+func (c *Cluster) fabric(name string) *fabric {
+	return c.switches[slices.IndexFunc(c.switches, func(f *fabric) bool { return f.name == name })]
 }
 
 func (c *Cluster) node(id kv.NodeID) *node {
@@ -298,13 +296,13 @@ func (c *Cluster) keyNames() (names []string) {
 	return names
 }
 
-func (c *Cluster) addClient(i int) error {
+func (c *Cluster) addClient(h *host) error {
 	s, err := session.New(session.Config{Rand: c.rand})
 	if err != nil {
 		return err
 	}
 	cl := &client{
-		id: i, host: c.attach(hostAddr(clientNet, i, 40000)), net: c.net, session: s, rand: c.rand,
+		id: len(c.clients), host: h, net: c.net, session: s, rand: c.rand,
 		work: c.opt.Work, service: serviceAddr, history: c.history,
 		names: c.keyNames(), seen: map[string]kv.Version{},
 	}

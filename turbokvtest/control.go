@@ -55,6 +55,8 @@ type control struct {
 	accepted []*nodeSession     // all that are open, and some that are not
 	sessions map[kv.NodeID]*nodeSession
 	drivers  []*driver
+	carrier  *driver      // of the switch that carries the controller's own packets; nil if none can
+	down     map[int]bool // links that are known not to work, by index in the topology
 	publish  *publisher
 	ticking  time.Duration // when the clock rings; 0: it does not
 }
@@ -93,7 +95,7 @@ func (k *control) start() error {
 	k.brain, k.up, k.life = b, true, k.life+1
 	k.inputs, k.busy, k.pending, k.view = nil, false, nil, b.View()
 	k.sessions, k.drivers, k.accepted = map[kv.NodeID]*nodeSession{}, nil, nil
-	k.ticking = 0
+	k.ticking, k.carrier, k.down = 0, nil, map[int]bool{}
 	if k.publish, err = newPublisher(k); err != nil {
 		return err
 	}
@@ -324,10 +326,10 @@ func (k *control) portChanged(h *host, up bool) {
 	}
 }
 
-// packetOut sends a datagram into the data network, through the first switch.
+// packetOut sends a datagram into the data network, through the carrier.
 func (k *control) packetOut(to netip.AddrPort, payload []byte) {
-	d := k.drivers[0]
-	if !d.connected {
+	d := k.carrier
+	if d == nil {
 		return
 	}
 	frame := wire.AppendFrame(nil, wire.Flow{

@@ -11,7 +11,6 @@ import (
 	"github.com/turbokv/turbokv/controller/reconcile/tables"
 	"github.com/turbokv/turbokv/kv"
 	"github.com/turbokv/turbokv/p4src"
-	"github.com/turbokv/turbokv/transport"
 )
 
 // Times of a P4Runtime session: how long an update of a batch takes, how long an answer is waited
@@ -74,7 +73,7 @@ func (d *driver) connect() {
 	d.sw.primary = d.term
 	d.sw.toController = d.during2(d.control.packetIn)
 	d.sw.report = d.learn
-	d.canProbe(true)
+	d.control.carrierLeft(nil)
 	c.events.after(pollEvery, d.during(d.poll))
 	d.call(d.begin, d.adopt)
 }
@@ -108,6 +107,11 @@ func (d *driver) begin(done func()) {
 
 // adopt starts from what the switch holds.
 func (d *driver) adopt() {
+	for _, l := range d.control.cluster.links {
+		if l.ends[0].sw == d.sw || l.ends[1].sw == d.sw {
+			d.control.linkChanged(l, l.dark == 0)
+		}
+	}
 	d.installed, d.ready = d.sw.held(), true
 	d.hosts.Adopt(d.control.now(), d.installed, d.notAHost)
 	d.sync()
@@ -137,16 +141,9 @@ func (d *driver) lost() {
 		return
 	}
 	d.connected = false
-	d.canProbe(false)
+	d.control.carrierLeft(d)
 	d.control.post(func() { d.control.brain.SwitchLost(d.control.now(), d.sw.name) })
 	d.later(reconnectMax, d.connect)
-}
-
-// canProbe tells whether packets of the controller get into the network.
-func (d *driver) canProbe(can bool) {
-	if d.sw == d.control.cluster.switches[0] {
-		d.control.post(func() { d.control.brain.CanProbe(d.control.now(), can) })
-	}
 }
 
 // call carries a request to the switch, where serve runs, and its answer back. Without an answer in
@@ -247,14 +244,8 @@ func (d *driver) execute(batch reconcile.Batch, done func()) {
 
 // desired is what the switch must hold.
 func (d *driver) desired(view directory.View) tables.State {
-	sw := dataplane.Switch{Name: d.sw.name, Services: []netip.Addr{serviceAddr.Addr()}}
-	if d.sw == d.control.cluster.switches[0] {
-		sw.Local = append(sw.Local, dataplane.Route{Addr: controllerAddr.Addr(),
-			MAC: transport.MACOf(controllerAddr.Addr()), Port: p4src.CPUPort})
-	}
-	for _, h := range d.control.cluster.uplinks(d.sw) {
-		sw.Local = append(sw.Local, h)
-	}
+	sw := dataplane.Switch{Name: d.sw.name, Services: []netip.Addr{serviceAddr.Addr()},
+		Local: d.control.routes(d.sw)}
 	sw.Hosts, sw.Silent = d.hosts.Routes(d.control.now())
 	return dataplane.Desired(view, sw)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/turbokv/turbokv/controller/reconcile/tables"
 	"github.com/turbokv/turbokv/kv"
 	"github.com/turbokv/turbokv/p4src"
+	"github.com/turbokv/turbokv/topology"
 )
 
 // fabric is a switch: the real P4 program in the built-in switch, with what its P4Runtime server
@@ -19,11 +20,11 @@ import (
 // program again.
 type fabric struct {
 	name  string
+	level int
 	place place
 	net   *network
-	hosts map[uint16]*host   // by port
-	peers map[uint16]*fabric // by port
-	back  map[uint16]uint16  // the port at which a peer receives
+	hosts map[uint16]*host // by port
+	peers map[uint16]*link // by port
 
 	up     bool
 	life   uint64 // counts reboots
@@ -41,9 +42,9 @@ type fabric struct {
 // program is decoded once; it is immutable.
 var program = sync.OnceValues(func() (*bmv2.Program, error) { return bmv2.Load(p4src.DeviceConfig()) })
 
-func newFabric(name string, at place, net *network) *fabric {
-	f := &fabric{name: name, place: at, net: net, hosts: map[uint16]*host{},
-		peers: map[uint16]*fabric{}, back: map[uint16]uint16{}}
+func newFabric(s topology.Switch, at place, net *network) *fabric {
+	f := &fabric{name: s.Name, level: s.Level, place: at, net: net, hosts: map[uint16]*host{},
+		peers: map[uint16]*link{}}
 	f.reboot()
 	return f
 }
@@ -91,9 +92,8 @@ func (f *fabric) receive(port uint16, frame []byte) {
 func (f *fabric) leave(port uint16, frame []byte) {
 	if h := f.hosts[port]; h != nil {
 		f.net.leave(h, frame)
-	} else if peer := f.peers[port]; peer != nil {
-		at := f.back[port]
-		f.net.carry(slices.Clone(frame), func(frame []byte) { peer.receive(at, frame) })
+	} else if l := f.peers[port]; l != nil {
+		f.net.cross(l, f, slices.Clone(frame))
 	} else if port == p4src.CPUPort && f.toController != nil {
 		f.toController(slices.Clone(frame[packetInSize:]))
 	}

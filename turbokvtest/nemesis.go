@@ -26,13 +26,28 @@ const (
 	SwitchReboot                  // a switch forgets everything
 	ControllerCrash               // only what was committed survives
 	RackCut                       // the controller is cut off from a switch and the nodes on it
+	LateFrames                    // frames of some cables arrive long after they were sent
+	// Those that follow need several switches.
+	LinkCut       // a link between two switches is lost, in one direction or both
+	RackLoss      // a rack is lost with its switch and its nodes
+	RackPartition // a rack is cut off from the others, but not from the controller
+	StaleRack     // the controller loses the rack that stamps a sub-range, and its tail; clients do not
 	mishapKinds
 )
+
+// mishaps is how many kinds a network of that shape knows.
+func (s Shape) mishaps() Mishap {
+	if s.many() {
+		return mishapKinds
+	}
+	return LinkCut
+}
 
 var mishapNames = [mishapKinds]string{
 	"node crash", "node wiped", "disk error", "node freeze", "slow node", "partition",
 	"one-way partition", "node isolation", "session cut", "switch cut", "switch reboot",
-	"controller crash", "rack cut",
+	"controller crash", "rack cut", "late frames", "link cut", "rack loss", "rack partition",
+	"stale rack",
 }
 
 // String gives the name that reports print.
@@ -85,8 +100,8 @@ func (n *nemesis) strike(kind Mishap) {
 }
 
 func (n *nemesis) lasting(kind Mishap) time.Duration {
-	if kind == RackCut { // it matters only when nodes are given up for it
-		return lastingLong/2 + n.c.within(lastingLong)
+	if kind == RackCut || kind >= RackLoss { // it matters only when nodes are given up for it
+		return lastingLong/2 + n.c.within(2*lastingLong)
 	}
 	if n.c.rand.IntN(2) == 0 {
 		return n.c.within(lastingShort)
@@ -132,7 +147,17 @@ func (n *nemesis) begin(kind Mishap) (mend func()) {
 	case ControllerCrash:
 		return n.crashController()
 	case RackCut:
-		return n.cutRack(c.switches[c.rand.IntN(len(c.switches))])
+		return n.cutRack(n.rack())
+	case LateFrames:
+		return n.holdBack()
+	case LinkCut:
+		return n.cutLink(c.links[c.rand.IntN(len(c.links))])
+	case RackLoss:
+		return n.loseRack(n.rack())
+	case RackPartition:
+		return n.partitionRack(n.rack())
+	case StaleRack:
+		return n.staleRack()
 	}
 	panic(kind)
 }

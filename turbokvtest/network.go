@@ -26,6 +26,12 @@ const (
 	heldBack      = 2 * time.Millisecond
 )
 
+// lateFrames are frames that some queue holds back for long: they arrive when the world has changed.
+type lateFrames struct {
+	share float64 // of all frames
+	most  time.Duration
+}
+
 // place is a machine that partitions may separate from others.
 type place int
 
@@ -49,6 +55,7 @@ type host struct {
 	addr    netip.AddrPort
 	sw      *fabric
 	port    uint16
+	late    lateFrames                                // on its cable, in both directions
 	receive func(from netip.AddrPort, payload []byte) // nil while it is down
 }
 
@@ -68,12 +75,12 @@ func (n *network) send(h *host, to netip.AddrPort, payload []byte) {
 	frame := wire.AppendFrame(nil, wire.Flow{
 		SrcMAC: transport.MACOf(h.addr.Addr()), DstMAC: transport.GatewayMAC, Src: h.addr, Dst: to,
 	}, payload)
-	n.carry(frame, func(frame []byte) { h.sw.receive(h.port, frame) })
+	n.carry(frame, h.late, func(frame []byte) { h.sw.receive(h.port, frame) })
 }
 
 // leave puts a frame that a switch sends on the cable of a host.
 func (n *network) leave(h *host, frame []byte) {
-	n.carry(slices.Clone(frame), func(frame []byte) { n.arrive(h, frame) })
+	n.carry(slices.Clone(frame), h.late, func(frame []byte) { n.arrive(h, frame) })
 }
 
 func (n *network) arrive(h *host, frame []byte) {
@@ -88,7 +95,7 @@ func (n *network) arrive(h *host, frame []byte) {
 }
 
 // carry moves a frame over one cable with its faults.
-func (n *network) carry(frame []byte, arrive func([]byte)) {
+func (n *network) carry(frame []byte, late lateFrames, arrive func([]byte)) {
 	n.frames++
 	if n.chance(n.faults.Loss) {
 		return
@@ -97,17 +104,20 @@ func (n *network) carry(frame []byte, arrive func([]byte)) {
 		bit := n.rand.IntN(8 * len(frame))
 		frame[bit/8] ^= 1 << (bit % 8)
 	}
-	n.events.after(n.delay(), func() { arrive(frame) })
+	n.events.after(n.delay(late), func() { arrive(frame) })
 	if n.chance(n.faults.Repeat) {
 		again := slices.Clone(frame)
-		n.events.after(n.delay(), func() { arrive(again) })
+		n.events.after(n.delay(late), func() { arrive(again) })
 	}
 }
 
-func (n *network) delay() time.Duration {
+func (n *network) delay(late lateFrames) time.Duration {
 	d := cableDelayMin + time.Duration(n.rand.Int64N(int64(cableDelayMax-cableDelayMin)))
 	if n.chance(n.faults.Reorder) {
 		d += time.Duration(n.rand.Int64N(int64(heldBack)))
+	}
+	if n.chance(late.share) {
+		d += time.Duration(n.rand.Int64N(int64(late.most)))
 	}
 	return d
 }

@@ -16,7 +16,7 @@ import (
 type Options struct {
 	Seed        uint64
 	Nodes       int            // default 5
-	Switches    int            // 1 or 2, default 1; clients and nodes are spread over them
+	Shape       Shape          // of the network; clients and nodes are spread over its racks
 	Clients     int            // default 4
 	Replication int            // default 3
 	SubRanges   int            // at the beginning; default 4
@@ -46,7 +46,6 @@ func (o Options) withDefaults() Options {
 		}
 	}
 	set(&o.Nodes, 5)
-	set(&o.Switches, 1)
 	set(&o.Clients, 4)
 	set(&o.Replication, 3)
 	set(&o.SubRanges, 4)
@@ -65,9 +64,9 @@ func (o Options) withDefaults() Options {
 
 // String describes the run on one line.
 func (o Options) String() string {
-	s := fmt.Sprintf("seed %d: %d nodes, %d switches, %d clients x %d operations on %d keys; "+
+	s := fmt.Sprintf("seed %d: %d nodes, %v, %d clients x %d operations on %d keys; "+
 		"%d sub-ranges x %d, %v, %v; %v with loss %.2f repeat %.2f reorder %.2f corrupt %.3f, "+
-		"%d actions", o.Seed, o.Nodes, o.Switches, o.Clients, o.Work.Operations, o.Work.Keys,
+		"%d actions", o.Seed, o.Nodes, o.Shape, o.Clients, o.Work.Operations, o.Work.Keys,
 		o.SubRanges, o.Replication, o.Durability, o.Partitioner, o.Safety, o.Faults.Loss,
 		o.Faults.Repeat, o.Faults.Reorder, o.Faults.Corrupt, o.Actions)
 	for kind, n := range o.Mishaps {
@@ -82,13 +81,14 @@ func (o Options) String() string {
 func Draw(seed uint64) Options {
 	r := rand.New(rand.NewPCG(seed, 0x6f707473))
 	o := Options{
-		Seed: seed, Nodes: 3 + r.IntN(6), Switches: 1, Clients: 1 + r.IntN(5), SubRanges: 1 + r.IntN(8),
+		Seed: seed, Nodes: 3 + r.IntN(6), Clients: 1 + r.IntN(5), SubRanges: 1 + r.IntN(8),
 		Durability: kv.Durability(1 + r.IntN(2)), Partitioner: kv.Partitioner(1 + r.IntN(2)),
 		Safety: time.Second + time.Duration(r.IntN(3000))*time.Millisecond,
 	}
 	o.Replication = 1 + r.IntN(3)
-	if r.IntN(3) == 0 {
-		o.Switches = 2
+	if r.IntN(2) == 0 {
+		o.Shape = drawShape(r)
+		o.Nodes += r.IntN(o.Shape.Racks)
 	}
 	o.Faults = drawFaults(r)
 	o.Work = Workload{ // fewer keys than 4 make histories that are too long to judge
@@ -122,7 +122,7 @@ func drawFaults(r *rand.Rand) Faults {
 func (o *Options) drawMishaps(r *rand.Rand) {
 	total := r.IntN(12)
 	for range total {
-		kind := Mishap(r.IntN(int(mishapKinds)))
+		kind := Mishap(r.IntN(int(o.Shape.mishaps())))
 		o.Mishaps[kind]++
 	}
 }
