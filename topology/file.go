@@ -265,6 +265,18 @@ func (n *Network) Encode() ([]byte, error) {
 	return append(text, '\n'), nil
 }
 
+// MarshalJSON gives the form of a topology file.
+func (n *Network) MarshalJSON() ([]byte, error) { return n.Encode() }
+
+// UnmarshalJSON reads the form of a topology file.
+func (n *Network) UnmarshalJSON(text []byte) error {
+	read, err := Decode(text)
+	if err == nil {
+		*n = *read
+	}
+	return err
+}
+
 // Names returns the names of all hosts and switches, for messages.
 func (n *Network) Names() []string {
 	names := make(map[string]bool)

@@ -20,6 +20,7 @@ import (
 	"github.com/turbokv/turbokv/storagenode/engine"
 	nodemetrics "github.com/turbokv/turbokv/storagenode/metrics"
 	"github.com/turbokv/turbokv/transport"
+	"github.com/turbokv/turbokv/wire"
 )
 
 // nodeFlags are the options of a storage node.
@@ -32,6 +33,7 @@ type nodeFlags struct {
 	switchName string
 	port       uint32
 	metrics    string
+	mac        string
 }
 
 func (a *app) nodeCommand() *cobra.Command {
@@ -65,6 +67,8 @@ durability memory.`,
 		"`number` of the switch port that the node hangs on (required)")
 	flags.StringVar(&f.metrics, "metrics", "",
 		"`address` that serves metrics for Prometheus at /metrics (default: none)")
+	flags.StringVar(&f.mac, "mac", "",
+		"Ethernet `address` of the interface in the data network (default: 02:54 and --addr)")
 	for _, name := range []string{"addr", "controller", "port"} {
 		required(c, name)
 	}
@@ -80,6 +84,10 @@ func required(c *cobra.Command, name string) {
 
 func (a *app) node(ctx context.Context, f nodeFlags) error {
 	addr, err := parseAddr("addr", f.addr)
+	if err != nil {
+		return err
+	}
+	mac, err := f.ownMAC(addr.Addr())
 	if err != nil {
 		return err
 	}
@@ -99,7 +107,7 @@ func (a *app) node(ctx context.Context, f nodeFlags) error {
 	node, err := storagenode.Start(ctx, storagenode.Config{
 		Conn: conn, DataDir: f.dataDir, Engine: kind, Events: nodeEvents(log),
 		Control: storagenode.Control{
-			Target: f.controller, Switch: f.switchName, Port: f.port, MAC: transport.MACOf(addr.Addr()),
+			Target: f.controller, Switch: f.switchName, Port: f.port, MAC: mac,
 			DialOptions: []grpc.DialOption{grpc.WithTransportCredentials(insecure.NewCredentials())},
 		},
 	})
@@ -116,6 +124,18 @@ func (a *app) node(ctx context.Context, f nodeFlags) error {
 	err = errors.Join(served.stop(), node.Close())
 	log.Info("stopped")
 	return err
+}
+
+// ownMAC is the address to which the switch sends frames for the node.
+func (f nodeFlags) ownMAC(addr netip.Addr) (wire.MAC, error) {
+	if f.mac == "" {
+		return transport.MACOf(addr), nil
+	}
+	mac, err := wire.ParseMAC(f.mac)
+	if err != nil {
+		return mac, usagef("--mac: %w", err)
+	}
+	return mac, nil
 }
 
 // openConn opens the socket that --network names.
