@@ -30,7 +30,7 @@ var floors = [][]string{
 	{"controller/core"},
 	{"clientlib", "controller/controlpb", "controller/adminpb", "controller/p4rt", "controller/store"},
 	{"controller", "storagenode", "workload"}, // components and programs
-	{"turbokvtest"},
+	{"turbokvtest", "coordinate/coordinator"},
 	{"cluster"},
 	{"cmd", "bench"},
 }

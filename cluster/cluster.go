@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"sync"
@@ -139,7 +140,7 @@ func (c *Cluster) StartNode(i int) error {
 		return fmt.Errorf("node %d: %w, or it is running", i, ErrNoNode)
 	}
 	addr, number := nodeAddr(i), uint16(i+1)
-	conn, err := c.plug(number, transport.HostConfig{Addr: addr})
+	conn, err := c.plugNode(number, addr)
 	if err != nil {
 		return err
 	}
@@ -155,6 +156,19 @@ func (c *Cluster) StartNode(i int) error {
 	}
 	c.nodes[i] = node
 	return nil
+}
+
+// plugNode plugs a node in, with what Config.NodeConn puts around its socket.
+func (c *Cluster) plugNode(number uint16, addr netip.AddrPort) (transport.Conn, error) {
+	conn, err := c.plug(number, transport.HostConfig{Addr: addr})
+	if err != nil || c.cfg.NodeConn == nil {
+		return conn, err
+	}
+	wrapped, err := c.cfg.NodeConn(conn, c.target)
+	if err != nil {
+		return nil, errors.Join(err, conn.Close(), c.sw.RemovePort(number))
+	}
+	return wrapped, nil
 }
 
 // AddNode starts one more node than there were so far, and returns its number and its identity. The

@@ -12,6 +12,7 @@ import (
 	"github.com/turbokv/turbokv/serverlib"
 	"github.com/turbokv/turbokv/storagenode"
 	"github.com/turbokv/turbokv/storagenode/engine"
+	"github.com/turbokv/turbokv/transport"
 	"github.com/turbokv/turbokv/wire"
 )
 
@@ -31,6 +32,9 @@ type Config struct {
 	// Ports are further ports of the switch, such as tunnels for other processes. Their numbers
 	// must lie above MaxNodes and below FirstClientPort, or be at least LastClientPort+1.
 	Ports map[uint16]port.Port
+	// NodeConn, if it is set, puts something around the socket of each node, such as a coordinator
+	// of package coordinate/coordinator. It is told where the controller is, host:port.
+	NodeConn func(conn transport.Conn, controller string) (transport.Conn, error)
 	// Events reports what happens.
 	Events Events
 }

@@ -86,6 +86,9 @@ func (m *Map) Lookup(k kv.KeyspaceID, key kv.IndexKey) *SubRange {
 	return &line[after-1]
 }
 
+// Has reports whether there is anything of the keyspace.
+func (m *Map) Has(k kv.KeyspaceID) bool { return m != nil && len(m.lines[k]) > 0 }
+
 // Outdated reports whether the map still says what a node has refused: that epoch of the sub-range,
 // or an older one.
 func (m *Map) Outdated(id kv.SubRangeID, refused kv.Epoch) bool {
