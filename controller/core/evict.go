@@ -149,10 +149,18 @@ func (c *Core) sound(s directory.SubRange, n kv.NodeID) bool {
 }
 
 // fresh reports whether a member has just become the tail and may lack what its predecessor has
-// acknowledged meanwhile (I6): it must not be the only one that remains.
+// acknowledged meanwhile (I6): it must not be the only one that remains. One that says that it serves
+// the present epoch lacks nothing, though others may not have confirmed that epoch.
 func (c *Core) fresh(s directory.SubRange, n kv.NodeID) bool {
 	p, ok := c.dir.PlanOf(s.ID)
-	return ok && p.To == n && joins(p) && joinsAt(p) == s.ID
+	return ok && p.To == n && joins(p) && joinsAt(p) == s.ID && !c.serves(s, n)
+}
+
+// serves reports whether a member has said that it serves the present epoch: it has heard from its
+// predecessor all that was acknowledged before.
+func (c *Core) serves(s directory.SubRange, n kv.NodeID) bool {
+	r, told := c.replica(n, s.ID)
+	return told && r.Epoch == s.Epoch && !r.Learner && !r.Lost && !r.Recovering
 }
 
 // gone reports whether nobody holds a sub-range any more: every member has lost its state, or lacks

@@ -181,9 +181,7 @@ func (c *Core) arrived(p directory.Plan, s directory.SubRange) (bool, string) {
 	if s.Chain.Position(p.To) < 0 {
 		return false, fmt.Sprintf("node %v was evicted", p.To)
 	}
-	r, _ := c.replica(p.To, s.ID)
-	whole := r.Epoch == s.Epoch && !r.Learner && !r.Lost && !r.Recovering
-	return whole && c.dir.Settled(s.ID), ""
+	return c.serves(s, p.To) && c.dir.Settled(s.ID), ""
 }
 
 // joinPatience is how long a join may stand still before another node is tried: several times as

@@ -225,3 +225,40 @@ func TestNobodyLeavesAChainThatHasBecomeShort(t *testing.T) {
 		t.Fatalf("plans are left: %+v", left)
 	}
 }
+
+// TestANewTailThatServesIsACopy: C has become the tail and has said that it serves, but before the others
+// confirm that epoch they lose what they had. C holds everything, and goes on alone.
+func TestANewTailThatServesIsACopy(t *testing.T) {
+	p := newPair(t, 2, directory.SubRange{Chain: kv.Chain{nodeA, nodeB}})
+	all := []kv.NodeID{nodeA, nodeB, nodeC}
+	p.pass(time.Second, all...)
+	if _, err := p.core.Move(p.now, 1, nodeA, nodeC); err != nil {
+		t.Fatal(err)
+	}
+	step := func() kv.Chain {
+		p.core.Take()
+		p.core.SwitchSynced(p.now, "s1", p.core.Revision())
+		p.pass(300*ms, all...)
+		return p.chain(1)
+	}
+	for _, n := range all {
+		p.report(n)
+	}
+	if got := step(); !slices.Equal(got, kv.Chain{nodeA, nodeB, nodeC}) {
+		t.Fatalf("C has joined, and the chain is %v", got)
+	}
+	s, _ := p.core.View().SubRange(1)
+	lose := func(n kv.NodeID) {
+		p.core.Reported(p.now, n, core.Report{Replicas: []core.Replica{
+			{SubRange: 1, Epoch: s.Epoch, Lost: true}}})
+	}
+	lose(nodeA)
+	lose(nodeB)
+	if got := step(); len(got) != 3 {
+		t.Fatalf("C has not said that it serves, and the chain is %v", got)
+	}
+	p.report(nodeC)
+	if got := step(); !slices.Equal(got, kv.Chain{nodeC}) {
+		t.Fatalf("C serves, and the chain is %v", got)
+	}
+}
