@@ -19,11 +19,14 @@ const (
 	DropNotARequest  DropReason = 10
 	DropBadLength    DropReason = 11
 	DropBadFragment  DropReason = 12
+	DropNoHop        DropReason = 13
+	DropARP          DropReason = 14
 )
 
 var dropNames = [...]string{
 	"NONE", "NOT_IPV4", "IPV4_OPTIONS", "IPV4_CHECKSUM", "TTL_EXPIRED", "NO_ROUTE", "TRUNCATED",
 	"BAD_MAGIC", "BAD_VERSION", "BAD_OP", "NOT_A_REQUEST", "BAD_LENGTH", "BAD_FRAGMENT",
+	"NO_HOP", "ARP",
 }
 
 // DropReasons returns every reason, in order.

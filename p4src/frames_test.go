@@ -24,6 +24,9 @@ var places = func() map[string]place {
 		"ip.ttl": {22, 1}, "ip.protocol": {23, 1}, "ip.checksum": {24, 2},
 		"ip.src": {26, 4}, "ip.dst": {30, 4},
 		"udp.src": {34, 2}, "udp.dst": {36, 2}, "udp.length": {38, 2}, "udp.checksum": {40, 2},
+		"arp.kind": {14, 6}, "arp.operation": {20, 2},
+		"arp.sender_mac": {22, 6}, "arp.sender_ip": {28, 4},
+		"arp.target_mac": {32, 6}, "arp.target_ip": {38, 4},
 	}
 	fixed, route := wire.Layout()
 	for _, f := range append(fixed, route...) {
@@ -49,12 +52,14 @@ var statuses = map[string]wire.Status{
 //	6162                   bytes in hexadecimal
 //	udp(field=value ...)   a datagram from client 10.0.1.1 with the payload "hello"
 //	tkv(field=value ...)   a request from client 10.0.1.1 to the service, sealed; see request
-//	last(field=value ...)  the udp or tkv frame of the last "packet" line, changed
+//	arp(field=value ...)   client 10.0.1.1 asks who has 10.0.0.11
+//	last(field=value ...)  the last term of the last "packet" line, changed
 //	packet_out(...), packet_in(...)  the header of the controller's port
 //
 // Fields are those of places; lengths and checksums are right unless set. Short forms for expected
-// frames: hop=ADDRESS (routed to that host), node=ADDRESS (resolved to that node), answer=STATUS
-// (turned round by the switch), chain=NODE,NODE..., client=ADDRESS:PORT; cut=N cuts the frame.
+// frames: hop=ADDRESS (routed to that host, or to a MAC address), node=ADDRESS (resolved to that
+// node), answer=STATUS (turned round by the switch), is_at=MAC (the answer to an ARP request),
+// chain=NODE,NODE..., client=ADDRESS:PORT; cut=N cuts the frame.
 type notation struct{ last []byte }
 
 // parse returns the bytes of the frame; if it is sent, last(...) will mean its last term.
@@ -87,6 +92,8 @@ func (n *notation) term(term string) ([]byte, error) {
 		return change(datagram([]byte("hello")), args)
 	case "tkv":
 		return request(args)
+	case "arp":
+		return change(arpRequest(), args)
 	case "last":
 		return change(append([]byte(nil), n.last...), args)
 	case "packet_out":
@@ -94,7 +101,7 @@ func (n *notation) term(term string) ([]byte, error) {
 	case "packet_in":
 		return controllerHeader(args, "ingress_port", "")
 	}
-	return nil, fmt.Errorf("unknown %q; valid are udp, tkv, last, packet_out, packet_in", name)
+	return nil, fmt.Errorf("unknown %q; valid are udp, tkv, arp, last, packet_out, packet_in", name)
 }
 
 // argument is one field=value.
@@ -135,6 +142,16 @@ func datagram(payload []byte) []byte {
 	return wire.AppendFrame(nil, flow, payload)
 }
 
+func arpRequest() []byte {
+	frame := append([]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, clientMAC[:]...)
+	frame = append(frame, 0x08, 0x06, 0, 1, 0x08, 0, 6, 4, 0, 1)
+	frame = append(frame, clientMAC[:]...)
+	frame = append(frame, client.Addr().AsSlice()...)
+	return append(frame, 0, 0, 0, 0, 0, 0, 10, 0, 0, 11)
+}
+
+func isARP(frame []byte) bool { return len(frame) >= 42 && frame[12] == 8 && frame[13] == 6 }
+
 // request builds a frame from op=, key= (also the index key, unless given), value=, to= (end key of
 // a scan), and header fields.
 func request(args []argument) ([]byte, error) {
@@ -173,8 +190,10 @@ func change(frame []byte, args []argument) ([]byte, error) {
 	if err := setAll(frame, args); err != nil {
 		return nil, err
 	}
-	binary.BigEndian.PutUint16(frame[24:], 0)
-	binary.BigEndian.PutUint16(frame[24:], onesSum(frame[14:34]))
+	if !isARP(frame) {
+		binary.BigEndian.PutUint16(frame[24:], 0)
+		binary.BigEndian.PutUint16(frame[24:], onesSum(frame[14:34]))
+	}
 	if sum != "" {
 		if err := set(frame, argument{"ip.checksum", sum}); err != nil {
 			return nil, err
@@ -207,6 +226,8 @@ func set(frame []byte, a argument) error {
 		return setNode(frame, a.value)
 	case "answer":
 		return setAnswer(frame, a.value)
+	case "is_at":
+		return setIsAt(frame, a.value)
 	case "chain":
 		return setChain(frame, a.value)
 	case "client":
@@ -227,16 +248,27 @@ func set(frame []byte, a argument) error {
 
 // setHop is one hop of a router: addresses of the next Ethernet, time to live.
 func setHop(frame []byte, to string) error {
-	ip, err := netip.ParseAddr(to)
+	mac, err := parseValue(to, 6)
 	if err != nil {
 		return err
 	}
-	mac := wire.MAC{0x02, 0x00}
-	copy(mac[2:], ip.AsSlice())
+	if len(mac) == 4 {
+		mac = append([]byte{0x02, 0x00}, mac...)
+	}
 	copy(frame[6:12], frame[0:6])
-	copy(frame[0:6], mac[:])
+	copy(frame[0:6], mac)
 	frame[22]--
 	return nil
+}
+
+// setIsAt turns an ARP request into its answer.
+func setIsAt(frame []byte, mac string) error {
+	copy(frame[0:6], frame[6:12])
+	copy(frame[32:38], frame[22:28])
+	swap(frame[28:32], frame[38:42])
+	return setAll(frame, []argument{
+		{"eth.src", mac}, {"arp.operation", "2"}, {"arp.sender_mac", mac},
+	})
 }
 
 // setNode is what a switch does to a request that it resolves, without the sub-range's own data.

@@ -7,9 +7,12 @@ const (
 	ServiceTable = "service_table"
 	ToService    = "to_service"
 
-	// PartitionTable: Keyspace exact, IndexKey LPM -> SetSubRange(ID).
+	// PartitionTable: Keyspace exact, IndexKey LPM -> SetSubRange(ID) at the home of the sub-range,
+	// else PassDown(Port, DstMAC) or PassUp(Group) on the way to it.
 	PartitionTable = "partition_table"
 	SetSubRange    = "set_sub_range"
+	PassDown       = "pass_down"
+	PassUp         = "pass_up"
 
 	// SubRangeTable: ID exact -> Serve(Epoch, ChainLength, Node0 to Node5, LastIndexKey,
 	// NextIndexKey, IsLast) or Block().
@@ -17,13 +20,27 @@ const (
 	Serve         = "serve"
 	Block         = "block"
 
-	// IPv4Table: DstAddr LPM -> Forward(Port, DstMAC).
+	// IPv4Table: DstAddr LPM -> Forward(Port, DstMAC) or ToGroup(Group).
 	IPv4Table = "ipv4_table"
 	Forward   = "forward"
+	ToGroup   = "to_group"
 
-	// LearnTable: SrcAddr exact, IngressPort exact -> Known(). Silences LearnDigest.
+	// HopTable: Group exact, Slot exact -> Hop(Port, DstMAC). A group needs all GroupSlots slots:
+	// a packet whose slot is missing is dropped. See GroupID.
+	HopTable = "hop_table"
+	Hop      = "hop"
+
+	// LearnTable: SrcAddr exact, IngressPort exact -> Known(). Silences LearnDigest. Never for a
+	// port with another switch: a known source is taken for a host without a look at PortTable.
 	LearnTable = "learn_table"
 	Known      = "known"
+
+	// PortTable: IngressPort exact -> FromHost() (the same as no entry), FromBelow(), FromAbove():
+	// a switch of a lower or a higher level hangs there.
+	PortTable = "port_table"
+	FromHost  = "from_host"
+	FromBelow = "from_below"
+	FromAbove = "from_above"
 
 	// LearnDigest: a struct of source address (32 bits), source MAC (48) and port (9).
 	LearnDigest = "learn_digest"
@@ -61,6 +78,8 @@ const (
 	IsLast       = "is_last"
 	Port         = "port"
 	DstMAC       = "dst_mac"
+	Group        = "group"
+	Slot         = "slot"
 )
 
 // Numbers that the program and its controller share.
@@ -72,4 +91,14 @@ const (
 	ScanCloneSession = 1
 	// MaxScanBudget is the largest number of further pieces that a switch makes of one scan.
 	MaxScanBudget = 16
+	// GroupSlots is the number of slots of a group of HopTable.
+	GroupSlots = 16
+	// EtherTypeLLDP is the one EtherType that a switch sends to its controller from every port.
+	EtherTypeLLDP = 0x88cc
 )
+
+// GroupID returns the id of the n-th group of a switch of the given level, n from 0 to 16,383. Its
+// two lowest bits say which four bits of a flow's hash choose the slot. Switches of neighbouring
+// levels must differ in them: all that a switch gets from one below has chosen alike there, and by
+// the same bits it would choose alike again.
+func GroupID(level, n int) uint16 { return uint16(n<<2 | level&3) }

@@ -2,6 +2,7 @@ package p4src_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/turbokv/turbokv/p4src"
 	"github.com/turbokv/turbokv/p4src/internal/p4c"
+	"github.com/turbokv/turbokv/transport"
 )
 
 func TestCommittedOutputBelongsToTheSources(t *testing.T) {
@@ -61,8 +63,15 @@ func TestP4InfoHasEveryName(t *testing.T) {
 		{p4src.SubRangeTable, p4src.ID},
 		{p4src.IPv4Table, p4src.DstAddr},
 		{p4src.LearnTable, p4src.SrcAddr, p4src.IngressPort},
+		{p4src.HopTable, p4src.Group, p4src.Slot},
+		{p4src.PortTable, p4src.IngressPort},
 		{p4src.ToService}, {p4src.Block}, {p4src.Known},
+		{p4src.FromHost}, {p4src.FromBelow}, {p4src.FromAbove},
 		{p4src.SetSubRange, p4src.ID},
+		{p4src.PassDown, p4src.Port, p4src.DstMAC},
+		{p4src.PassUp, p4src.Group},
+		{p4src.ToGroup, p4src.Group},
+		{p4src.Hop, p4src.Port, p4src.DstMAC},
 		{p4src.Serve, p4src.Epoch, p4src.ChainLength, p4src.Node0, p4src.Node1, p4src.Node2,
 			p4src.Node3, p4src.Node4, p4src.Node5, p4src.LastIndexKey, p4src.NextIndexKey,
 			p4src.IsLast},
@@ -145,6 +154,7 @@ func TestDropReasonsAreThoseOfTheProgram(t *testing.T) {
 }
 
 func TestSharedNumbersAreThoseOfTheProgram(t *testing.T) {
+	gateway := binary.BigEndian.Uint64(append([]byte{0, 0}, transport.GatewayMAC[:]...))
 	for _, c := range []struct {
 		file, pattern string
 		want          int
@@ -152,9 +162,15 @@ func TestSharedNumbersAreThoseOfTheProgram(t *testing.T) {
 		{"include/ids.p4", `CPU_PORT = (\d+);`, p4src.CPUPort},
 		{"include/ids.p4", `SCAN_CLONE_SESSION = (\d+);`, p4src.ScanCloneSession},
 		{"include/sizes.p4", `#define SCAN_BUDGET_MAX (\d+)`, p4src.MaxScanBudget},
+		{"include/protocol.p4", `ETHERTYPE_LLDP = (\w+);`, p4src.EtherTypeLLDP},
+		{"include/protocol.p4", `ROUTER_MAC = (\w+);`, int(gateway)},
 	} {
 		m := regexp.MustCompile(c.pattern).FindSubmatch(readFile(t, c.file))
-		if m == nil || string(m[1]) != strconv.Itoa(c.want) {
+		if m == nil {
+			t.Errorf("%s has no %s", c.file, c.pattern)
+			continue
+		}
+		if got, err := strconv.ParseInt(string(m[1]), 0, 64); err != nil || int(got) != c.want {
 			t.Errorf("%s: %s gives %q, Go has %d", c.file, c.pattern, m, c.want)
 		}
 	}

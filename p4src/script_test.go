@@ -254,7 +254,9 @@ func (r *run) checkCounter(text string) error {
 func describe(frame []byte) string {
 	starts := map[int]string{}
 	for name, p := range places {
-		starts[p.at] = name
+		if strings.HasPrefix(name, "arp.") == isARP(frame) || p.at < 14 {
+			starts[p.at] = name
+		}
 	}
 	var out strings.Builder
 	for at := 0; at < len(frame); {

@@ -289,9 +289,9 @@ func (d *simpleSwitchDevice) receive(want int) (got []frameOut, err error) {
 
 // rackPorts are the ports of testdata/rack.stf, rackHosts the addresses behind them.
 var (
-	rackPorts = []uint16{1, 2, 11, 12, 13, 14, 15, 16, p4src.CPUPort}
+	rackPorts = []uint16{1, 2, 11, 12, 13, 14, 15, 16, 21, 22, 31, p4src.CPUPort}
 	rackHosts = []string{"10.0.1.1", "10.0.1.2", "10.0.0.11", "10.0.0.12", "10.0.0.13",
-		"10.0.0.14", "10.0.0.15", "10.0.0.16", "10.0.2.1"}
+		"10.0.0.14", "10.0.0.15", "10.0.0.16", "10.0.21.1", "10.0.22.1", "10.0.31.1", "10.0.2.1"}
 )
 
 // sendProbes sends two frames to every port and returns how they end.

@@ -8,6 +8,9 @@
 //   ingress   PLAIN --service--> REQUEST --resolve, address--> PLAIN --forwarding--> EMIT
 //             any stage may say DROP; stages of requests may say ANSWER, which becomes EMIT
 //   egress    the rest of a split scan goes round to ingress
+//
+// Of many switches only one, the home of a sub-range, knows its chain. All others pass the request
+// on unresolved, down where they know the way to the home, else up: resolve says EMIT or SPREAD.
 
 #include <core.p4>
 #include <v1model.p4>
@@ -23,6 +26,7 @@
 #include "control/decide.p4"
 #include "control/from_controller.p4"
 #include "control/admit.p4"
+#include "control/neighbour.p4"
 #include "control/learn.p4"
 #include "control/service.p4"
 #include "control/validate.p4"
@@ -32,6 +36,8 @@
 #include "control/address.p4"
 #include "control/answer.p4"
 #include "control/forward.p4"
+#include "control/spread.p4"
+#include "control/answer_arp.p4"
 #include "control/to_controller.p4"
 #include "arch/v1model/arch.p4"
 
@@ -40,7 +46,7 @@ control ingress(inout headers_t hdr, inout metadata_t meta, inout standard_metad
         intake.apply(meta, std);
         if (hdr.packet_out.isValid()) { from_controller.apply(hdr, meta); }
         if (meta.path == path_t.PLAIN) { admit.apply(hdr, meta); }
-        if (meta.path == path_t.PLAIN) {
+        if (meta.path == path_t.PLAIN || meta.path == path_t.ARP) {
             learn.apply(hdr, meta);
             service.apply(hdr, meta);
         }
@@ -55,8 +61,15 @@ control ingress(inout headers_t hdr, inout metadata_t meta, inout standard_metad
             if (meta.path == path_t.PLAIN) { count_load.apply(hdr); }
         }
         if (meta.path == path_t.PLAIN) { forwarding.apply(hdr, meta); }
-        if (meta.path == path_t.ANSWER) { answer.apply(hdr, meta); }
-        if (meta.path == path_t.DROP) { count_drop.apply(meta); }
+        if (meta.path != path_t.EMIT) {   // one look for most packets
+            if (meta.path == path_t.SPREAD) {
+                flow_hash.apply(hdr, meta);
+                spread.apply(hdr, meta);
+            }
+            if (meta.path == path_t.ARP) { answer_arp.apply(hdr, meta); }
+            if (meta.path == path_t.ANSWER) { answer.apply(hdr, meta); }
+            if (meta.path == path_t.DROP) { count_drop.apply(meta); }
+        }
         if (meta.path == path_t.EMIT) { to_controller.apply(hdr, meta); }
         outlet.apply(meta, std);
     }

@@ -1,5 +1,6 @@
-// Forwarding: plain IPv4 routing. The switch answers to whatever MAC address its neighbour used
-// for it, and sends from that address. The checksum is renewed on leaving.
+// Forwarding: plain IPv4 routing, by one hop or by one of several. The switch answers to whatever
+// MAC address its neighbour used for it, and sends from that address. The checksum is renewed on
+// leaving.
 
 #ifndef TKV_FORWARD_P4
 #define TKV_FORWARD_P4
@@ -14,6 +15,11 @@ control forwarding(inout headers_t hdr, inout metadata_t meta) {
         meta.path = path_t.EMIT;
     }
 
+    @id(ID_ACTION_TO_GROUP)
+    action to_group(@refers_to(hop_table, group) group_t group) {
+        spread_over(meta, group);
+    }
+
     @id(ID_ACTION_NO_ROUTE)
     action no_route() {
         drop_because(meta, drop_reason_t.NO_ROUTE);
@@ -24,7 +30,7 @@ control forwarding(inout headers_t hdr, inout metadata_t meta) {
         key = {
             hdr.ipv4.dst_addr : lpm @name("dst_addr") @format(IPV4_ADDRESS);
         }
-        actions = { forward; @defaultonly no_route; }
+        actions = { forward; to_group; @defaultonly no_route; }
         const default_action = no_route;
         size = IPV4_ROUTES;
     }

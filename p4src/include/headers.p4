@@ -1,4 +1,4 @@
-// Headers, in the order in which they stand in a packet. Change parser.p4 with them.
+// Headers, in the order in which they stand in a packet, ARP last. Change parser.p4 with them.
 
 #ifndef TKV_HEADERS_P4
 #define TKV_HEADERS_P4
@@ -94,6 +94,16 @@ header tkv_route_t {
     bit<128>       auth_tag;
 }
 
+// ARP for Ethernet and IPv4 (RFC 826).
+header arp_t {
+    bit<48>     kind;
+    bit<16>     operation;
+    mac_addr_t  sender_mac;
+    ipv4_addr_t sender_ip;
+    mac_addr_t  target_mac;
+    ipv4_addr_t target_ip;
+}
+
 struct headers_t {
     packet_out_t packet_out;
     packet_in_t  packet_in;
@@ -102,6 +112,7 @@ struct headers_t {
     udp_t        udp;
     tkv_fixed_t  tkv_fixed;
     tkv_route_t  tkv_route;
+    arp_t        arp;          // behind ethernet, in place of all after it
 }
 
 #endif

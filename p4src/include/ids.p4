@@ -12,6 +12,8 @@
 #define ID_SUB_RANGE_TABLE  0x02000003
 #define ID_IPV4_TABLE       0x02000004
 #define ID_LEARN_TABLE      0x02000005
+#define ID_PORT_TABLE       0x02000006
+#define ID_HOP_TABLE        0x02000007
 
 // Actions.
 #define ID_ACTION_TO_SERVICE    0x01000001
@@ -24,6 +26,14 @@
 #define ID_ACTION_NO_ROUTE      0x01000008
 #define ID_ACTION_KNOWN         0x01000009
 #define ID_ACTION_UNKNOWN       0x0100000A
+#define ID_ACTION_FROM_HOST     0x0100000B
+#define ID_ACTION_FROM_BELOW    0x0100000C
+#define ID_ACTION_FROM_ABOVE    0x0100000D
+#define ID_ACTION_PASS_DOWN     0x0100000E
+#define ID_ACTION_PASS_UP       0x0100000F
+#define ID_ACTION_TO_GROUP      0x01000010
+#define ID_ACTION_HOP           0x01000011
+#define ID_ACTION_NO_HOP        0x01000012
 
 // Counters.
 #define ID_READ_COUNTER  0x12000001
@@ -45,7 +55,7 @@ const bit<32> SCAN_CLONE_SESSION = 1;
 // renumber.
 enum bit<8> drop_reason_t {
     NONE          = 0,
-    NOT_IPV4      = 1,    // another EtherType or version, or a cut IPv4 header
+    NOT_IPV4      = 1,    // another EtherType or version, or a cut header
     IPV4_OPTIONS  = 2,    // a header longer than 20 bytes, whose checksum we could not renew
     IPV4_CHECKSUM = 3,
     TTL_EXPIRED   = 4,
@@ -56,7 +66,9 @@ enum bit<8> drop_reason_t {
     BAD_OP        = 9,    // a class that is not for clients
     NOT_A_REQUEST = 10,   // a reply sent to the service address
     BAD_LENGTH    = 11,   // IPv4, UDP and payload length contradict each other
-    BAD_FRAGMENT  = 12    // not fragment 0 of 1: there are no fragment trains yet
+    BAD_FRAGMENT  = 12,   // not fragment 0 of 1: there are no fragment trains yet
+    NO_HOP        = 13,   // a group that lacks the slot, or all of them
+    ARP           = 14    // no question of a host: a probe, an announcement, a reply
 }
 
 #endif

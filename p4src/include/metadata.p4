@@ -21,14 +21,21 @@ struct metadata_t {
     port_t         ingress_port;   // of the packet as it came, also when recirculated
     bit<1>         recirculated;   // the rest of a scan, on its second way through
     bit<32>        packet_length;  // in bytes, without a packet-out header
+    bit<32>        tcp_ports;      // source and destination port; 0 if it is no TCP
+
+    // Who sends.
+    learn_digest_t host;           // address from the parser; kept apart: targets read it last
+    neighbour_t    neighbour;      // what hangs on the port of ingress
 
     // The decision.
     path_t         path;
     status_t       status;         // for path ANSWER
     drop_reason_t  drop_reason;    // for path DROP
     port_t         egress_port;    // for path EMIT
-    bit<1>         learn;          // send the digest
-    learn_digest_t host;           // kept apart: targets read it at the end of ingress
+    group_t        group;          // for path SPREAD
+    bit<16>        flow_hash;      // which slot of the group
+    slot_t         slot;
+    bit<1>         learn;          // send the digest of meta.host
 
     // The sub-range of a request, from sub_range_table.
     index_key_t    last_index_key;

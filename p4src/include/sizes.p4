@@ -11,7 +11,14 @@
 // prefers such cuts: 4 per sub-range on average.
 #define PARTITION_ENTRIES 65536
 
-// IPv4 prefixes: hosts of a rack, uplinks, and room for a few thousand simulated clients.
+// Ports of the switch: as many as 9 bits tell apart.
+#define PORTS 512
+
+// Hops of groups, 16 rows each: 256 groups. A switch needs one for "up" and one for every set of
+// neighbours through which some rack is reached; with a few failed links that is some dozens.
+#define HOPS 4096
+
+// IPv4 prefixes: hosts of a rack, other racks, and room for a few thousand simulated clients.
 #define IPV4_ROUTES 4096
 
 // Hosts learned, one per IPV4_ROUTES entry at most.

@@ -5,7 +5,7 @@
 
 typedef bit<48>  mac_addr_t;
 typedef bit<32>  ipv4_addr_t;
-typedef bit<16>  udp_port_t;
+typedef bit<16>  udp_port_t;      // TCP ports are like them
 typedef bit<9>   port_t;          // of the switch
 
 typedef bit<16>  keyspace_t;
@@ -14,6 +14,16 @@ typedef bit<32>  sub_range_t;     // index of the load counters; 0 means "not re
 typedef bit<32>  epoch_t;
 typedef bit<8>   chain_length_t;
 
+typedef bit<16>  group_t;         // hops of equal cost; the two lowest bits choose hash bits
+typedef bit<4>   slot_t;          // one of the 16 hops of a group
+
+// What hangs on a port.
+enum bit<8> neighbour_t {
+    HOST  = 0,   // client, node, controller, or nothing that the controller knows of
+    BELOW = 1,   // a switch of a lower level
+    ABOVE = 2    // a switch of a higher level
+}
+
 // What becomes of a packet. Each stage of ingress either leaves the path as it is or sets it, and
 // the next stage runs only on the path that it serves.
 enum bit<8> path_t {
@@ -21,7 +31,9 @@ enum bit<8> path_t {
     REQUEST = 1,   // a request to the service that is not resolved yet
     ANSWER  = 2,   // the switch itself answers: turn it round with meta.status
     EMIT    = 3,   // the egress port is decided
-    DROP    = 4    // count it under meta.drop_reason
+    DROP    = 4,   // count it under meta.drop_reason
+    SPREAD  = 5,   // any hop of meta.group will do: its flow chooses
+    ARP     = 6    // not IPv4, but a host that asks for our address
 }
 
 #endif
