@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -40,10 +41,12 @@ func (a *app) chaosCommand() *cobra.Command {
 		Short: "Play whole clusters in which everything goes wrong, by seed, and judge them",
 		Long: `Play whole clusters in one process under virtual time: the real client sessions, the
 real P4 program, the real storage servers and the real controller. A seed draws the
-topology, the work of the clients, and what goes wrong: packets lost, repeated, held
-back and damaged; partitions; crashes, restarts and wiped disks of nodes; disks that
-fail; nodes that freeze or are slow; switches that reboot; a controller that crashes;
-operators who move, split, merge and drain meanwhile.
+topology (one switch, or a tree of racks and spines), the work of the clients, and what
+goes wrong: packets lost, repeated, held back, late by seconds and damaged; partitions;
+crashes, restarts and wiped disks of nodes; disks that fail; nodes that freeze or are
+slow; switches that reboot; cables between switches that are lost; racks that are lost
+or cut off as a whole; a controller that crashes or loses some switches; operators who
+move, split, merge and drain meanwhile.
 
 Every run is judged: the history of each key must be linearizable, every increment
 must have happened exactly once, and after everything was mended the cluster must come
@@ -84,6 +87,9 @@ func (a *app) playSeed(seed uint64) error {
 	return err
 }
 
+// chaosGCPercent trades memory for time: runs allocate a lot and keep little, some 10 MB.
+const chaosGCPercent = 800
+
 // chaos plays many.
 func (a *app) chaos(ctx context.Context, f chaosFlags) error {
 	if f.workers < 1 || f.seeds < 1 || f.most < 1 || f.seconds < 0 {
@@ -95,6 +101,7 @@ func (a *app) chaos(ctx context.Context, f chaosFlags) error {
 		ctx, cancel = context.WithTimeout(ctx, f.seconds)
 		defer cancel()
 	}
+	debug.SetGCPercent(chaosGCPercent)
 	failed := 0
 	sweep := turbokvtest.Sweep{First: f.first, Seeds: f.seeds, Workers: f.workers}
 	sweep.Ended = func(_ uint64, failure *turbokvtest.Failure) bool {
