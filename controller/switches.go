@@ -164,7 +164,8 @@ func (d *switchDriver) work(ctx context.Context, s *p4rt.Session) error {
 		return err
 	}
 	view, _ := d.loop.current()
-	d.hosts.Adopt(d.loop.now(), d.installed, d.notHosts(view))
+	notHost := d.notHosts(view)
+	d.hosts.Adopt(d.loop.now(), d.name, d.installed, func(r dataplane.Route) bool { return notHost(r.Addr) })
 	poll := time.NewTicker(d.cfg.PollInterval)
 	defer poll.Stop()
 	for {

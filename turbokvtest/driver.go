@@ -113,7 +113,9 @@ func (d *driver) adopt() {
 		}
 	}
 	d.installed, d.ready = d.sw.held(), true
-	d.hosts.Adopt(d.control.now(), d.installed, d.notAHost)
+	d.hosts.Adopt(d.control.now(), d.sw.name, d.installed, func(r dataplane.Route) bool {
+		return d.notAHost(r.Addr) || d.uplink(r)
+	})
 	d.sync()
 }
 

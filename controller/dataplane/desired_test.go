@@ -253,8 +253,8 @@ func TestRoutesPreferWhatIsSurelyKnown(t *testing.T) {
 		netip.MustParseAddr("10.1.0.1")
 	liar := wire.MAC{2, 9, 9, 9, 9, 9}
 	sw.Local = []Route{{Addr: own, MAC: wire.MAC{2, 1}, Port: p4src.CPUPort}}
-	sw.Hosts = []Route{{node, liar, 9}, {own, liar, 9}, {host, wire.MAC{2, 3}, 7}}
-	sw.Silent = []Route{{netip.MustParseAddr("10.1.0.2"), wire.MAC{2, 4}, 8}}
+	sw.Hosts = []Route{{node, liar, 9, ""}, {own, liar, 9, ""}, {host, wire.MAC{2, 3}, 7, "s1"}}
+	sw.Silent = []Route{{netip.MustParseAddr("10.1.0.2"), wire.MAC{2, 4}, 8, "s1"}}
 	ports := map[tables.Value]tables.Value{}
 	known := 0
 	for _, e := range Desired(d.View(), sw).Entries {

@@ -19,7 +19,8 @@ const DefaultMaxHosts = 2048
 // last minutes; a host that comes back later costs one digest.
 const DefaultHostAge = 10 * time.Minute
 
-// Hosts are the hosts that one switch has reported, in bounded number. Pure: time comes in.
+// Hosts are the hosts that switches have reported, in bounded number. Pure: time comes in. A host is
+// where it was reported last.
 //
 // A switch reports only unknown hosts, so silence does not tell a dead host from a busy one. When a
 // host grows old, only its row in learn_table is taken away, and its route stays: if it is alive,
@@ -93,12 +94,13 @@ func (h *Hosts) Age(last, now time.Duration) (changed bool) {
 }
 
 // Adopt takes over the hosts that a switch already holds: those of an earlier run of the
-// controller. They count as seen now. What is known already stays as it is, and addresses that are
-// not a host's are skipped.
-func (h *Hosts) Adopt(now time.Duration, s tables.State, skip func(netip.Addr) bool) {
+// controller. They count as seen now. What is known already stays as it is, and routes that do not
+// lead to a host of that switch are skipped.
+func (h *Hosts) Adopt(now time.Duration, sw string, s tables.State, skip func(Route) bool) {
 	for _, e := range s.Entries {
 		r, ok := routeOf(e)
-		if !ok || h.hosts[r.Addr] != nil || len(h.hosts) >= h.max || skip(r.Addr) {
+		r.Switch = sw
+		if !ok || h.hosts[r.Addr] != nil || len(h.hosts) >= h.max || skip(r) {
 			continue
 		}
 		h.hosts[r.Addr] = &host{Route: r, seen: now}

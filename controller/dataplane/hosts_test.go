@@ -74,7 +74,7 @@ func TestAdoptionGivesBackWhatWasInstalled(t *testing.T) {
 	sw.Hosts, sw.Silent = h.Routes(0)
 	installed := Desired(testDirectory(t, 2).View(), sw)
 	again := NewHosts(10, time.Minute)
-	again.Adopt(0, installed, func(a netip.Addr) bool { return a.As4()[1] == 0 }) // the nodes
+	again.Adopt(0, "", installed, func(r Route) bool { return r.Addr.As4()[1] == 0 }) // the nodes
 	known, _ := again.Routes(0)
 	if want, _ := h.Routes(0); !reflect.DeepEqual(known, want) {
 		t.Fatalf("adopted %v, want %v", known, want)
