@@ -4,7 +4,8 @@
 //
 // A slot takes 4 of the 16 bits of the hash, and the two lowest bits of the group say which. Were
 // they the same on every level, then all that a switch gets from below would have chosen alike
-// already, and would choose alike again: half of the ways up would lie idle.
+// already, and would choose alike again: half of the ways up would lie idle. (The lowest 4 bits come
+// last, as they are the least even over the ports that hosts draw, 32768 to 60999.)
 
 #ifndef TKV_SPREAD_P4
 #define TKV_SPREAD_P4
@@ -39,7 +40,7 @@ control spread(inout headers_t hdr, inout metadata_t meta) {
         if (hdr.ipv4.ttl <= 1) {
             drop_because(meta, drop_reason_t.TTL_EXPIRED);
         } else {
-            meta.slot = (slot_t)(meta.flow_hash >> ((bit<8>)meta.group[1:0] << 2));
+            meta.slot = (slot_t)(meta.flow_hash >> ((bit<8>)(meta.group[1:0] + 1) << 2));
             hop_table.apply();
         }
     }
