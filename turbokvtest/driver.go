@@ -175,13 +175,15 @@ func (d *driver) call(serve func(done func()), answer func()) {
 // travel carries a message; it waits while the path is cut, and is forgotten with the session.
 func (d *driver) travel(from, to place, do func()) {
 	c, term := d.control.cluster, d.term
-	c.events.after(c.within(wireDelayMax), func() {
+	var arrive func()
+	arrive = func() {
 		if c.management.cuts.open(from, to) {
 			do()
 		} else if d.connected && d.term == term {
-			d.travel(from, to, do)
+			c.events.after(lookEvery/4, arrive)
 		}
-	})
+	}
+	c.events.after(c.within(wireDelayMax), arrive)
 }
 
 // changed makes the switch follow what has changed.
