@@ -17,7 +17,7 @@ func (f *Fabric) entries(v directory.View, sw Switch) []tables.Entry {
 	if !ok {
 		return nil
 	}
-	g := new(groups)
+	g := &groups{level: f.net.Switches[at].Level}
 	out := f.index(v, at).entries(g)
 	out = append(out, f.routes(v, sw, at, g)...)
 	return slices.Concat(out, g.entries, f.portEntries(at))

@@ -29,6 +29,7 @@ func (m members) slots() (out [p4src.GroupSlots]Port) {
 
 // groups are the groups of one switch. Rows that choose among the same ports share one.
 type groups struct {
+	level   int // of the switch: each chooses slots by bits of its own, see p4src.GroupID
 	ids     map[string]uint16
 	entries []tables.Entry
 }
@@ -43,7 +44,7 @@ func (g *groups) id(wanted int, m members) uint16 {
 	if g.ids == nil {
 		g.ids = make(map[string]uint16)
 	}
-	id := uint16(wanted)
+	id := p4src.GroupID(g.level, wanted)
 	g.ids[key] = id
 	for slot, p := range m.slots() {
 		g.entries = append(g.entries, hopEntry(id, slot, p))
