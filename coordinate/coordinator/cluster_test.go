@@ -46,7 +46,7 @@ func newCache(t testing.TB, controller string) (*coordinator.Cache, error) {
 	return cache, nil
 }
 
-func startRack(t *testing.T, cfg coordinator.NodeConfig, spec admin.KeyspaceSpec) *rack {
+func startRack(t *testing.T, spec admin.KeyspaceSpec) *rack {
 	t.Helper()
 	r := &rack{t: t}
 	var err error
@@ -56,7 +56,7 @@ func startRack(t *testing.T, cfg coordinator.NodeConfig, spec admin.KeyspaceSpec
 			if err != nil {
 				return nil, err
 			}
-			return coordinator.NewNode(conn, cache, cfg)
+			return coordinator.NewNode(conn, cache)
 		},
 	})
 	if err != nil {
@@ -105,10 +105,11 @@ var drivers = map[string]func(*rack, transport.Conn) (transport.Conn, error){
 		return coordinator.NewClient(conn, cluster.Service, r.cache)
 	},
 	"server": func(r *rack, conn transport.Conn) (transport.Conn, error) {
-		return coordinator.NewSpray(conn, cluster.Service, r.cache)
+		return coordinator.NewSpray(conn, cluster.Service, r.cache, coordinator.SprayConfig{})
 	},
 	"server, replies through it": func(r *rack, conn transport.Conn) (transport.Conn, error) {
-		return coordinator.NewSpray(conn, cluster.Service, r.cache)
+		return coordinator.NewSpray(conn, cluster.Service, r.cache,
+			coordinator.SprayConfig{ReplyThrough: true})
 	},
 	"master": func(r *rack, conn transport.Conn) (transport.Conn, error) {
 		return coordinator.NewAsker(conn, cluster.Service, r.master)
@@ -122,8 +123,7 @@ func forEachDriver(
 	for name, wrap := range drivers {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := startRack(t, coordinator.NodeConfig{ReplyThrough: name == "server, replies through it"},
-				spec)
+			r := startRack(t, spec)
 			if name == "master" {
 				r.startMaster()
 			}

@@ -9,25 +9,17 @@ import (
 	"github.com/turbokv/turbokv/wire"
 )
 
-// NodeConfig says how a storage node coordinates.
-type NodeConfig struct {
-	// ReplyThrough has replies go back to the client through this node. By default they go from the
-	// tail to the client, which is the form of server-driven coordination that is best to it.
-	ReplyThrough bool
-}
-
 // node is the server's side of server-driven coordination.
 type node struct {
 	transport.Conn
 	cache *Cache
-	cfg   NodeConfig
 	self  netip.AddrPort
 	id    kv.NodeID
 
 	// What follows is the reader's.
 	out     coordinate.Output
 	batch   []transport.Message
-	clients map[kv.ClientID]netip.AddrPort // with ReplyThrough
+	clients map[kv.ClientID]netip.AddrPort // whose replies go through here
 }
 
 // maxClients bounds the clients that a node remembers; those of a full memory are forgotten all at
@@ -37,12 +29,12 @@ const maxClients = 1 << 16
 // NewNode returns a Conn over the conn of a storage node that resolves requests which clients have
 // sent to it unresolved: those for its own replicas it delivers, others it forwards. The cache is not
 // closed with it.
-func NewNode(conn transport.Conn, cache *Cache, cfg NodeConfig) (transport.Conn, error) {
+func NewNode(conn transport.Conn, cache *Cache) (transport.Conn, error) {
 	if err := checkLocal(conn); err != nil {
 		return nil, err
 	}
 	self := conn.LocalAddr()
-	return &node{Conn: conn, cache: cache, cfg: cfg, self: self, id: kv.NodeIDOf(self.Addr()),
+	return &node{Conn: conn, cache: cache, self: self, id: kv.NodeIDOf(self.Addr()),
 		clients: make(map[kv.ClientID]netip.AddrPort)}, nil
 }
 
@@ -89,10 +81,10 @@ func (n *node) sort(msgs []transport.Message) (kept int) {
 // resolve appends to the batch what leaves for others and returns what is for this node itself. Of the
 // pieces of a scan that is one; further ones go through the network like those for others.
 func (n *node) resolve(p wire.Packet, from netip.AddrPort) (local wire.Packet) {
-	before := len(n.out.Sends)
+	before, through := len(n.out.Sends), p.ChainPosition() == replyThrough
 	n.cache.For(p).Resolve(p, from, &n.out)
 	for _, s := range n.out.Sends[before:] {
-		if n.cfg.ReplyThrough && s.To != from {
+		if through && s.To != from {
 			n.remember(wire.Packet(s.Payload), from)
 		}
 		if s.To == n.self && local == nil {

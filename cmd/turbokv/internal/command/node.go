@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/turbokv/turbokv/bmv2/port"
+	"github.com/turbokv/turbokv/coordinate/coordinator"
 	"github.com/turbokv/turbokv/kv"
 	"github.com/turbokv/turbokv/serverlib"
 	"github.com/turbokv/turbokv/storagenode"
@@ -34,6 +35,7 @@ type nodeFlags struct {
 	port       uint32
 	metrics    string
 	mac        string
+	coordinate bool
 }
 
 func (a *app) nodeCommand() *cobra.Command {
@@ -69,6 +71,8 @@ durability memory.`,
 		"`address` that serves metrics for Prometheus at /metrics (default: none)")
 	flags.StringVar(&f.mac, "mac", "",
 		"Ethernet `address` of the interface in the data network (default: 02:54 and --addr)")
+	flags.BoolVar(&f.coordinate, "coordinate", false, "also resolve requests that clients send to this "+
+		"node and not to the service address: server-driven coordination, for turbokv compare")
 	for _, name := range []string{"addr", "controller", "port"} {
 		required(c, name)
 	}
@@ -82,7 +86,7 @@ func required(c *cobra.Command, name string) {
 	}
 }
 
-func (a *app) node(ctx context.Context, f nodeFlags) error {
+func (a *app) node(ctx context.Context, f nodeFlags) (err error) {
 	addr, err := parseAddr("addr", f.addr)
 	if err != nil {
 		return err
@@ -99,10 +103,11 @@ func (a *app) node(ctx context.Context, f nodeFlags) error {
 	if err != nil {
 		return err
 	}
-	conn, err := openConn(f.network, addr)
+	conn, closeMap, err := f.open(ctx, addr)
 	if err != nil {
 		return errors.Join(err, closeListener(listener))
 	}
+	defer func() { err = errors.Join(err, closeMap()) }()
 	log := a.logger("node " + addr.Addr().String())
 	node, err := storagenode.Start(ctx, storagenode.Config{
 		Conn: conn, DataDir: f.dataDir, Engine: kind, Events: nodeEvents(log),
@@ -136,6 +141,24 @@ func (f nodeFlags) ownMAC(addr netip.Addr) (wire.MAC, error) {
 		return mac, usagef("--mac: %w", err)
 	}
 	return mac, nil
+}
+
+// open opens the node's socket; closeMap ends what --coordinate begins.
+func (f nodeFlags) open(
+	ctx context.Context, addr netip.AddrPort,
+) (conn transport.Conn, closeMap func() error, err error) {
+	inner, err := openConn(f.network, addr)
+	if err != nil || !f.coordinate {
+		return inner, func() error { return nil }, err
+	}
+	cache, closeMap, err := partitionMap(ctx, f.controller)
+	if err != nil {
+		return nil, nil, errors.Join(err, inner.Close())
+	}
+	if conn, err = coordinator.NewNode(inner, cache); err != nil {
+		return nil, nil, errors.Join(err, closeMap(), inner.Close())
+	}
+	return conn, closeMap, nil
 }
 
 // openConn opens the socket that --network names.

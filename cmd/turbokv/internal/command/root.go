@@ -114,6 +114,7 @@ func (a *app) commands() []*cobra.Command {
 		a.keyspaceCommand(), a.mergeCommand(), a.moveCommand(), a.nodeCommand(), a.nodesCommand(),
 		a.plansCommand(), a.rebalanceCommand(), a.splitCommand(), a.statusCommand(), a.switchCommand(),
 		a.upCommand(), a.benchCommand(), a.demoCommand(), a.faultsCommand(), a.skewCommand(),
+		a.masterCommand(),
 		a.simCommand(),
 	}
 }
