@@ -27,9 +27,10 @@ var ErrNone = errors.New("no cluster found")
 // File is what a client must know of a cluster.
 type File struct {
 	Service netip.AddrPort `json:"service"` // the cluster's service address in the data network
-	Admin   string         `json:"admin"`   // host:port of the controller's admin service (gRPC)
-	Gateway Gateway        `json:"gateway"`
-	Up      string         `json:"up,omitempty"` // host:port of the service of `turbokv up`, if it is one
+	Admin   string         `json:"admin"`   // gRPC target of the controller's admin service, as host:port
+	// Gateway is how clients get into the data network; the zero value: by a socket of the kernel.
+	Gateway Gateway `json:"gateway,omitzero"`
+	Up      string  `json:"up,omitempty"` // host:port of the service of `turbokv up`, if it is one
 }
 
 // Gateway is a row of switch ports for clients, each a UDP tunnel with one fixed peer. A client
@@ -47,17 +48,26 @@ type Gateway struct {
 // Path returns where the cluster file of a data directory is.
 func Path(dataDir string) string { return filepath.Join(dataDir, Name) }
 
-// Write stores the file, whole or not at all.
-func (f File) Write(path string) error {
+// Encode returns the text of the file.
+func (f File) Encode() ([]byte, error) {
 	text, err := json.MarshalIndent(f, "", "  ")
 	if err != nil {
-		return fmt.Errorf("cluster file: %w", err)
+		return nil, fmt.Errorf("cluster file: %w", err)
+	}
+	return append(text, '\n'), nil
+}
+
+// Write stores the file, whole or not at all.
+func (f File) Write(path string) error {
+	text, err := f.Encode()
+	if err != nil {
+		return err
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return fmt.Errorf("cluster file: %w", err)
 	}
 	next := path + ".new"
-	if err := os.WriteFile(next, append(text, '\n'), 0o644); err != nil {
+	if err := os.WriteFile(next, text, 0o644); err != nil {
 		return fmt.Errorf("cluster file: %w", err)
 	}
 	if err := os.Rename(next, path); err != nil {
@@ -107,6 +117,9 @@ func decode(text []byte) (f File, err error) {
 const maxSlots = 250
 
 func (g Gateway) validate() error {
+	if g == (Gateway{}) {
+		return nil
+	}
 	for name, a := range map[string]netip.AddrPort{
 		"switch": g.Switch, "client": g.Client, "host": g.Host,
 	} {

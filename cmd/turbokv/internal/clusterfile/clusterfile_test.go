@@ -26,6 +26,16 @@ func TestWrittenFilesAreRead(t *testing.T) {
 	if got, err := Read(path); err != nil || got != sample {
 		t.Errorf("got %+v, %v", got, err)
 	}
+	direct := File{Service: sample.Service, Admin: "unix:/run/admin.sock"}
+	if err := direct.Write(path); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := Read(path); err != nil || got != direct {
+		t.Errorf("without a gateway: got %+v, %v", got, err)
+	}
+	if err := sample.Write(path); err != nil {
+		t.Fatal(err)
+	}
 	t.Setenv(Variable, path)
 	if got, err := Read(""); err != nil || got != sample {
 		t.Errorf("by %s: got %+v, %v", Variable, got, err)

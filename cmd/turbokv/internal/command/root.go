@@ -112,7 +112,7 @@ func (a *app) commands() []*cobra.Command {
 		a.addCommand(), a.admitCommand(), a.controllerCommand(), a.drainCommand(), a.eventsCommand(),
 		a.forgetCommand(),
 		a.keyspaceCommand(), a.mergeCommand(), a.moveCommand(), a.nodeCommand(), a.nodesCommand(),
-		a.plansCommand(), a.rebalanceCommand(), a.splitCommand(), a.statusCommand(), a.switchCommand(),
+		a.netnsCommand(), a.plansCommand(), a.rebalanceCommand(), a.splitCommand(), a.statusCommand(), a.switchCommand(),
 		a.upCommand(), a.benchCommand(), a.demoCommand(), a.faultsCommand(), a.skewCommand(),
 		a.masterCommand(),
 		a.simCommand(),

@@ -17,8 +17,12 @@ import (
 var ErrFull = errors.New("all gateway slots are taken")
 
 // Dial takes the first free slot: most likely one that was used before, whose route the controller
-// has learned. Late replies to its last user do no harm, since sessions have random numbers.
+// has learned. Late replies to its last user do no harm, since sessions have random numbers. Where
+// there is no gateway, this machine has an interface in the data network.
 func Dial(g clusterfile.Gateway) (transport.Conn, error) {
+	if g == (clusterfile.Gateway{}) {
+		return transport.ListenUDP(netip.AddrPortFrom(netip.IPv4Unspecified(), 0))
+	}
 	for i := range g.Slots {
 		conn, err := dialSlot(g, i)
 		if !errors.Is(err, syscall.EADDRINUSE) {

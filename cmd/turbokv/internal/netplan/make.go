@@ -3,7 +3,6 @@ package netplan
 import (
 	"fmt"
 	"net/netip"
-	"path/filepath"
 	"slices"
 
 	"github.com/turbokv/turbokv/topology"
@@ -19,7 +18,7 @@ func New(n *topology.Network, o Options) (*Plan, error) {
 		return nil, fmt.Errorf("plan: %w", err)
 	}
 	p := &Plan{
-		Dir: o.Dir, Prefix: o.Prefix, Switch: o.Switch, Topology: copyOf(n), Service: o.service(),
+		Dir: o.Dir, Binary: o.Binary, Prefix: o.Prefix, Switch: o.Switch, Topology: copyOf(n), Service: o.service(),
 		Controller: netip.AddrPortFrom(o.Controller, wire.Port+1),
 		Admin:      netip.AddrPortFrom(loopback, adminPort),
 		HTTP:       netip.AddrPortFrom(loopback, httpPort),
@@ -37,7 +36,8 @@ func New(n *topology.Network, o Options) (*Plan, error) {
 	if err := m.checkNames(); err != nil {
 		return nil, fmt.Errorf("plan: %w", err)
 	}
-	if err := m.processes(); err != nil {
+	m.processes()
+	if err := m.files(); err != nil {
 		return nil, fmt.Errorf("plan: %w", err)
 	}
 	for i := range p.Places {
@@ -186,6 +186,3 @@ func (m *maker) checkNames() error {
 	}
 	return nil
 }
-
-// path returns one within the folder of the run.
-func (m *maker) path(name string) string { return filepath.Join(m.Dir, name) }

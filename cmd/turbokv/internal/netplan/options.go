@@ -75,6 +75,9 @@ func (o Options) check(n *topology.Network, nodes int) error {
 	switch {
 	case !filepath.IsAbs(o.Dir) || !filepath.IsAbs(o.Binary):
 		return fmt.Errorf("folder %q and program %q must be absolute paths", o.Dir, o.Binary)
+	case len(o.Dir)+1+len(adminSocket) > maxSocketPath:
+		return fmt.Errorf("folder %s: its path is too long for a socket in it, at most %d bytes", o.Dir,
+			maxSocketPath-1-len(adminSocket))
 	case o.Switch != Builtin && o.Switch != BMv2:
 		return fmt.Errorf("switch %q: must be %s or %s", o.Switch, Builtin, BMv2)
 	case nodes == 0:

@@ -11,6 +11,8 @@ import (
 type Plan struct {
 	// Dir is the folder of logs, data and all files of a run, absolute.
 	Dir string `json:"dir"`
+	// Binary is the path of the turbokv program.
+	Binary string `json:"binary"`
 	// Prefix begins the names of all namespaces that are made for the plan.
 	Prefix string `json:"prefix"`
 	Switch Kind   `json:"switch"`
@@ -195,13 +197,20 @@ func (p *Plan) Rack(sw string) (out []Process) {
 	return out
 }
 
-// Cable returns the cable of the data network between two places; the first if there are several.
-func (p *Plan) Cable(a, b string) (Cable, bool) {
-	i := slices.IndexFunc(p.Cables, func(c Cable) bool {
-		return !c.Management && (c.A.Place == a && c.B.Place == b || c.A.Place == b && c.B.Place == a)
-	})
-	if i < 0 {
-		return Cable{}, false
+// CablesBetween returns the cables of the data network between two places.
+func (p *Plan) CablesBetween(a, b string) (out []Cable) {
+	for _, c := range p.Cables {
+		if !c.Management && (c.A.Place == a && c.B.Place == b || c.A.Place == b && c.B.Place == a) {
+			out = append(out, c)
+		}
 	}
-	return p.Cables[i], true
+	return out
+}
+
+// Beside returns the names of the places at the other ends of the links of one.
+func (p *Plan) Beside(name string) (names []string) {
+	for _, x := range p.Topology.Neighbours(name) {
+		names = append(names, x.End.Name)
+	}
+	return names
 }

@@ -22,7 +22,7 @@ const (
 // cpuPort is the switch port of packet-in and packet-out.
 const cpuPort = 510
 
-func (m *maker) processes() error {
+func (m *maker) processes() {
 	for _, s := range m.Topology.Switches {
 		if m.o.Switch == BMv2 {
 			m.add(m.simpleSwitch(s))
@@ -30,18 +30,12 @@ func (m *maker) processes() error {
 			m.add(m.builtinSwitch(s))
 		}
 	}
-	text, err := m.Topology.Encode()
-	if err != nil {
-		return err
-	}
-	m.Files = append(m.Files, File{Path: m.path("topology.json"), Text: string(text)})
 	m.add(m.controllerProcess())
 	for _, h := range m.Topology.Hosts {
 		if h.Role == topology.Node {
 			m.add(m.node(h))
 		}
 	}
-	return nil
 }
 
 // add completes a process that is named after its place.
@@ -118,7 +112,7 @@ func (m *maker) controllerProcess() Process {
 		p.Args = append(p.Args, "--p4runtime", only.P4Runtime,
 			"--device-id", strconv.FormatUint(only.DeviceID, 10))
 	} else {
-		p.Args = append(p.Args, "--topology", m.path("topology.json"))
+		p.Args = append(p.Args, "--topology", m.path(topologyFile))
 	}
 	return p
 }

@@ -9,9 +9,6 @@ import (
 	"path/filepath"
 )
 
-// RunFile is the name of the file, in the folder of the plan, that tells of a run.
-const RunFile = "run.json"
-
 // DefaultDir is the folder of a run if nothing else is said.
 const DefaultDir = "turbokv-net"
 
@@ -29,16 +26,11 @@ type Run struct {
 	Namespaces map[string]string `json:"namespaces"`
 	// Processes are process ids by name; those that do not run are left out.
 	Processes map[string]int `json:"processes"`
-	// Admin is where the controller's admin service is reached from anywhere on this machine, as a
-	// gRPC target; Page is its web page, as a URL. Empty: not served yet.
-	Admin string `json:"admin,omitempty"`
-	Page  string `json:"page,omitempty"`
+	// Page is the URL of the web page, as seen by the runner; empty: not served.
+	Page string `json:"page,omitempty"`
 	// Ready says that all was up once.
 	Ready bool `json:"ready"`
 }
-
-// Path returns where the file of the run is.
-func (p *Plan) Path() string { return filepath.Join(p.Dir, RunFile) }
 
 // Encode returns the text of the file.
 func (r *Run) Encode() ([]byte, error) {

@@ -10,12 +10,19 @@ import (
 // such file.
 const noIPv6 = "f=/proc/sys/net/ipv6/conf/all/disable_ipv6; [ ! -e $f ] || echo 1 > $f"
 
+// acceptOwn lets clients run on storage nodes: what such a client asks its own node comes back from the
+// switch with an address of this host as its source, which the kernel takes for a forgery.
+const acceptOwn = "echo 1 > /proc/sys/net/ipv4/conf/eth0/accept_local"
+
 // setup returns the commands that make a place once its cables are there.
 func (m *maker) setup(p Place) (out [][]string) {
 	ip := func(format string, args ...any) {
 		out = append(out, append([]string{"ip"}, strings.Fields(fmt.Sprintf(format, args...))...))
 	}
 	out = append(out, []string{"sh", "-c", noIPv6})
+	if p.Kind == HostPlace {
+		out = append(out, []string{"sh", "-c", acceptOwn})
+	}
 	ip("link set lo up")
 	for _, x := range p.Interfaces {
 		mac := ""
