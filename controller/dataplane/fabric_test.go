@@ -88,6 +88,23 @@ func TestRequestsReachTheHomeAndOnlyTheHome(t *testing.T) {
 	}
 }
 
+// TestNoRowComesTwice: a rack that is home of a whole line says nothing else of it.
+func TestNoRowComesTwice(t *testing.T) {
+	for seed := range uint64(fabrics) {
+		w := randomWorld(t, seed)
+		w.fill()
+		for name, state := range w.states {
+			seen := make(map[string]bool)
+			for _, e := range state.Entries {
+				if seen[e.Key()] {
+					t.Fatalf("seed %d: %s has two rows like %v", seed, name, e)
+				}
+				seen[e.Key()] = true
+			}
+		}
+	}
+}
+
 // built reports whether there would be a way with all links.
 func (w *world) built(from, to string) bool {
 	whole := *w

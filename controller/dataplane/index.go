@@ -71,10 +71,14 @@ func createdByKeyspace(v directory.View) (out [][]*directory.SubRange) {
 // add makes the rows of one keyspace.
 func (x *index) add(w *ways, v directory.View, parts []*directory.SubRange) {
 	var pieces []lpm.Piece
+	known := make(map[kv.Prefix]bool) // the detail has rows of these
 	for _, r := range parts {
 		switch home := w.rack(homeOf(v, r.Chain)); {
 		case home == w.at:
 			x.detail = append(x.detail, r)
+			for _, p := range r.Interval.Cover() {
+				known[p] = true
+			}
 		case home >= 0:
 			pieces = append(pieces, lpm.Piece{Interval: r.Interval, Targets: w.to(home)})
 		}
@@ -83,7 +87,9 @@ func (x *index) add(w *ways, v directory.View, parts []*directory.SubRange) {
 		pieces = w.everywhere(pieces)
 	}
 	for _, row := range lpm.Table(pieces) {
-		x.passes = append(x.passes, pass{parts[0].Keyspace, row.Prefix, w.list[row.Target]})
+		if !known[row.Prefix] {
+			x.passes = append(x.passes, pass{parts[0].Keyspace, row.Prefix, w.list[row.Target]})
+		}
 	}
 }
 
