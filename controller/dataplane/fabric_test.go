@@ -88,6 +88,25 @@ func TestRequestsReachTheHomeAndOnlyTheHome(t *testing.T) {
 	}
 }
 
+// TestReachCountsTheRacksThatRequestsGetTo compares it with all requests from every switch.
+func TestReachCountsTheRacksThatRequestsGetTo(t *testing.T) {
+	for seed := range uint64(fabrics) {
+		w := randomWorld(t, seed)
+		f := NewFabric(w.cfg)
+		for _, from := range w.net.Switches {
+			want := 0
+			for _, to := range w.net.Switches {
+				if to.Level == 0 && (from.Name == to.Name || w.connected(from.Name, to.Name, true)) {
+					want++
+				}
+			}
+			if got := f.Reach(from.Name); got != want {
+				t.Fatalf("seed %d: %s reaches %d racks, want %d", seed, from.Name, got, want)
+			}
+		}
+	}
+}
+
 // TestNoRowComesTwice: a rack that is home of a whole line says nothing else of it.
 func TestNoRowComesTwice(t *testing.T) {
 	for seed := range uint64(fabrics) {

@@ -52,6 +52,21 @@ func (f *Fabric) paths(usable func(port) bool) paths {
 	return p
 }
 
+// Reach counts the racks that a request reaches from a switch, going up, perhaps, and then down, over
+// links that work: whoever carries the controller's own requests must reach them all, if anybody does.
+func (f *Fabric) Reach(name string) (racks int) {
+	at, ok := f.number[name]
+	if !ok {
+		return 0
+	}
+	for _, in := range f.now.reach[at] {
+		if in {
+			racks++
+		}
+	}
+	return racks
+}
+
 // byLevel returns all switches, racks first.
 func (f *Fabric) byLevel() []int {
 	out := make([]int, len(f.ports))
