@@ -97,12 +97,15 @@ func (c *Cluster) wire() {
 		byName[s.Name] = f
 		c.switches = append(c.switches, f)
 	}
-	for i, l := range c.topology.Links {
+	if c.listed == nil {
+		return
+	}
+	for i, l := range c.listed.Links {
 		a, b := byName[l.A.Name], byName[l.B.Name]
 		if a == nil || b == nil {
 			continue // of a host
 		}
-		joint := &link{index: i, ends: [2]linkEnd{{a, uint16(l.A.Port)}, {b, uint16(l.B.Port)}}}
+		joint := &link{listed: i, ends: [2]linkEnd{{a, uint16(l.A.Port)}, {b, uint16(l.B.Port)}}}
 		a.peers[joint.ends[0].port], b.peers[joint.ends[1].port] = joint, joint
 		c.links = append(c.links, joint)
 	}

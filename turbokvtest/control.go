@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/turbokv/turbokv/controller/core"
+	"github.com/turbokv/turbokv/controller/dataplane"
 	"github.com/turbokv/turbokv/controller/directory"
 	"github.com/turbokv/turbokv/kv"
 	"github.com/turbokv/turbokv/transport"
@@ -57,6 +58,8 @@ type control struct {
 	drivers  []*driver
 	carrier  *driver      // of the switch that carries the controller's own packets; nil if none can
 	down     map[int]bool // links that are known not to work, by index in the topology
+	fabric   *dataplane.Fabric
+	hosts    *dataplane.Hosts // that the switches have reported
 	publish  *publisher
 	ticking  time.Duration // when the clock rings; 0: it does not
 }
@@ -95,7 +98,8 @@ func (k *control) start() error {
 	k.brain, k.up, k.life = b, true, k.life+1
 	k.inputs, k.busy, k.pending, k.view = nil, false, nil, b.View()
 	k.sessions, k.drivers, k.accepted = map[kv.NodeID]*nodeSession{}, nil, nil
-	k.ticking, k.carrier, k.down = 0, nil, map[int]bool{}
+	k.ticking, k.carrier, k.down, k.hosts = 0, nil, map[int]bool{}, dataplane.NewHosts(0, 0)
+	k.weave()
 	if k.publish, err = newPublisher(k); err != nil {
 		return err
 	}

@@ -27,7 +27,6 @@ const (
 type driver struct {
 	control *control
 	sw      *fabric
-	hosts   *dataplane.Hosts
 
 	term      uint64 // counts sessions; 0: none yet
 	connected bool
@@ -40,7 +39,7 @@ type driver struct {
 }
 
 func newDriver(k *control, sw *fabric) *driver {
-	d := &driver{control: k, sw: sw, hosts: dataplane.NewHosts(0, 0)}
+	d := &driver{control: k, sw: sw}
 	d.later(reconnectMax, d.connect)
 	return d
 }
@@ -73,7 +72,7 @@ func (d *driver) connect() {
 	d.sw.primary = d.term
 	d.sw.toController = d.during2(d.control.packetIn)
 	d.sw.report = d.learn
-	d.control.carrierLeft(nil)
+	d.control.chooseCarrier()
 	c.events.after(pollEvery, d.during(d.poll))
 	d.call(d.begin, d.adopt)
 }
@@ -112,11 +111,16 @@ func (d *driver) adopt() {
 			d.control.linkChanged(l, l.dark == 0)
 		}
 	}
+	k := d.control
 	d.installed, d.ready = d.sw.held(), true
-	d.hosts.Adopt(d.control.now(), d.sw.name, d.installed, func(r dataplane.Route) bool {
+	known := k.hosts.Len()
+	k.hosts.Adopt(k.now(), d.sw.name, d.installed, func(r dataplane.Route) bool {
 		return d.notAHost(r.Addr) || d.uplink(r)
 	})
 	d.sync()
+	if k.hosts.Len() > known {
+		k.everySwitch()
+	}
 }
 
 func (d *driver) notAHost(a netip.Addr) bool {
@@ -127,9 +131,10 @@ func (d *driver) notAHost(a netip.Addr) bool {
 // learn takes a report of the switch.
 func (d *driver) learn(members []tables.Value) {
 	r, ok := dataplane.RouteOfDigest(members)
+	r.Switch = d.sw.name
 	d.later(wireDelayMax, d.during(func() {
-		if ok && !d.notAHost(r.Addr) && !d.uplink(r) && d.hosts.Learn(d.control.now(), r) {
-			d.changed()
+		if ok && !d.notAHost(r.Addr) && !d.uplink(r) && d.control.hosts.Learn(d.control.now(), r) {
+			d.control.everySwitch()
 		}
 	}))
 }
@@ -143,7 +148,7 @@ func (d *driver) lost() {
 		return
 	}
 	d.connected = false
-	d.control.carrierLeft(d)
+	d.control.chooseCarrier()
 	d.control.post(func() { d.control.brain.SwitchLost(d.control.now(), d.sw.name) })
 	d.later(reconnectMax, d.connect)
 }
@@ -248,9 +253,12 @@ func (d *driver) execute(batch reconcile.Batch, done func()) {
 
 // desired is what the switch must hold.
 func (d *driver) desired(view directory.View) tables.State {
-	sw := dataplane.Switch{Name: d.sw.name, Services: []netip.Addr{serviceAddr.Addr()},
-		Local: d.control.routes(d.sw)}
-	sw.Hosts, sw.Silent = d.hosts.Routes(d.control.now())
+	k := d.control
+	sw := dataplane.Switch{Name: d.sw.name, Services: []netip.Addr{serviceAddr.Addr()}, Fabric: k.fabric}
+	if k.fabric == nil {
+		sw.Local = []dataplane.Route{ownRoute}
+	}
+	sw.Hosts, sw.Silent = k.hosts.Routes(k.now())
 	return dataplane.Desired(view, sw)
 }
 

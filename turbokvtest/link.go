@@ -2,11 +2,11 @@ package turbokvtest
 
 // link is a cable between two switches.
 type link struct {
-	index int // in the topology
-	ends  [2]linkEnd
-	cuts  [2]int        // by end: how many mishaps let disappear what is sent from there
-	dark  int           // how many mishaps let both ends see that the cable is out
-	late  [2]lateFrames // by end: what is sent from there and held back
+	listed int // index in the topology that the controller was told
+	ends   [2]linkEnd
+	cuts   [2]int        // by end: how many mishaps let disappear what is sent from there
+	dark   int           // how many mishaps let both ends see that the cable is out
+	late   [2]lateFrames // by end: what is sent from there and held back
 }
 
 type linkEnd struct {
