@@ -134,7 +134,7 @@ func (c *Controller) Run(ctx context.Context) (err error) {
 	server := grpc.NewServer(append([]grpc.ServerOption{grpc.KeepaliveParams(nodeKeepalive)},
 		c.cfg.ServerOptions...)...)
 	controlpb.RegisterNodeControlServer(server,
-		&nodeService{loop: c.loop, reports: c.cfg.ReportInterval, beats: c.cfg.BeatInterval})
+		&nodeService{loop: c.loop, cfg: &c.cfg, reports: c.cfg.ReportInterval, beats: c.cfg.BeatInterval})
 	adminpb.RegisterAdminServer(server, &adminService{loop: c.loop, switches: c.cfg.Switches,
 		name: c.Addr().String(), term: c.term})
 
@@ -149,6 +149,10 @@ func (c *Controller) Run(ctx context.Context) (err error) {
 	}
 	start(func() error { return c.loop.run(ctx) })
 	start(func() error { c.publisher.run(ctx); return nil })
+	start(func() error { // who is to carry may be out of reach: then another does
+		wait(ctx, carrierPatience)
+		return c.loop.post(ctx, c.loop.network.chooseCarrier)
+	})
 	start(func() error { return server.Serve(c.listener) })
 	for i, client := range c.clients {
 		start(func() error { return client.Run(ctx, c.drivers[i].work) })
@@ -181,13 +185,11 @@ func (c *Controller) connect(ctx context.Context) (closeCatalogue func() error, 
 	}
 	c.publisher = newPublisher(c.loop, own)
 	c.loop.publish = c.publisher.add
-	for i, sw := range c.cfg.Switches {
+	c.loop.network = newNetwork(c.loop, c.cfg, link)
+	hosts := newHostTable(c.cfg)
+	for _, sw := range c.cfg.Switches {
 		c.loop.switches[sw.Name] = new(switchStatus)
-		carries := link
-		if i > 0 {
-			carries = nil // the first switch carries the controller's own traffic
-		}
-		d := newSwitchDriver(c.cfg, sw.Name, c.loop, carries)
+		d := newSwitchDriver(c.cfg, sw.Name, c.loop, link, hosts)
 		client, err := d.client(ctx, sw, c.term)
 		if err != nil {
 			return nil, errors.Join(err, closeCatalogue())

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/turbokv/turbokv/controller/balance"
+	"github.com/turbokv/turbokv/controller/dataplane"
 	"github.com/turbokv/turbokv/controller/directory"
 	"github.com/turbokv/turbokv/controller/p4rt"
 	"github.com/turbokv/turbokv/kv"
@@ -19,7 +20,7 @@ func (d *switchDriver) poll(ctx context.Context, s *p4rt.Session, view directory
 	defer cancel()
 	var ids []int64
 	for _, r := range view.SubRanges() {
-		if r.Created {
+		if r.Created && d.serves(view, r) {
 			ids = append(ids, int64(r.ID))
 		}
 	}
@@ -39,6 +40,11 @@ func (d *switchDriver) poll(ctx context.Context, s *p4rt.Session, view directory
 		d.loop.core.Counted(d.loop.now(), d.name, counts(reads, writes))
 		d.loop.switches[d.name].drops = drops
 	})
+}
+
+// serves reports whether the switch may have counted requests for a sub-range.
+func (d *switchDriver) serves(view directory.View, r directory.SubRange) bool {
+	return d.cfg.Topology == nil || dataplane.HomeOf(view, r) == d.name
 }
 
 // counts joins the cells of both counters.

@@ -26,6 +26,9 @@ const (
 	SwitchRefused  EventKind = "switch refused" // an update or a message
 	PipelinePushed EventKind = "pipeline pushed"
 	HostsFull      EventKind = "hosts full" // no room for another learned host
+	CarrierChanged EventKind = "carrier"    // the switch that carries the controller's own traffic
+	LinkDown       EventKind = "link down"
+	LinkUp         EventKind = "link up"
 
 	ControllerLeads    EventKind = "controller leads"     // elected among several
 	ControllerStandsBy EventKind = "controller stands by" // another one was elected

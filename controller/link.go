@@ -35,6 +35,9 @@ func newCPULink() *cpuLink {
 // attach makes frames go out through a session, or nowhere.
 func (l *cpuLink) attach(s *p4rt.Session) { l.session.Store(s) }
 
+// carries reports whether frames go out through a session.
+func (l *cpuLink) carries(s *p4rt.Session) bool { return l.session.Load() == s }
+
 // deliver takes a frame from the switch. It must not wait: a full queue drops.
 func (l *cpuLink) deliver(frame []byte) {
 	if l.watch != nil && l.watch(frame) {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/turbokv/turbokv/controller/core"
+	"github.com/turbokv/turbokv/controller/dataplane"
 	"github.com/turbokv/turbokv/controller/directory"
 	"github.com/turbokv/turbokv/kv"
 )
@@ -36,12 +37,21 @@ type loop struct {
 	switches map[string]*switchStatus
 	failures map[kv.KeyspaceID]error // of publications
 
+	network *network
+
 	publish func(directory.Publication)
 	probe   func([]kv.NodeID)
 
-	mu      sync.Mutex // guards the two below
+	mu      sync.Mutex // guards the three below
 	view    directory.View
-	changed chan struct{} // closed and replaced when view is
+	joined  joined
+	changed chan struct{} // closed and replaced when one of them is
+}
+
+// joined is how switches reach each other and the controller.
+type joined struct {
+	fabric  *dataplane.Fabric // nil: there is one switch
+	carrier string            // the switch to which the controller's own address is attached, if any
 }
 
 // Bounds of one round: everything that waits is answered by one transaction, so the disk never
@@ -168,9 +178,14 @@ func (l *loop) finishRound() error {
 
 func (l *loop) setView() {
 	v := l.core.View()
+	l.change(func() { l.view = v })
+}
+
+// change changes what everybody else sees, and wakes those who wait for that.
+func (l *loop) change(f func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.view = v
+	f()
 	close(l.changed)
 	l.changed = make(chan struct{})
 }
@@ -180,4 +195,12 @@ func (l *loop) current() (directory.View, <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.view, l.changed
+}
+
+// wanted is current, and how the switches are joined: all that decides what they must hold but for the
+// hosts that were learned, which wake those who wait as well.
+func (l *loop) wanted() (directory.View, joined, <-chan struct{}) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.view, l.joined, l.changed
 }

@@ -19,6 +19,7 @@ import (
 type nodeService struct {
 	controlpb.UnimplementedNodeControlServer
 	loop    *loop
+	cfg     *Config
 	reports time.Duration // how often nodes report
 	beats   time.Duration // how often they give a sign of life
 }
@@ -30,6 +31,9 @@ func (n *nodeService) Session(stream controlpb.NodeControl_SessionServer) error 
 		return err
 	}
 	hello, err := helloOf(first.GetHello())
+	if err == nil {
+		err = n.cfg.place(&hello.Node)
+	}
 	if err != nil {
 		return status.Error(codes.InvalidArgument, err.Error())
 	}

@@ -35,9 +35,8 @@ type switchDriver struct {
 	cfg    Config
 	name   string
 	loop   *loop
-	link   *cpuLink // nil if this switch does not carry the controller's own traffic
-	hosts  *dataplane.Hosts
-	aged   time.Duration        // when hosts were aged last
+	link   *cpuLink             // nil: the controller has no address in the data network
+	hosts  *hostTable           // of all switches
 	learnt chan dataplane.Route // from the stream, to be learned
 
 	// Of the session.
@@ -59,10 +58,9 @@ const (
 // attempt, before the session is given up and begun again.
 const readBack = 3
 
-func newSwitchDriver(cfg Config, name string, l *loop, link *cpuLink) *switchDriver {
+func newSwitchDriver(cfg Config, name string, l *loop, link *cpuLink, hosts *hostTable) *switchDriver {
 	return &switchDriver{
-		cfg: cfg, name: name, loop: l, link: link,
-		hosts:  dataplane.NewHosts(cfg.MaxHosts, cfg.HostAge),
+		cfg: cfg, name: name, loop: l, link: link, hosts: hosts,
 		learnt: make(chan dataplane.Route, learnQueue),
 	}
 }
@@ -87,7 +85,7 @@ func (d *switchDriver) client(ctx context.Context, sw Switch, term uint64) (*p4r
 			},
 			PortStatus: func(port uint32, up bool) {
 				_ = d.loop.post(ctx, func() { // fails only when all ends
-					d.loop.core.PortChanged(d.loop.now(), d.name, port, up)
+					d.loop.network.portChanged(d.name, port, up)
 				})
 			},
 			StreamError: func(message string) {
@@ -156,21 +154,22 @@ func (d *switchDriver) digest(list p4rt.DigestList) (confirm bool) {
 // work is one term as primary: make the switch hold what the directory says, for as long as ctx
 // lasts.
 func (d *switchDriver) work(ctx context.Context, s *p4rt.Session) error {
-	if d.link != nil {
-		d.carry(ctx, s)
-		defer d.carry(context.WithoutCancel(ctx), nil)
+	n := d.loop.network
+	if err := d.loop.do(ctx, func() { n.attached(d.name, s) }); err != nil {
+		return err
 	}
+	defer func() { // fails only when all ends
+		_ = d.loop.post(context.WithoutCancel(ctx), func() { n.detached(d.name, s) })
+	}()
 	if err := d.read(ctx, s); err != nil {
 		return err
 	}
-	view, _ := d.loop.current()
-	notHost := d.notHosts(view)
-	d.hosts.Adopt(d.loop.now(), d.name, d.installed, func(r dataplane.Route) bool { return notHost(r.Addr) })
+	d.adopt()
 	poll := time.NewTicker(d.cfg.PollInterval)
 	defer poll.Stop()
 	for {
-		view, newer := d.loop.current()
-		if err := d.sync(ctx, s, view); err != nil {
+		view, how, newer := d.loop.wanted()
+		if err := d.sync(ctx, s, view, how); err != nil {
 			return err
 		}
 		for idle := true; idle; {
@@ -178,12 +177,14 @@ func (d *switchDriver) work(ctx context.Context, s *p4rt.Session) error {
 			case <-newer:
 				idle = false
 			case r := <-d.learnt:
-				idle = !d.learn(r)
+				d.learn(r)
 			case <-poll.C:
 				if err := d.poll(ctx, s, view); err != nil {
 					return err
 				}
-				idle = !d.age()
+				if d.hosts.age(d.loop.now()) {
+					d.loop.change(func() {})
+				}
 			case <-ctx.Done():
 				return ctx.Err()
 			}
@@ -191,40 +192,37 @@ func (d *switchDriver) work(ctx context.Context, s *p4rt.Session) error {
 	}
 }
 
-// carry makes the session carry the controller's own traffic; nil: none does.
-func (d *switchDriver) carry(ctx context.Context, s *p4rt.Session) {
-	d.link.attach(s)
-	_ = d.loop.post(ctx, func() { // fails only when all ends
-		d.loop.core.CanProbe(d.loop.now(), s != nil)
+// adopt takes over the hosts that the switch holds.
+func (d *switchDriver) adopt() {
+	_, how, _ := d.loop.wanted()
+	known := dataplane.KnownHosts(d.installed)
+	d.hosts.adopt(d.loop.now(), d.name, d.installed, func(r dataplane.Route) bool {
+		return !d.mayLearn(r) || !known[r.Addr] && how.fabric != nil && how.fabric.Names(r)
 	})
 }
 
-// notHosts tells the addresses that are not to be learned.
-func (d *switchDriver) notHosts(view directory.View) func(netip.Addr) bool {
-	return func(a netip.Addr) bool {
-		_, node := view.Node(kv.NodeIDOf(a))
-		return node || a == d.cfg.Address.Addr().Unmap() || a == d.cfg.Service.Unmap()
-	}
+// mayLearn reports whether a route can be one to a host: not those to nodes, to the controller, to the
+// service, or to another switch.
+func (d *switchDriver) mayLearn(r dataplane.Route) bool {
+	view, how, _ := d.loop.wanted()
+	_, node := view.Node(kv.NodeIDOf(r.Addr))
+	return !node && r.Addr != d.cfg.Address.Addr().Unmap() && r.Addr != d.cfg.Service.Unmap() &&
+		(how.fabric == nil || !how.fabric.Joins(d.name, r.Port))
 }
 
-// learn takes one report and tells whether the switch must be told.
-func (d *switchDriver) learn(r dataplane.Route) bool {
-	view, _ := d.loop.current()
-	if d.notHosts(view)(r.Addr) {
-		return false
+// learn takes one report. If that changes what switches must hold, all look again, this one too.
+func (d *switchDriver) learn(r dataplane.Route) {
+	r.Switch = d.name
+	if !d.mayLearn(r) {
+		return
 	}
-	refused := d.hosts.Refused
-	changed := d.hosts.Learn(d.loop.now(), r)
-	if d.hosts.Refused > refused {
+	changed, full := d.hosts.learn(d.loop.now(), r)
+	if full {
 		d.tell(Event{Kind: HostsFull, Severity: core.Warning, Err: fmt.Errorf("no room for %v", r.Addr)})
 	}
-	return changed
-}
-
-func (d *switchDriver) age() bool {
-	last := d.aged
-	d.aged = d.loop.now()
-	return d.hosts.Age(last, d.aged)
+	if changed {
+		d.loop.change(func() {})
+	}
 }
 
 // read looks at what the switch holds.
@@ -236,23 +234,24 @@ func (d *switchDriver) read(ctx context.Context, s *p4rt.Session) (err error) {
 }
 
 // desired is what the switch must hold for a view.
-func (d *switchDriver) desired(view directory.View) tables.State {
-	sw := dataplane.Switch{Name: d.name, Services: []netip.Addr{d.cfg.Service}}
-	if d.cfg.Address.IsValid() && d.link != nil {
+func (d *switchDriver) desired(view directory.View, how joined) tables.State {
+	sw := dataplane.Switch{Name: d.name, Services: []netip.Addr{d.cfg.Service}, Fabric: how.fabric}
+	if how.fabric == nil && d.link != nil {
 		sw.Local = []dataplane.Route{{
 			Addr: d.cfg.Address.Addr().Unmap(), MAC: transport.MACOf(d.cfg.Address.Addr()),
 			Port: p4src.CPUPort,
 		}}
 	}
-	sw.Hosts, sw.Silent = d.hosts.Routes(d.loop.now())
+	sw.Hosts, sw.Silent = d.hosts.routes(d.loop.now())
 	return dataplane.Desired(view, sw)
 }
 
 // sync writes the differences. After a batch of which a part was refused it looks again.
-func (d *switchDriver) sync(ctx context.Context, s *p4rt.Session, view directory.View) error {
+func (d *switchDriver) sync(ctx context.Context, s *p4rt.Session, view directory.View, how joined,
+) error {
 	written := 0
 	for attempt := 0; ; attempt++ {
-		desired := d.desired(view)
+		desired := d.desired(view, how)
 		n, err := d.write(ctx, s, desired)
 		written += n
 		if err == nil {
@@ -271,11 +270,12 @@ func (d *switchDriver) sync(ctx context.Context, s *p4rt.Session, view directory
 	if written > 0 {
 		d.tell(Event{Kind: SwitchSynced, Count: written})
 	}
-	entries, hosts := len(d.installed.Entries), d.hosts.Len()
+	entries, hosts := len(d.installed.Entries), d.hosts.count(d.name)
 	return d.loop.post(ctx, func() {
 		st := d.loop.switches[d.name]
 		st.revision, st.err, st.entries, st.hosts = view.Revision, nil, entries, hosts
 		st.updates += uint64(written)
+		d.loop.network.holds(d.name, how.fabric)
 		d.loop.core.SwitchSynced(d.loop.now(), d.name, view.Revision)
 	})
 }

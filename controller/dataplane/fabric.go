@@ -111,3 +111,14 @@ func (f *Fabric) host(h topology.Host) Route {
 	}
 	return r
 }
+
+// Names reports whether the topology itself gives a route to a host.
+func (f *Fabric) Names(r Route) bool {
+	return slices.ContainsFunc(f.net.Hosts, func(h topology.Host) bool { return f.host(h) == r })
+}
+
+// Joins reports whether a port of a switch leads to another switch.
+func (f *Fabric) Joins(name string, number Port) bool {
+	at, ok := f.number[name]
+	return ok && slices.ContainsFunc(f.ports[at], func(p port) bool { return p.number == number })
+}

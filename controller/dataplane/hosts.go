@@ -152,3 +152,16 @@ func RouteOfDigest(members []tables.Value) (r Route, ok bool) {
 	r = Route{Addr: netip.AddrFrom4(addr), MAC: mac, Port: Port(port)}
 	return r, mac[0]&1 == 0 && mac != wire.MAC{} && addr[0] != 0 && addr[0] != 127 && addr[0] < 224
 }
+
+// KnownHosts returns the addresses that the learn table of a switch silences.
+func KnownHosts(s tables.State) map[netip.Addr]bool {
+	out := make(map[netip.Addr]bool)
+	for _, e := range s.Entries {
+		var addr [4]byte
+		src, _ := e.Field(p4src.SrcAddr)
+		if e.Table == p4src.LearnTable && src.Value.Fill(addr[:]) {
+			out[netip.AddrFrom4(addr)] = true
+		}
+	}
+	return out
+}
