@@ -49,7 +49,7 @@ var standApart = map[string][]string{
 var pure = []string{
 	"kv", "wire", "topology", "serverlib", "clientlib/session", "controller/directory", "controller/reconcile",
 	"controller/health", "controller/balance", "controller/core", "coordinate",
-	"bmv2", "bmv2/engine", "bmv2/v1model", "cmd/turbokv/internal/netplan",
+	"bmv2", "bmv2/engine", "bmv2/v1model", "bmv2/link", "cmd/turbokv/internal/netplan",
 }
 
 // impure are packages that a pure room may not import.

@@ -37,6 +37,10 @@ type PortCounters struct {
 	TxFrames uint64 // accepted by the port
 	TxBytes  uint64 // of all frames sent to the port, dropped ones included
 	TxDrops  uint64 // refused by the port
+	// Link is what the cable of the port lost, if it is Shaped. Frames that found its queue full, or
+	// were refused after it, count as drops too.
+	Link   port.LinkCounters
+	Shaped bool
 }
 
 func (p *livePort) counters() PortCounters {
@@ -51,6 +55,10 @@ func (p *livePort) counters() PortCounters {
 	}
 	if counting, ok := p.port.(port.Counting); ok {
 		c.RxDrops += counting.Counters().RxDrops
+	}
+	if linked, ok := p.port.(port.Linked); ok {
+		c.Link, c.Shaped = linked.Link(), true
+		c.TxDrops += c.Link.TxRefused
 	}
 	return c
 }

@@ -41,6 +41,11 @@ var (
 	portTxBytes = desc("port_sent_bytes_total", "Bytes sent to a port, those dropped included.", "port")
 	portTxDrops = desc("port_send_drops_total", "Frames that a port refused.", "port")
 
+	linkLost = desc("link_lost_packets_total", "Frames that a link with the property loss has lost, by "+
+		"direction: sent, received.", "port", "direction")
+	linkDropped = desc("link_queue_dropped_packets_total", "Frames that found the queue of a link full, by "+
+		"direction: sent, received. They count as drops of the port too.", "port", "direction")
+
 	writes = desc("p4runtime_updates_total", "Updates written over P4Runtime, by outcome: ok, refused.",
 		"outcome")
 	messages = desc("p4runtime_messages_total", "Messages of the stream with the primary controller, by "+
@@ -53,7 +58,7 @@ var (
 func (c *Collector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		received, sent, dropped, passes, parserErrors, entries, portReceived, portRxBytes, portRxDrops,
-		portSent, portTxBytes, portTxDrops, writes, messages, lost,
+		portSent, portTxBytes, portTxDrops, linkLost, linkDropped, writes, messages, lost,
 	} {
 		out <- d
 	}
@@ -87,6 +92,12 @@ func (c *Collector) Collect(out chan<- prometheus.Metric) {
 		count(portSent, p.TxFrames, port)
 		count(portTxBytes, p.TxBytes, port)
 		count(portTxDrops, p.TxDrops, port)
+		if p.Shaped {
+			count(linkLost, p.Link.TxLost, port, "sent")
+			count(linkLost, p.Link.RxLost, port, "received")
+			count(linkDropped, p.Link.TxDropped, port, "sent")
+			count(linkDropped, p.Link.RxDropped, port, "received")
+		}
 	}
 	r := c.sw.Server().Stats()
 	count(writes, r.Writes, "ok")

@@ -13,5 +13,7 @@
 // No port allocates memory per frame, and every port may be used by one reader and any number of
 // writers at the same time.
 //
+// [Shape] puts a cable with delay, rate, queue and loss before a port, for kernels that cannot do it.
+//
 // [ParseSpec] understands the command-line form of a port, such as 1@veth0 or 2@udp:127.0.0.1:5002.
 package port

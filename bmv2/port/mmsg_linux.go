@@ -19,7 +19,7 @@ type mmsghdr struct {
 type mmsg struct {
 	raw  syscall.RawConn
 	hdrs [maxBatch]mmsghdr
-	iovs [maxBatch][2]unix.Iovec
+	iovs [maxBatch][3]unix.Iovec
 
 	// Arguments and results of the call under way: a closure would be allocated anew for each call.
 	want, done int
@@ -93,19 +93,15 @@ func (m *mmsg) sendmmsg(fd uintptr) bool {
 	return true
 }
 
-// setIov points message i at its parts; a nil second part is left out.
-func (m *mmsg) setIov(i int, first, second []byte) {
+// setIov points message i at its parts, of which there are at most three.
+func (m *mmsg) setIov(i int, parts ...[]byte) {
 	iov := &m.iovs[i]
-	iov[0].Base = unsafe.SliceData(first)
-	iov[0].SetLen(len(first))
-	parts := 1
-	if second != nil {
-		iov[1].Base = unsafe.SliceData(second)
-		iov[1].SetLen(len(second))
-		parts = 2
+	for k, p := range parts {
+		iov[k].Base = unsafe.SliceData(p)
+		iov[k].SetLen(len(p))
 	}
 	m.hdrs[i].hdr.Iov = &iov[0]
-	m.hdrs[i].hdr.SetIovlen(parts)
+	m.hdrs[i].hdr.SetIovlen(len(parts))
 }
 
 // setControl gives message i room for, or the bytes of, a control message.

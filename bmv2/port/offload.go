@@ -18,11 +18,14 @@ var (
 	errOffload   = errors.New("offload header points outside the frame")
 )
 
+// segmented reports whether a sender left it to hardware to cut the frame.
+func segmented(vnet []byte) bool { return vnet[1] != 0 }
+
 // completeChecksum does the work that a sender left to hardware. Two hosts on a veth pair leave it
 // undone for good, but behind a switch the receiver would see a wrong checksum. The field holds the
 // sum of the pseudo header already, so the protocol does not matter. The header is in host order.
 func completeChecksum(vnet, frame []byte) error {
-	if vnet[1] != 0 {
+	if segmented(vnet) {
 		return errSegmented
 	}
 	if vnet[0]&vnetNeedsChecksum == 0 {

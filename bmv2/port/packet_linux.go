@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"unsafe"
@@ -14,6 +15,9 @@ import (
 
 // auxdataLen is the room in bytes for the control message that carries a VLAN tag.
 const auxdataLen = 64
+
+// overflow is the room in bytes for what a frame to be cut has beyond MaxFrame; no IP packet is longer.
+const overflow = 1 << 16
 
 // packetBuffer is the socket buffer asked for in bytes, as for UDP.
 const packetBuffer = 4 << 20
@@ -32,6 +36,9 @@ type Packet struct {
 	vnet    [maxBatch][vnetHeaderLen]byte
 	aux     [maxBatch][auxdataLen / 8]uint64 // aligned as control messages must be
 	from    [maxBatch]unix.RawSockaddrLinklayer
+	beyond  []byte // the ends of frames longer than MaxFrame, overflow bytes for each
+	large   []byte // the frame being cut
+	waiting backlog
 
 	writing sync.Mutex
 	wr      mmsg
@@ -54,7 +61,8 @@ func OpenPacket(name string) (*Packet, error) {
 	if err := bindPacket(fd, iface.Index); err != nil {
 		return nil, fmt.Errorf("interface %q: %w", name, errors.Join(err, unix.Close(fd)))
 	}
-	p := &Packet{name: name, file: os.NewFile(uintptr(fd), "packet:"+name)}
+	p := &Packet{name: name, file: os.NewFile(uintptr(fd), "packet:"+name),
+		beyond: make([]byte, maxBatch*overflow)}
 	raw, err := p.file.SyscallConn()
 	if err != nil {
 		return nil, fmt.Errorf("interface %q: %w", name, errors.Join(err, p.file.Close()))
@@ -125,8 +133,11 @@ func (p *Packet) ReadBatch(bufs [][]byte) (int, error) {
 
 // receive fills bufs once. It may end with no frame when all that came was our own or broken.
 func (p *Packet) receive(bufs [][]byte) (int, error) {
+	if !p.waiting.empty() {
+		return p.waiting.take(bufs), nil
+	}
 	for i, b := range bufs {
-		p.rd.setIov(i, p.vnet[i][:], b[:cap(b)])
+		p.rd.setIov(i, p.vnet[i][:], b[:MaxFrame], p.beyond[i*overflow:(i+1)*overflow])
 		p.rd.setName(i, unsafe.Pointer(&p.from[i]), unix.SizeofSockaddrLinklayer)
 		p.rd.setControl(i, (*byte)(unsafe.Pointer(&p.aux[i])), auxdataLen)
 	}
@@ -139,37 +150,76 @@ func (p *Packet) receive(bufs [][]byte) (int, error) {
 		if p.from[i].Pkttype == unix.PACKET_OUTGOING {
 			continue
 		}
-		frame, ok := p.finish(i, bufs[i])
-		if !ok {
-			p.rxDrops.Add(1)
+		if segmented(p.vnet[i][:]) {
+			p.cut(i, bufs[i])
 			continue
 		}
-		bufs[i] = bufs[kept]
-		bufs[kept] = frame
-		kept++
+		frame, ok := p.finish(i, bufs[i])
+		switch {
+		case !ok:
+			p.rxDrops.Add(1)
+		case !p.waiting.empty(): // not before the segments of an earlier frame
+			p.waiting.add(frame, nil)
+		default:
+			bufs[i] = bufs[kept]
+			bufs[kept] = frame
+			kept++
+		}
 	}
-	return kept, nil
+	return kept + p.waiting.take(bufs[kept:]), nil
 }
 
 // finish brings message i into the form that it has on a cable, or reports that it has none.
 func (p *Packet) finish(i int, buf []byte) ([]byte, bool) {
 	h := &p.rd.hdrs[i]
 	length := int(h.len) - vnetHeaderLen
-	if h.hdr.Flags&unix.MSG_TRUNC != 0 || length < 0 {
+	if h.hdr.Flags&unix.MSG_TRUNC != 0 || length < 0 || length > MaxFrame {
 		return nil, false
 	}
 	frame := buf[:length]
 	if completeChecksum(p.vnet[i][:], frame) != nil {
 		return nil, false
 	}
-	if aux := auxdata(&h.hdr); aux != nil && aux.Status&unix.TP_STATUS_VLAN_VALID != 0 {
-		protocol := uint16(unix.ETH_P_8021Q)
-		if aux.Status&unix.TP_STATUS_VLAN_TPID_VALID != 0 {
-			protocol = aux.Vlan_tpid
-		}
-		return insertTag(frame, protocol, aux.Vlan_tci)
+	if protocol, control, tagged := p.tag(i); tagged {
+		return insertTag(frame, protocol, control)
 	}
 	return frame, true
+}
+
+// cut appends the frames that message i stands for to those that wait.
+func (p *Packet) cut(i int, buf []byte) {
+	h := &p.rd.hdrs[i]
+	length := int(h.len) - vnetHeaderLen
+	if h.hdr.Flags&unix.MSG_TRUNC != 0 || length < 0 {
+		p.rxDrops.Add(1)
+		return
+	}
+	p.large = append(p.large[:0], buf[:min(length, MaxFrame)]...)
+	p.large = append(p.large, p.beyond[i*overflow:][:max(length-MaxFrame, 0)]...)
+	shift, ok := 0, true
+	if protocol, control, tagged := p.tag(i); tagged {
+		shift = 4
+		p.large, ok = insertTag(slices.Grow(p.large, shift), protocol, control)
+	}
+	f, err := parseLarge(p.vnet[i][:], p.large, shift)
+	if err != nil || !ok {
+		p.rxDrops.Add(1)
+		return
+	}
+	f.cut(&p.waiting)
+}
+
+// tag returns the VLAN tag that the kernel took out of message i.
+func (p *Packet) tag(i int) (protocol, control uint16, tagged bool) {
+	aux := auxdata(&p.rd.hdrs[i].hdr)
+	if aux == nil || aux.Status&unix.TP_STATUS_VLAN_VALID == 0 {
+		return 0, 0, false
+	}
+	protocol = unix.ETH_P_8021Q
+	if aux.Status&unix.TP_STATUS_VLAN_TPID_VALID != 0 {
+		protocol = aux.Vlan_tpid
+	}
+	return protocol, aux.Vlan_tci, true
 }
 
 // auxdata finds the packet's auxiliary data, which is the only control message that we asked for.

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/turbokv/turbokv/bmv2/link"
 )
 
 // MaxNumber is the highest port number that the 9 bits of v1model's port fields hold, less the drop
@@ -12,13 +14,15 @@ import (
 const MaxNumber = 510
 
 // ErrSpec is reported for a port that cannot be understood.
-var ErrSpec = errors.New("valid forms are PORT@INTERFACE and PORT@udp:LOCAL[,REMOTE]")
+var ErrSpec = errors.New("valid forms are PORT@INTERFACE and PORT@udp:LOCAL[,REMOTE], " +
+	"and link properties after a comma")
 
 // Spec is a port as the command line names it.
 type Spec struct {
 	Number    uint16    // the number of the port in the P4 program
 	Interface string    // network interface; empty for a tunnel
 	UDP       UDPConfig // tunnel; used when Interface is empty
+	Link      link.Spec // of the cable; the zero value is a perfect one
 }
 
 // ParseSpec understands
@@ -26,6 +30,7 @@ type Spec struct {
 //	1@veth0                                    network interface veth0 as port 1
 //	2@udp:127.0.0.1:5002                       tunnel to whoever sends to that address
 //	3@udp:127.0.0.1:5003,127.0.0.1:6003        tunnel to that peer only
+//	1@veth0,delay=2ms,rate=10Mbit              a slow cable, see [link.Spec]
 func ParseSpec(text string) (Spec, error) {
 	number, place, ok := strings.Cut(text, "@")
 	if !ok || place == "" {
@@ -37,31 +42,57 @@ func ParseSpec(text string) (Spec, error) {
 			text, number, MaxNumber, ErrSpec)
 	}
 	s := Spec{Number: uint16(n)}
-	addresses, isUDP := strings.CutPrefix(place, "udp:")
-	if !isUDP {
-		s.Interface = place
-		return s, nil
+	parts := strings.Split(place, ",")
+	local, isUDP := strings.CutPrefix(parts[0], "udp:")
+	switch {
+	case parts[0] == "" || isUDP && local == "":
+		return Spec{}, fmt.Errorf("port %q: no interface or local address: %w", text, ErrSpec)
+	case !isUDP:
+		s.Interface = local
+	default:
+		s.UDP.Local = local
+		if len(parts) > 1 && isAddress(parts[1]) {
+			s.UDP.Remote, parts = parts[1], parts[1:]
+		}
 	}
-	s.UDP.Local, s.UDP.Remote, _ = strings.Cut(addresses, ",")
-	if s.UDP.Local == "" {
-		return Spec{}, fmt.Errorf("port %q: no local address: %w", text, ErrSpec)
+	for _, option := range parts[1:] {
+		if err := s.Link.Set(option); err != nil {
+			return Spec{}, fmt.Errorf("port %q: %w", text, err)
+		}
 	}
 	return s, nil
 }
 
-// String returns the form that ParseSpec understands.
-func (s Spec) String() string {
-	switch {
-	case s.Interface != "":
-		return fmt.Sprintf("%d@%s", s.Number, s.Interface)
-	case s.UDP.Remote != "":
-		return fmt.Sprintf("%d@udp:%s,%s", s.Number, s.UDP.Local, s.UDP.Remote)
-	}
-	return fmt.Sprintf("%d@udp:%s", s.Number, s.UDP.Local)
+// isAddress tells an address, which ends with a port, from a link property.
+func isAddress(text string) bool {
+	return strings.Contains(text, ":") && !strings.Contains(text, "=")
 }
 
-// Open opens the port.
+// String returns the form that ParseSpec understands.
+func (s Spec) String() string {
+	out := fmt.Sprintf("%d@%s", s.Number, s.Interface)
+	if s.Interface == "" {
+		out += "udp:" + s.UDP.Local
+		if s.UDP.Remote != "" {
+			out += "," + s.UDP.Remote
+		}
+	}
+	if properties := s.Link.String(); properties != "" {
+		out += "," + properties
+	}
+	return out
+}
+
+// Open opens the port and gives its link the properties.
 func (s Spec) Open() (Port, error) {
+	p, err := s.open()
+	if err != nil {
+		return nil, err
+	}
+	return Shape(p, s.Link), nil
+}
+
+func (s Spec) open() (Port, error) {
 	if s.Interface != "" {
 		return OpenPacket(s.Interface)
 	}

@@ -93,7 +93,7 @@ func (d *datagrams) read(bufs [][]byte) (n int, sender netip.AddrPort, err error
 // receive waits for messages, each of which is a run of datagrams.
 func (d *datagrams) receive() (netip.AddrPort, error) {
 	for i, b := range d.runs {
-		d.rd.setIov(i, b, nil)
+		d.rd.setIov(i, b)
 		d.rd.setName(i, unsafe.Pointer(&d.from[i]), unix.SizeofSockaddrAny)
 		control := &d.runControls[i]
 		d.rd.setControl(i, (*byte)(unsafe.Pointer(control)), int(unsafe.Sizeof(*control)))

@@ -32,8 +32,12 @@ controller programs over P4Runtime, like simple_switch_grpc. It drops everything
 it has a program.
 
 A port is NUMBER@INTERFACE for a network interface, which needs CAP_NET_RAW, or
-NUMBER@udp:LOCAL,REMOTE for a tunnel of Ethernet frames in UDP, which needs nothing.`,
+NUMBER@udp:LOCAL,REMOTE for a tunnel of Ethernet frames in UDP, which needs nothing.
+
+Its cable can have properties: delay=2ms, loss=0.01, rate=10Mbit and queue=100 (frames)
+after commas shape what the port sends, and with both also what it receives.`,
 		Example: `  turbokv switch -i 1@veth0 -i 2@veth1
+  turbokv switch -i 1@veth0,delay=2ms,rate=10Mbit,queue=100,both -i 2@veth1,loss=0.01
   turbokv switch -i 1@udp:127.0.0.1:22001,127.0.0.1:22101 --grpc-addr 127.0.0.1:9559`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.runSwitch(cmd.Context(), f) },

@@ -1,0 +1,5 @@
+//go:build !linux
+
+package port
+
+func newAlarm() alarm { return newTimerAlarm() }
