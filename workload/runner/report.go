@@ -12,12 +12,13 @@ import (
 	"github.com/turbokv/turbokv/workload"
 )
 
-// Latency holds percentiles of the operations that were answered, in microseconds.
+// Latency holds mean and percentiles of the operations that were answered, in microseconds.
 type Latency struct {
-	P50 float64 `json:"p50_us"`
-	P95 float64 `json:"p95_us"`
-	P99 float64 `json:"p99_us"`
-	Max float64 `json:"max_us"`
+	Mean float64 `json:"mean_us"`
+	P50  float64 `json:"p50_us"`
+	P95  float64 `json:"p95_us"`
+	P99  float64 `json:"p99_us"`
+	Max  float64 `json:"max_us"`
 }
 
 // KindReport is what was measured of one kind of operation.
@@ -78,7 +79,7 @@ func newReport(c Config, all *recorder, elapsed time.Duration, retries uint64) R
 func latencyOf(h *hdrhistogram.Histogram) Latency {
 	us := func(ns int64) float64 { return float64(ns) / 1e3 }
 	return Latency{
-		P50: us(h.ValueAtQuantile(50)), P95: us(h.ValueAtQuantile(95)),
+		Mean: h.Mean() / 1e3, P50: us(h.ValueAtQuantile(50)), P95: us(h.ValueAtQuantile(95)),
 		P99: us(h.ValueAtQuantile(99)), Max: us(h.Max()),
 	}
 }

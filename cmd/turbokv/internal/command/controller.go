@@ -25,6 +25,7 @@ type controllerFlags struct {
 	addr        string
 	expectNodes int
 	http        string
+	noBalance   bool
 }
 
 func (a *app) controllerCommand() *cobra.Command {
@@ -72,6 +73,8 @@ index over them: see turbokv index.`,
 		"place nothing before that many nodes have connected")
 	flags.StringVar(&f.http, "http", "",
 		"`address` of the web page, and of metrics for Prometheus at /metrics (default: none)")
+	flags.BoolVar(&f.noBalance, "no-balance", false,
+		"leave the levelling of load to operators, as for measurements of which nothing shall move")
 	required(c, "service")
 	required(c, "addr")
 	return c
@@ -101,7 +104,7 @@ func (a *app) runController(ctx context.Context, f controllerFlags) error {
 	log := a.logger("controller")
 	log.Info("starting", "listen", f.listen, "p4runtime", f.p4runtime, "topology", f.topology)
 	cfg.Store, cfg.Listen, cfg.Service, cfg.Address = f.store, f.listen, service, addr
-	cfg.ExpectNodes = f.expectNodes
+	cfg.ExpectNodes, cfg.Policy.NoBalance = f.expectNodes, f.noBalance
 	cfg.Events.Notify = func(e controller.Event) { log.Info(e.String()) }
 	err = controller.Run(ctx, cfg)
 	err = errors.Join(err, console.stop())

@@ -169,9 +169,7 @@ func (a *app) openLab(ctx context.Context, plan layout.Plan) (lab *faultLab, err
 			return nil, err
 		}
 	}
-	ready, cancel := context.WithTimeout(ctx, readyTimeout)
-	defer cancel()
-	if err := prepare(ready, plan.Controller(), kv.DurabilityMemory); err != nil {
+	if err := lab.prepare(ctx); err != nil {
 		return nil, err
 	}
 	a.clusterPath = clusterfile.Path(plan.DataDir)
@@ -180,6 +178,22 @@ func (a *app) openLab(ctx context.Context, plan layout.Plan) (lab *faultLab, err
 	}
 	lab.site, err = a.openRemote()
 	return lab, err
+}
+
+// prepare waits until the cluster takes orders, unless a part of it ends.
+func (l *faultLab) prepare(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
+	defer cancel()
+	ready := make(chan error, 1)
+	go func() { ready <- prepare(ctx, l.plan.Controller(), kv.DurabilityMemory) }()
+	select {
+	case err := <-ready:
+		return err
+	case err := <-l.group.Ended():
+		cancel()
+		<-ready
+		return err
+	}
 }
 
 func (l *faultLab) close() error {

@@ -113,7 +113,7 @@ func (a *app) commands() []*cobra.Command {
 		a.forgetCommand(),
 		a.keyspaceCommand(), a.mergeCommand(), a.moveCommand(), a.nodeCommand(), a.nodesCommand(),
 		a.netnsCommand(), a.plansCommand(), a.rebalanceCommand(), a.splitCommand(), a.statusCommand(), a.switchCommand(),
-		a.upCommand(), a.benchCommand(), a.demoCommand(), a.faultsCommand(), a.skewCommand(),
+		a.upCommand(), a.benchCommand(), a.compareCommand(), a.demoCommand(), a.faultsCommand(), a.skewCommand(),
 		a.masterCommand(),
 		a.simCommand(),
 	}

@@ -132,7 +132,7 @@ func (l *faultLab) measureSkew(
 		return out, err
 	}
 	var limits limits
-	if err := limits.add(l, 0, f.cores); err != nil {
+	if err := limits.add(l, layout.NodeName(0), f.cores); err != nil {
 		return out, err
 	}
 	watch.begin(ctx)
@@ -156,7 +156,7 @@ func (l *faultLab) grow(ctx context.Context, f skewFlags, limits *limits) error 
 		if err := l.group.Start(p.Name, p.Args...); err != nil {
 			return err
 		}
-		if err := limits.add(l, i, f.cores); err != nil {
+		if err := limits.add(l, layout.NodeName(i), f.cores); err != nil {
 			return err
 		}
 	}
@@ -169,9 +169,9 @@ type limits struct {
 	without  bool // there are none, which was said
 }
 
-// add makes the machine of node i, from 0 on, small. Without control groups it says so and goes on.
-func (s *limits) add(l *faultLab, i int, cores float64) error {
-	pid, err := l.group.PID(fmt.Sprintf("node%d", i+1))
+// add makes the machine of a process small. Without control groups it says so and goes on.
+func (s *limits) add(l *faultLab, name string, cores float64) error {
+	pid, err := l.group.PID(name)
 	if err != nil || s.without {
 		return err
 	}

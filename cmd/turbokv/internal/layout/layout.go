@@ -15,6 +15,7 @@ import (
 	"github.com/turbokv/turbokv/bmv2/port"
 	"github.com/turbokv/turbokv/cluster"
 	"github.com/turbokv/turbokv/cmd/turbokv/internal/clusterfile"
+	"github.com/turbokv/turbokv/coordinate"
 	"github.com/turbokv/turbokv/wire"
 )
 
@@ -74,6 +75,10 @@ type Plan struct {
 	// need a Store in etcd; else it is a file in DataDir.
 	Controllers int
 	Store       string
+	// Coordinate has the nodes coordinate for clients that ask them, and adds a master.
+	Coordinate bool
+	// NoBalance has the controller leave the levelling of load to operators.
+	NoBalance bool
 }
 
 // Validate tells what is wrong with a plan.
@@ -151,7 +156,28 @@ func (p Plan) Processes() []Process {
 	for i := range p.Nodes {
 		out = append(out, p.NodeProcess(i))
 	}
+	if p.Coordinate {
+		out = append(out, p.masterProcess())
+	}
 	return out
+}
+
+// masterSlot is the slot of the gateway that a master takes: the last, which clients try last.
+const masterSlot = GatewaySlots - 1
+
+// Master is where a master answers in the data network.
+func (p Plan) Master() netip.AddrPort {
+	host := gatewayHost.Addr().As4()
+	host[3] += masterSlot
+	return netip.AddrPortFrom(netip.AddrFrom4(host), coordinate.MasterPort)
+}
+
+func (p Plan) masterProcess() Process {
+	return Process{MasterName, []string{
+		"master", "--addr", p.Master().String(), "--controller", p.Controller(),
+		"--network", fmt.Sprintf("tunnel:%v,%v", p.local(offGatewayClient+masterSlot),
+			p.local(offGatewaySwitch+masterSlot)),
+	}}
 }
 
 // GatewayPorts are the ports of the switch for client processes.
@@ -178,7 +204,7 @@ func (p Plan) switchProcess() Process {
 	for _, spec := range p.GatewayPorts() {
 		args = append(args, "-i", spec.String())
 	}
-	return Process{"switch", args}
+	return Process{SwitchName, args}
 }
 
 // controllerProcess is the command line of controller i, from 0 on. All have one address in the data
@@ -189,11 +215,15 @@ func (p Plan) controllerProcess(i int, addr string) Process {
 		name += strconv.Itoa(i + 1)
 	}
 	store := cmp.Or(p.Store, filepath.Join(p.DataDir, "controller.db"))
-	return Process{name, []string{
+	args := []string{
 		"controller", "--listen", addr, "--p4runtime", p.P4Runtime(),
 		"--store", store, "--expect-nodes", strconv.Itoa(p.Nodes),
 		"--service", cluster.Service.Addr().String(), "--addr", controlHost.String(),
-	}}
+	}
+	if p.NoBalance {
+		args = append(args, "--no-balance")
+	}
+	return Process{name, args}
 }
 
 // NodeAddr is the address of node i, from 0 on, in the data network.
@@ -203,10 +233,17 @@ func NodeAddr(i int) netip.AddrPort {
 
 // NodeDir is the folder of node i, from 0 on, in a data directory.
 func NodeDir(dataDir string, i int) string {
-	return filepath.Join(dataDir, nodeName(i))
+	return filepath.Join(dataDir, NodeName(i))
 }
 
-func nodeName(i int) string { return fmt.Sprintf("node%d", i+1) }
+// MasterName and SwitchName are the names of these processes.
+const (
+	MasterName = "master"
+	SwitchName = "switch"
+)
+
+// NodeName is the name of the process of node i, from 0 on.
+func NodeName(i int) string { return fmt.Sprintf("node%d", i+1) }
 
 // NodesIn counts the nodes that a data directory has folders of, up to the highest number.
 func NodesIn(dataDir string) (n int) {
@@ -220,11 +257,15 @@ func NodesIn(dataDir string) (n int) {
 
 // NodeProcess is the command line of node i, 0 <= i < Ports().
 func (p Plan) NodeProcess(i int) Process {
-	name, addr := nodeName(i), NodeAddr(i)
-	return Process{name, []string{
+	name, addr := NodeName(i), NodeAddr(i)
+	args := []string{
 		"node", "--addr", addr.String(), "--port", strconv.Itoa(firstNodePort + i),
 		"--network", fmt.Sprintf("tunnel:%v,%v", p.local(offNodeHost+i), p.local(offNodeSwitch+i)),
 		"--controller", p.Controller(), "--data-dir", NodeDir(p.DataDir, i),
 		"--metrics", p.NodeMetrics(i),
-	}}
+	}
+	if p.Coordinate {
+		args = append(args, "--coordinate")
+	}
+	return Process{name, args}
 }

@@ -1,0 +1,126 @@
+package comparison
+
+import (
+	"slices"
+	"time"
+
+	"github.com/turbokv/turbokv/workload/runner"
+)
+
+// Cell is what is measured in one turn of a round.
+type Cell struct {
+	Point Point `json:"point"`
+	Depth int   `json:"in_flight"`
+	Mode  Mode  `json:"mode"`
+}
+
+// Sample is one turn.
+type Sample struct {
+	Throughput float64          `json:"ops_per_second"`
+	Mean       float64          `json:"mean_us"`
+	P99        float64          `json:"p99_us"`
+	Errors     uint64           `json:"errors"`
+	Retries    uint64           `json:"retries"`
+	CPU        map[Part]float64 `json:"cpu_us_per_op,omitempty"`
+}
+
+func sampleOf(r runner.Report, before, after map[Part]time.Duration) Sample {
+	s := Sample{
+		Throughput: r.Throughput, Mean: r.Latency.Mean, P99: r.Latency.P99, Errors: r.Errors,
+		Retries: r.Retries, CPU: make(map[Part]float64),
+	}
+	for part, used := range after {
+		if r.Count > 0 {
+			s.CPU[part] = float64((used - before[part]).Microseconds()) / float64(r.Count)
+		}
+	}
+	return s
+}
+
+// Result is what all rounds have measured of a cell.
+type Result struct {
+	Cell
+	Samples []Sample `json:"samples"`
+}
+
+// Report is the result of a comparison.
+type Report struct {
+	Modes   []Mode   `json:"modes"`
+	Depths  []int    `json:"in_flight"`
+	Points  []Point  `json:"points"`
+	Results []Result `json:"results"`
+}
+
+func newReport(c Config) *Report {
+	return &Report{Modes: c.Modes, Depths: c.Depths, Points: c.Points()}
+}
+
+func (r *Report) add(c Cell, s Sample) {
+	i := slices.IndexFunc(r.Results, func(x Result) bool { return x.Cell == c })
+	if i < 0 {
+		i = len(r.Results)
+		r.Results = append(r.Results, Result{Cell: c})
+	}
+	r.Results[i].Samples = append(r.Results[i].Samples, s)
+}
+
+// Result returns what was measured of a cell.
+func (r *Report) Result(p Point, depth int, m Mode) Result {
+	c := Cell{p, depth, m}
+	for _, x := range r.Results {
+		if x.Cell == c {
+			return x
+		}
+	}
+	return Result{Cell: c}
+}
+
+// Spread is what the rounds say about one number.
+type Spread struct{ Min, Median, Max float64 }
+
+// Of summarises a number of all samples; without samples it is zero.
+func (x Result) Of(number func(Sample) float64) Spread {
+	if len(x.Samples) == 0 {
+		return Spread{}
+	}
+	var all []float64
+	for _, s := range x.Samples {
+		all = append(all, number(s))
+	}
+	slices.Sort(all)
+	n := len(all)
+	return Spread{all[0], (all[(n-1)/2] + all[n/2]) / 2, all[n-1]}
+}
+
+// Numbers of a sample.
+var (
+	Throughput = func(s Sample) float64 { return s.Throughput }
+	Mean       = func(s Sample) float64 { return s.Mean }
+	P99        = func(s Sample) float64 { return s.P99 }
+)
+
+// CPU is the processor time of a part per operation, in microseconds.
+func CPU(p Part) func(Sample) float64 { return func(s Sample) float64 { return s.CPU[p] } }
+
+// Ratio returns how a number of a cell relates to that of server-driven coordination of the same
+// rounds, turn by turn; zero if that was not measured.
+func (r *Report) Ratio(c Cell, number func(Sample) float64) Spread {
+	own, base := r.Result(c.Point, c.Depth, c.Mode), r.Result(c.Point, c.Depth, Server)
+	var ratios Result
+	for i := range min(len(own.Samples), len(base.Samples)) {
+		if b := number(base.Samples[i]); b > 0 {
+			ratios.Samples = append(ratios.Samples, Sample{Throughput: number(own.Samples[i]) / b})
+		}
+	}
+	return ratios.Of(Throughput)
+}
+
+// Failures are the operations that failed.
+func (r *Report) Failures() (n uint64) {
+	for _, x := range r.Results {
+		for _, s := range x.Samples {
+			n += s.Errors
+		}
+	}
+	return n
+}
