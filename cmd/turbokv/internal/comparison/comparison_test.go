@@ -92,7 +92,7 @@ func newEmbedded(t *testing.T) *embedded {
 
 var small = Config{
 	Modes: allModes, Thetas: []float64{0, 1.2}, Writes: []int{0, 50, 100}, Scans: true,
-	Depths: []int{1, 16}, Rounds: 2, Turn: 10 * time.Millisecond, Count: 500, Seed: 1,
+	Depths: []int{1, 16}, Rounds: 2, Turn: time.Minute, TurnCount: 32, Count: 500, Seed: 1,
 	Records: workload.Records{KeySize: 16, ValueSize: 64},
 }
 

@@ -20,6 +20,8 @@ type Config struct {
 	Rounds int
 	Turn   time.Duration // of one way at one point with one depth in one round
 	WarmUp time.Duration // of each way before the first round
+	// TurnCount, if it is set, ends a turn after so many operations, if Turn does not before.
+	TurnCount uint64
 
 	Records workload.Records
 	Count   uint64 // records

@@ -171,8 +171,8 @@ func (b *Bench) turn(
 	threads, inFlight := threadsOf(depth, p)
 	before := b.rig.Used()
 	report, err := runner.Run(ctx, target.New(b.clients[m]), runner.Config{
-		Name: p.String(), Clients: threads, InFlight: inFlight, Duration: d, Records: b.cfg.Records,
-		Ledger: b.ledger,
+		Name: p.String(), Clients: threads, InFlight: inFlight, Duration: d, Count: b.cfg.TurnCount,
+		Records: b.cfg.Records, Ledger: b.ledger,
 		Source: func(client int) (workload.Source, error) {
 			return workload.NewYCSB(workload.Config{
 				Mix: p.mix(), Records: b.cfg.Records, Theta: p.Theta, Seed: seed,
