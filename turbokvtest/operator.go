@@ -1,7 +1,9 @@
 package turbokvtest
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/turbokv/turbokv/controller/directory"
 	"github.com/turbokv/turbokv/kv"
@@ -24,6 +26,9 @@ var commands = []command{
 	(*operator).split, (*operator).split, (*operator).split, (*operator).merge, (*operator).merge,
 }
 
+// rackCommands are worth something only where there are several racks.
+var rackCommands = []command{(*operator).moveAcross, (*operator).moveAcross, (*operator).drainRack}
+
 // plan puts the run's commands on the agenda.
 func (o *operator) plan() {
 	for range o.c.opt.Actions {
@@ -36,7 +41,11 @@ func (o *operator) act() {
 	if !k.up {
 		return
 	}
-	do := commands[o.c.rand.IntN(len(commands))]
+	choice := commands
+	if o.c.opt.Shape.many() {
+		choice = slices.Concat(commands, rackCommands)
+	}
+	do := choice[o.c.rand.IntN(len(choice))]
 	k.post(func() {
 		what, err := do(o)
 		if err == nil {
@@ -68,7 +77,9 @@ func (o *operator) subRange() directory.SubRange {
 	return all[o.c.rand.IntN(len(all))]
 }
 
-func (o *operator) node() kv.NodeID { return o.c.nodes[o.c.rand.IntN(len(o.c.nodes))].id }
+func (o *operator) anyNode() *node { return o.c.nodes[o.c.rand.IntN(len(o.c.nodes))] }
+
+func (o *operator) node() kv.NodeID { return o.anyNode().id }
 
 // move names who leaves and who joins, or leaves that to the controller; rarely nobody leaves.
 func (o *operator) move() (string, error) {
@@ -83,6 +94,36 @@ func (o *operator) move() (string, error) {
 	_, err := o.c.control.brain.Move(o.c.control.now(), s.ID, from, to)
 	o.grown = o.grown || err == nil && from == 0
 	return fmt.Sprintf("move %v from %v to %v", s.ID, from, to), err
+}
+
+// moveAcross gives the place of a member to a node of another rack: often that of the head or the tail.
+func (o *operator) moveAcross() (string, error) {
+	s := o.subRange()
+	from := []kv.NodeID{s.Chain[0], s.Chain.Tail(), s.Chain[o.c.rand.IntN(len(s.Chain))]}[o.c.rand.IntN(3)]
+	var others []kv.NodeID
+	for _, n := range o.c.nodes {
+		if n.host.sw != o.c.node(from).host.sw && s.Chain.Position(n.id) < 0 {
+			others = append(others, n.id)
+		}
+	}
+	if len(others) == 0 {
+		return "move across racks", errors.New("there is nobody in another rack")
+	}
+	to := others[o.c.rand.IntN(len(others))]
+	_, err := o.c.control.brain.Move(o.c.control.now(), s.ID, from, to)
+	return fmt.Sprintf("move %v from %v to %v, in another rack", s.ID, from, to), err
+}
+
+// drainRack wants a whole rack empty. What has no room elsewhere stays.
+func (o *operator) drainRack() (string, error) {
+	sw := o.anyNode().host.sw
+	var errs []error
+	for _, n := range o.c.nodes {
+		if n.host.sw == sw {
+			errs = append(errs, o.c.control.brain.Drain(o.c.control.now(), n.id))
+		}
+	}
+	return "drain rack " + sw.name, errors.Join(errs...)
 }
 
 // split cuts at the median of the load or anywhere.
