@@ -13,6 +13,7 @@ import (
 	"github.com/turbokv/turbokv/controller/adminpb"
 	"github.com/turbokv/turbokv/controller/controlpb"
 	"github.com/turbokv/turbokv/controller/core"
+	"github.com/turbokv/turbokv/controller/dataplane"
 	"github.com/turbokv/turbokv/controller/directory"
 	"github.com/turbokv/turbokv/controller/p4rt"
 	boltstore "github.com/turbokv/turbokv/controller/store"
@@ -150,7 +151,7 @@ func (c *Controller) Run(ctx context.Context) (err error) {
 	start(func() error { return c.loop.run(ctx) })
 	start(func() error { c.publisher.run(ctx); return nil })
 	start(func() error { // who is to carry may be out of reach: then another does
-		wait(ctx, carrierPatience)
+		wait(ctx, dataplane.CarrierPatience)
 		return c.loop.post(ctx, c.loop.network.chooseCarrier)
 	})
 	start(func() error { return server.Serve(c.listener) })

@@ -2,7 +2,6 @@ package controller
 
 import (
 	"slices"
-	"time"
 
 	"github.com/turbokv/turbokv/controller/core"
 	"github.com/turbokv/turbokv/controller/dataplane"
@@ -20,8 +19,7 @@ type network struct {
 	sessions map[string]*p4rt.Session
 	synced   map[string]*dataplane.Fabric // that each switch holds, in its present session
 
-	carrier  string // to which the controller's address is attached, within reach or not
-	avoided  string // the carrier that was left last, though it was within reach
+	carrier  *dataplane.Carrier // nil like link
 	portDown map[topology.End]bool
 }
 
@@ -30,19 +28,28 @@ func newNetwork(l *loop, cfg Config, link *cpuLink) *network {
 		loop: l, cfg: cfg, link: link, sessions: make(map[string]*p4rt.Session),
 		synced: make(map[string]*dataplane.Fabric), portDown: make(map[topology.End]bool),
 	}
-	if link != nil {
-		n.carrier = n.highest(func(string) bool { return true })
-	}
 	n.rebuild()
+	if link != nil {
+		n.carrier = dataplane.NewCarrier(n.candidates())
+		n.rebuild()
+	}
 	return n
+}
+
+// carriedAt returns the switch to which the controller's address is attached, within reach or not.
+func (n *network) carriedAt() string {
+	if n.carrier == nil {
+		return ""
+	}
+	return n.carrier.At()
 }
 
 // rebuild works out how the switches are joined now, and tells them.
 func (n *network) rebuild() {
-	now := joined{carrier: n.carrier}
+	now := joined{carrier: n.carriedAt()}
 	if n.cfg.Topology != nil {
 		own := n.cfg.Address.Addr().Unmap()
-		cfg := dataplane.FabricConfig{Network: n.cfg.Topology, Down: n.down(), Carrier: n.carrier}
+		cfg := dataplane.FabricConfig{Network: n.cfg.Topology, Down: n.down(), Carrier: n.carriedAt()}
 		if own.IsValid() {
 			cfg.Controller = dataplane.Route{Addr: own, MAC: transport.MACOf(own)}
 		}
@@ -54,8 +61,8 @@ func (n *network) rebuild() {
 // attached says that a session with a switch begins.
 func (n *network) attached(name string, s *p4rt.Session) {
 	n.sessions[name] = s
-	if n.avoided == name {
-		n.avoided = ""
+	if n.carrier != nil {
+		n.carrier.Attached(name)
 	}
 	n.chooseCarrier()
 }
@@ -79,81 +86,51 @@ func (n *network) holds(name string, f *dataplane.Fabric) {
 	if !before {
 		n.chooseCarrier()
 	}
-	if n.link != nil && name == n.carrier && f == n.loop.joined.fabric {
+	if n.link != nil && name == n.carriedAt() && f == n.loop.joined.fabric {
 		n.loop.core.CanProbe(n.loop.now(), true)
 	}
 }
 
-// carrierPatience is how long a controller that begins waits for the switch that is to carry its traffic:
-// to move is to change routes in all switches.
-const carrierPatience = 2 * time.Second
-
-// chooseCarrier has the highest switch within reach carry the controller's traffic: no other is as near
-// to all racks. It leaves a carrier that works only for a higher one that is complete.
+// chooseCarrier has another switch carry the controller's traffic, if that is better.
 func (n *network) chooseCarrier() {
-	best := n.highest(func(name string) bool { return n.sessions[name] != nil })
-	_, complete := n.synced[best]
-	switch {
-	case n.link == nil:
-		return
-	case best == "" || n.sessions[n.carrier] != nil && !complete:
-		best = n.carrier
-	case n.sessions[n.carrier] == nil && n.loop.now() < carrierPatience:
-		best = n.carrier
-	}
-	n.carry(best)
-}
-
-// highest returns the best carrier of those that will do.
-func (n *network) highest(willDo func(name string) bool) (best string) {
-	rank := -1
-	for _, sw := range n.cfg.Switches {
-		if r := n.rank(sw.Name); willDo(sw.Name) && r > rank {
-			best, rank = sw.Name, r
-		}
-	}
-	return best
-}
-
-// rank orders carriers: levels first; within one, the present carrier is preferred, and one that did not
-// do comes last.
-func (n *network) rank(name string) int {
-	switch rank := 2*n.cfg.level(name) + 1; name {
-	case n.avoided:
-		return 0
-	case n.carrier:
-		return rank + 1
-	default:
-		return rank
-	}
-}
-
-// carry has a switch carry the controller's traffic, now or when it comes within reach.
-func (n *network) carry(name string) {
-	moved, session := name != n.carrier, n.sessions[name]
-	if !moved && n.link.carries(session) {
-		return
-	}
-	n.carrier = name
-	n.link.attach(session)
-	n.loop.core.CanProbe(n.loop.now(), false)
-	if moved {
-		n.rebuild()
-		n.loop.journal.tell(Event{Kind: CarrierChanged, Switch: name})
+	if n.link != nil {
+		n.carry(n.carrier.Choose(n.loop.now(), n.candidates()))
 	}
 }
 
 // leaveCarrier moves the controller's traffic to another switch, because too few nodes answer through
 // the present one. If there is no other, it stays.
 func (n *network) leaveCarrier() {
-	before := n.avoided
-	n.avoided = n.carrier
-	best := n.highest(func(name string) bool { return n.sessions[name] != nil })
-	if n.link == nil || best == "" || best == n.carrier {
-		n.avoided = before
+	if n.link != nil && n.carrier.Leave(n.candidates()) {
+		n.carry(true)
+	}
+}
+
+func (n *network) candidates() (out []dataplane.Candidate) {
+	for _, sw := range n.cfg.Switches {
+		_, complete := n.synced[sw.Name]
+		c := dataplane.Candidate{Name: sw.Name, Level: n.cfg.level(sw.Name),
+			Near: n.sessions[sw.Name] != nil, Complete: complete}
+		if f := n.loop.joined.fabric; f != nil {
+			c.Reach = f.Reach(sw.Name)
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+// carry has the carrier's session carry the controller's traffic, now or when there is one.
+func (n *network) carry(moved bool) {
+	session := n.sessions[n.carriedAt()]
+	if !moved && n.link.carries(session) {
 		return
 	}
-	n.carry(best)
+	n.link.attach(session)
+	n.loop.core.CanProbe(n.loop.now(), false)
+	if moved {
+		n.rebuild()
+		n.loop.journal.tell(Event{Kind: CarrierChanged, Switch: n.carriedAt()})
+	}
 }
 
 // portChanged takes word of a switch that a port has lost its link, or has it again.
@@ -169,6 +146,7 @@ func (n *network) portChanged(name string, port uint32, up bool) {
 	if after := n.isDown(at); after != before {
 		n.tellLink(at, after)
 		n.rebuild()
+		n.chooseCarrier()
 	}
 }
 
