@@ -26,7 +26,8 @@ var floors = [][]string{
 	{"wire"},                              // the packet
 	{"topology"},                          // the network
 	{"transport", "serverlib", "clientlib/session", "coordinate"}, // doors, and pure cores
-	{"controller/directory", "controller/reconcile", "controller/health", "controller/balance"},
+	{"controller/directory", "controller/reconcile", "controller/health", "controller/balance",
+		"controller/links"},
 	{"controller/core"},
 	{"clientlib", "controller/controlpb", "controller/adminpb", "controller/p4rt", "controller/store"},
 	{"controller", "storagenode", "workload"}, // components and programs
@@ -48,7 +49,7 @@ var standApart = map[string][]string{
 // pure are the rooms whose code is a function of its inputs: state machines and decisions.
 var pure = []string{
 	"kv", "wire", "topology", "serverlib", "clientlib/session", "controller/directory", "controller/reconcile",
-	"controller/health", "controller/balance", "controller/core", "coordinate",
+	"controller/health", "controller/balance", "controller/links", "controller/core", "coordinate",
 	"bmv2", "bmv2/engine", "bmv2/v1model", "bmv2/link", "cmd/turbokv/internal/netplan",
 }
 
