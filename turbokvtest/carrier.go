@@ -9,32 +9,49 @@ import (
 	"github.com/turbokv/turbokv/transport"
 )
 
-// chooseCarrier has the switch carry the controller's own packets from which requests get to most racks,
-// of those that have a session; the highest of these, and among equals the present one.
-func (k *control) chooseCarrier() {
-	var best *driver
-	rank := -1
-	for _, d := range k.drivers {
-		if r := k.rank(d); d.connected && r > rank {
-			best, rank = d, r
-		}
+// chooseCarrier has another switch carry the controller's own packets, if that is better.
+func (k *control) chooseCarrier() { k.carry(k.carrier.Choose(k.now(), k.candidates())) }
+
+// holds says that a switch holds all that a fabric asks for. Probes begin when the carrier does.
+func (k *control) holds(d *driver, f *dataplane.Fabric) {
+	if !d.complete {
+		d.complete = true
+		k.chooseCarrier()
 	}
-	if best == k.carrier {
-		return
+	if d == k.carriedBy && f == k.fabric {
+		k.post(func() { k.brain.CanProbe(k.now(), true) })
 	}
-	k.carrier = best
-	k.post(func() { k.brain.CanProbe(k.now(), best != nil) })
-	k.rewoven()
 }
 
-func (k *control) rank(d *driver) (r int) {
-	if k.fabric != nil {
-		r = 100*k.fabric.Reach(d.sw.name) + 2*d.sw.level
+func (k *control) candidates() (out []dataplane.Candidate) {
+	for _, d := range k.drivers {
+		c := dataplane.Candidate{Name: d.sw.name, Level: d.sw.level, Near: d.connected,
+			Complete: d.connected && d.complete}
+		if k.fabric != nil {
+			c.Reach = k.fabric.Reach(d.sw.name)
+		}
+		out = append(out, c)
 	}
-	if d == k.carrier {
-		r++
+	return out
+}
+
+// carry has the session with the carrier carry the controller's packets, now or when there is one.
+func (k *control) carry(moved bool) {
+	var by *driver
+	for _, d := range k.drivers {
+		if d.sw.name == k.carrier.At() && d.connected {
+			by = d
+		}
 	}
-	return r
+	if !moved && by == k.carriedBy {
+		return
+	}
+	k.carriedBy = by
+	k.post(func() { k.brain.CanProbe(k.now(), false) })
+	if moved {
+		k.cluster.log("controller: its packets go through %s", k.carrier.At())
+		k.rewoven()
+	}
 }
 
 // weave works out anew which ways lead where. One switch needs no fabric.
@@ -47,7 +64,7 @@ func (k *control) weave() {
 		Down: slices.Sorted(maps.Keys(k.down)),
 	}
 	if k.carrier != nil {
-		cfg.Carrier = k.carrier.sw.name
+		cfg.Carrier = k.carrier.At()
 	}
 	k.fabric = dataplane.NewFabric(cfg)
 }

@@ -48,20 +48,21 @@ type control struct {
 	life    uint64 // counts lives of the process
 	began   time.Duration
 
-	brain    *core.Core
-	inputs   []func()           // of the next round
-	busy     bool               // a round is being committed
-	pending  []directory.Change // that round's
-	view     directory.View     // as of the last commit
-	accepted []*nodeSession     // all that are open, and some that are not
-	sessions map[kv.NodeID]*nodeSession
-	drivers  []*driver
-	carrier  *driver      // of the switch that carries the controller's own packets; nil if none can
-	down     map[int]bool // links that are known not to work, by index in the topology
-	fabric   *dataplane.Fabric
-	hosts    *dataplane.Hosts // that the switches have reported
-	publish  *publisher
-	ticking  time.Duration // when the clock rings; 0: it does not
+	brain     *core.Core
+	inputs    []func()           // of the next round
+	busy      bool               // a round is being committed
+	pending   []directory.Change // that round's
+	view      directory.View     // as of the last commit
+	accepted  []*nodeSession     // all that are open, and some that are not
+	sessions  map[kv.NodeID]*nodeSession
+	drivers   []*driver
+	carrier   *dataplane.Carrier
+	carriedBy *driver      // that has a session with the carrier; nil if there is none
+	down      map[int]bool // links that are known not to work, by index in the topology
+	fabric    *dataplane.Fabric
+	hosts     *dataplane.Hosts // that the switches have reported
+	publish   *publisher
+	ticking   time.Duration // when the clock rings; 0: it does not
 }
 
 // nodeSession is the controller's end of a session with a node.
@@ -98,14 +99,18 @@ func (k *control) start() error {
 	k.brain, k.up, k.life = b, true, k.life+1
 	k.inputs, k.busy, k.pending, k.view = nil, false, nil, b.View()
 	k.sessions, k.drivers, k.accepted = map[kv.NodeID]*nodeSession{}, nil, nil
-	k.ticking, k.carrier, k.down, k.hosts = 0, nil, map[int]bool{}, dataplane.NewHosts(0, 0)
-	k.weave()
+	k.ticking, k.down, k.hosts = 0, map[int]bool{}, dataplane.NewHosts(0, 0)
+	k.fabric, k.carrier, k.carriedBy = nil, nil, nil
 	if k.publish, err = newPublisher(k); err != nil {
 		return err
 	}
 	for _, sw := range k.cluster.switches {
 		k.drivers = append(k.drivers, newDriver(k, sw))
 	}
+	k.weave()
+	k.carrier = dataplane.NewCarrier(k.candidates())
+	k.weave()
+	k.cluster.events.after(dataplane.CarrierPatience, k.in(k.chooseCarrier))
 	k.in(k.tick)()
 	return nil
 }
@@ -332,7 +337,7 @@ func (k *control) portChanged(h *host, up bool) {
 
 // packetOut sends a datagram into the data network, through the carrier.
 func (k *control) packetOut(to netip.AddrPort, payload []byte) {
-	d := k.carrier
+	d := k.carriedBy
 	if d == nil {
 		return
 	}

@@ -33,6 +33,7 @@ type driver struct {
 	swLife    uint64 // of the switch that the session is with
 	installed tables.State
 	ready     bool   // installed is what the switch holds
+	complete  bool   // it has been synchronised in this session
 	busy      bool   // a sync is under way
 	stale     bool   // something has changed since the last sync began
 	calls     uint64 // counts calls, to tell answers from time-outs
@@ -68,10 +69,12 @@ func (d *driver) connect() {
 		return
 	}
 	c.elections++
-	d.term, d.connected, d.swLife, d.busy, d.ready = c.elections, true, d.sw.life, false, false
+	d.term, d.connected, d.swLife = c.elections, true, d.sw.life
+	d.busy, d.ready, d.complete = false, false, false
 	d.sw.primary = d.term
 	d.sw.toController = d.during2(d.control.packetIn)
 	d.sw.report = d.learn
+	d.control.carrier.Attached(d.sw.name)
 	d.control.chooseCarrier()
 	c.events.after(pollEvery, d.during(d.poll))
 	d.call(d.begin, d.adopt)
@@ -202,7 +205,7 @@ func (d *driver) changed() {
 // sync writes the difference between what the switch holds and what it should hold.
 func (d *driver) sync() {
 	d.busy, d.stale = true, false
-	view, c := d.control.view, d.control.cluster
+	view, fabric, c := d.control.view, d.control.fabric, d.control.cluster
 	desired := d.desired(view)
 	size := 1 + c.rand.IntN(8) // small batches, so that what lies between them is seen
 	batches := reconcile.Plan(desired, d.installed, dataplane.Order, size)
@@ -211,6 +214,7 @@ func (d *driver) sync() {
 		d.control.post(func() {
 			d.control.brain.SwitchSynced(d.control.now(), d.sw.name, view.Revision)
 		})
+		d.control.holds(d, fabric)
 		d.busy = false
 		if d.stale {
 			d.sync()
