@@ -107,13 +107,8 @@ func (m *maker) controllerProcess() Process {
 		"--listen", netip.AddrPortFrom(everywhere, adminPort).String(),
 		"--http", netip.AddrPortFrom(everywhere, httpPort).String(),
 		"--store", m.o.Store, "--expect-nodes", strconv.Itoa(m.o.Expect),
-		"--service", m.o.Service.String(), "--addr", m.Controller.String()}
-	if only := m.Topology.Switches[0]; len(m.Topology.Switches) == 1 {
-		p.Args = append(p.Args, "--p4runtime", only.P4Runtime,
-			"--device-id", strconv.FormatUint(only.DeviceID, 10))
-	} else {
-		p.Args = append(p.Args, "--topology", m.path(topologyFile))
-	}
+		"--service", m.o.Service.String(), "--addr", m.Controller.String(),
+		"--topology", m.path(topologyFile)}
 	return p
 }
 
@@ -124,10 +119,7 @@ func (m *maker) node(h topology.Host) Process {
 		"--addr", netip.AddrPortFrom(h.Addr.Addr(), wire.Port).String(), "--network", "udp",
 		"--port", strconv.FormatUint(uint64(rack.Port), 10),
 		"--controller", netip.AddrPortFrom(m.control[h.Name].ctl, adminPort).String(),
-		"--metrics", p.Metrics.String()}
-	if len(m.Topology.Switches) > 1 {
-		p.Args = append(p.Args, "--switch", rack.Name)
-	}
+		"--metrics", p.Metrics.String(), "--switch", rack.Name}
 	if h.MAC != (wire.MAC{}) {
 		p.Args = append(p.Args, "--mac", h.MAC.String())
 	}
