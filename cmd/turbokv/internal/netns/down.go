@@ -22,13 +22,7 @@ func remove(p *netplan.Plan) error {
 	for _, x := range p.Places {
 		names = append(names, p.Prefix+x.Name)
 	}
-	errs := []error{removeSpaces(names)}
-	for _, path := range []string{p.AdminSocket(), p.Path(), p.Path() + ".lock"} {
-		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			errs = append(errs, err)
-		}
-	}
-	return errors.Join(errs...)
+	return errors.Join(removeSpaces(names), forget(p))
 }
 
 // removeSpaces ends all processes in named namespaces, and removes those that are there.

@@ -55,8 +55,8 @@ func NeedRoot() error {
 	return nil
 }
 
-// needs tells what is missing for a plan.
-func needs(p *netplan.Plan) error {
+// Needs tells what is missing for a plan.
+func Needs(p *netplan.Plan) error {
 	programs := []string{"ip", "nsenter"}
 	if p.Shaping == netplan.ShapedByTC {
 		programs = append(programs, "tc")

@@ -50,7 +50,7 @@ func Up(ctx context.Context, p *netplan.Plan) (*Run, error) { return Config{}.Up
 // control and all nodes are with it. The caller must Close it, however it ends, unless Up fails: then
 // nothing is left.
 func (c Config) Up(ctx context.Context, p *netplan.Plan) (*Run, error) {
-	if err := needs(p); err != nil {
+	if err := Needs(p); err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(p.Dir, 0o755); err != nil {
@@ -79,8 +79,7 @@ func claim(p *netplan.Plan) error {
 	}
 	defer unlock()
 	if old, err := read(p.Path()); err == nil && Alive(old) {
-		return fmt.Errorf("folder %s is in use by process %d: `turbokv %s down --run %s` ends it", p.Dir,
-			old.Runner, old.By, p.Path())
+		return inUse(p, old)
 	} else if err == nil && len(present(old.Plan)) > 0 {
 		return fmt.Errorf("folder %s: an earlier run has left network namespaces behind: `turbokv %s down "+
 			"--run %s` removes them", p.Dir, old.By, p.Path())
