@@ -32,7 +32,7 @@ var floors = [][]string{
 	{"clientlib", "controller/controlpb", "controller/adminpb", "controller/p4rt", "controller/store"},
 	{"controller", "storagenode", "workload"}, // components and programs
 	{"turbokvtest", "coordinate/coordinator"},
-	{"cluster"},
+	{"cluster", "mininet"},
 	{"cmd", "bench"},
 }
 

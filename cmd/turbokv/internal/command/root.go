@@ -111,7 +111,7 @@ func (a *app) commands() []*cobra.Command {
 		a.scanCommand(), a.loadCommand(),
 		a.addCommand(), a.admitCommand(), a.controllerCommand(), a.drainCommand(), a.eventsCommand(),
 		a.forgetCommand(),
-		a.keyspaceCommand(), a.mergeCommand(), a.moveCommand(), a.nodeCommand(), a.nodesCommand(),
+		a.keyspaceCommand(), a.mergeCommand(), a.mininetCommand(), a.moveCommand(), a.nodeCommand(), a.nodesCommand(),
 		a.netnsCommand(), a.plansCommand(), a.rebalanceCommand(), a.splitCommand(), a.statusCommand(), a.switchCommand(),
 		a.upCommand(), a.benchCommand(), a.compareCommand(), a.demoCommand(), a.faultsCommand(), a.skewCommand(),
 		a.masterCommand(),
