@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/turbokv/turbokv/controller/balance"
-	"github.com/turbokv/turbokv/controller/dataplane"
 	"github.com/turbokv/turbokv/controller/directory"
 	"github.com/turbokv/turbokv/controller/p4rt"
 	"github.com/turbokv/turbokv/kv"
@@ -44,7 +43,7 @@ func (d *switchDriver) poll(ctx context.Context, s *p4rt.Session, view directory
 
 // serves reports whether the switch may have counted requests for a sub-range.
 func (d *switchDriver) serves(view directory.View, r directory.SubRange) bool {
-	return d.cfg.Topology == nil || dataplane.HomeOf(view, r) == d.name
+	return d.cfg.Topology == nil || r.Home == d.name
 }
 
 // counts joins the cells of both counters.

@@ -34,6 +34,10 @@ type Policy struct {
 	// MaxJoinsPerNode is how many snapshots a node may send and receive at the same time. Default 2:
 	// one that is being confirmed does not keep the next from being copied.
 	MaxJoinsPerNode int
+	// SwitchPatience is how long a switch must have been out of reach, or within reach again, before
+	// sub-ranges get another home because of it. Default 3 s, so that a session that breaks and is
+	// opened anew changes nothing.
+	SwitchPatience time.Duration
 	// BalanceInterval is how often the balancer looks. Default 1 s, for which it is made.
 	BalanceInterval time.Duration
 	// NoBalance leaves the levelling of load to operators.
@@ -45,14 +49,16 @@ func (p Policy) withDefaults() Policy {
 	p.RepairDelay = cmp.Or(p.RepairDelay, 2*time.Second)
 	p.MaxJoins = cmp.Or(p.MaxJoins, 32)
 	p.MaxJoinsPerNode = cmp.Or(p.MaxJoinsPerNode, 2)
+	p.SwitchPatience = cmp.Or(p.SwitchPatience, 3*time.Second)
 	p.BalanceInterval = cmp.Or(p.BalanceInterval, time.Second)
 	return p
 }
 
 func (p Policy) validate() error {
-	if p.RepairDelay < 0 || p.MaxJoins < 1 || p.MaxJoinsPerNode < 1 || p.BalanceInterval <= 0 {
-		return fmt.Errorf("policy: repair delay %v, joins %d, per node %d, balance interval %v: "+
-			"must be positive", p.RepairDelay, p.MaxJoins, p.MaxJoinsPerNode, p.BalanceInterval)
+	if p.RepairDelay < 0 || p.SwitchPatience < 0 || p.MaxJoins < 1 || p.MaxJoinsPerNode < 1 || p.BalanceInterval <= 0 {
+		return fmt.Errorf("policy: repair delay %v, switch patience %v, joins %d, per node %d, balance "+
+			"interval %v: must be positive", p.RepairDelay, p.SwitchPatience, p.MaxJoins,
+			p.MaxJoinsPerNode, p.BalanceInterval)
 	}
 	return nil
 }
@@ -76,6 +82,7 @@ type Core struct {
 	wake     time.Duration // when a step is due without any input
 	canProbe bool
 	begun    bool                       // some input has told the time
+	started  time.Duration              // when that was
 	examine  bool                       // a node may be in another state
 	seen     map[kv.NodeID]health.State // that steps were taken by
 	balanced time.Duration              // when the balancer looked last
@@ -86,6 +93,8 @@ type Core struct {
 	lost    map[place]time.Duration // when a loss was first heard of
 
 	joinedBytes uint64 // that learners have reported
+
+	reaches map[string]reach // of switches, once anything was heard of them
 
 	// What cannot be seen in the records, and need not survive.
 	shortSince map[kv.SubRangeID]time.Duration // that it has too few members
@@ -123,7 +132,7 @@ func New(cfg Config, s directory.Snapshot) (*Core, error) {
 		reports: make(map[kv.NodeID]*nodeReport), refused: make(map[place]refusal),
 		lost: make(map[place]time.Duration), shortSince: make(map[kv.SubRangeID]time.Duration),
 		retries: make(map[kv.SubRangeID]retry), shunned: make(map[place]time.Duration),
-		spoke:  make(map[kv.NodeID]time.Duration),
+		spoke: make(map[kv.NodeID]time.Duration), reaches: make(map[string]reach),
 		stalls: make(map[uint64]stall), outages: make(map[kv.SubRangeID]State),
 		emptied: make(map[kv.NodeID]bool), seen: make(map[kv.NodeID]health.State),
 	}
@@ -166,6 +175,7 @@ func (c *Core) settle() {
 		c.forget()
 		c.evict()
 		c.recreate()
+		c.rehome()
 		c.advance()
 		c.repair()
 		c.drain()

@@ -7,6 +7,7 @@
 // looks at what is and does what is due, in this order:
 //
 //	evict     members that have failed or lost their state leave their chains, if the rest can go on
+//	rehome    sub-ranges leave a home that is out of reach and stands in their way
 //	advance   plans take their next step: a repair, a move, a split, a merge, a new order
 //	repair    sub-ranges with too few members get a learner
 //	drain     sub-ranges leave nodes that an operator wants empty

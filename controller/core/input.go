@@ -66,16 +66,18 @@ func (c *Core) Refused(now time.Duration, node kv.NodeID, id kv.SubRangeID, epoc
 		Err: errors.New(why)})
 }
 
-// SwitchSynced says that a switch holds all that a View of that revision asked for.
+// SwitchSynced says that a switch is within reach and holds all that a View of that revision asked for.
 func (c *Core) SwitchSynced(now time.Duration, name string, revision uint64) {
 	c.at(now)
+	c.reach(name, true)
 	c.take(c.dir.SwitchSynced(name, revision))
 }
 
-// SwitchLost says that nothing is known any more of what a switch holds.
+// SwitchLost says that a switch is out of reach: nothing is known any more of what it holds.
 func (c *Core) SwitchLost(now time.Duration, name string) {
 	c.at(now)
-	c.dir.SwitchLost(name)
+	c.reach(name, false)
+	c.take(c.dir.SwitchLost(name))
 }
 
 // Published confirms a publication.
@@ -144,7 +146,7 @@ func (c *Core) at(now time.Duration) {
 	if c.begun {
 		return
 	}
-	c.begun, c.examine = true, true
+	c.begun, c.examine, c.started = true, true, c.now
 	for _, n := range c.dir.Nodes() {
 		c.health.Track(c.now, n.ID)
 	}

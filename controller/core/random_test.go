@@ -34,14 +34,14 @@ func randomRun(t *testing.T, seed uint64) {
 	t.Logf("seed %d", seed)
 	policy := core.Policy{NoBalance: seed%3 != 0, RepairDelay: 300 * ms}
 	policy.Balance.Hold = time.Second
-	w := newWorld(t, seed, 4+int(seed%4), 1+int(seed%2), policy)
+	w := newWorld(t, seed, 4+int(seed%4), 1+int(seed/4%4), policy)
 	w.ready()
 	w.create("users", kv.DurabilitySync, 3, 6)
 	w.create("cache", kv.DurabilityMemory, 2, 4)
 	w.create("single", kv.DurabilitySync, 1, 3)
 	w.operated = true
 	faults := []func(){w.killSome, w.killSome, w.startSome, w.startSome, w.startSome, w.cutSome,
-		w.command, w.command, w.command, w.restartController}
+		w.command, w.command, w.command, w.restartController, w.loseSwitch, w.findSwitch}
 	if seed%4 == 0 { // the controller dies again and again
 		w.crashes = 3
 	}
@@ -59,6 +59,10 @@ func randomRun(t *testing.T, seed uint64) {
 		}
 		w.did(func() { _ = w.core.Admit(w.now, n.id) })
 	}
+	for _, sw := range w.sw {
+		sw.lost = false
+	}
+	w.did(func() {})
 	w.log("the faults are over")
 	w.settle(2 * time.Minute)
 }
@@ -75,6 +79,21 @@ func (w *world) startSome() {
 	if n := w.someNode(); !n.up {
 		n.start()
 	}
+}
+
+// loseSwitch ends the session with a switch, which goes on alone.
+func (w *world) loseSwitch() {
+	sw := w.sw[w.rand.IntN(len(w.sw))]
+	sw.lost, sw.synced = true, 0
+	w.log("lose switch %s", sw.name)
+	w.did(func() { w.core.SwitchLost(w.now, sw.name) })
+}
+
+func (w *world) findSwitch() {
+	for _, sw := range w.sw {
+		sw.lost = sw.lost && w.rand.IntN(3) == 0
+	}
+	w.did(func() {})
 }
 
 // cutSome breaks a session; the node opens another one.

@@ -295,7 +295,7 @@ func (w *world) write() {
 		return
 	}
 	s := all[w.rand.IntN(len(all))]
-	if !s.Created || s.Blocked {
+	if !s.Created || s.Blocked || s.Home != sw.name {
 		return
 	}
 	head := w.node(s.Chain.Head()).serving(s)
@@ -370,19 +370,20 @@ type fakeSwitch struct {
 	view   directory.View
 	synced uint64 // revision, in this life of the controller
 	busy   bool
+	lost   bool // out of reach; it goes on with what it holds
 }
 
 // syncSwitches brings switches that are behind up to date, one view at a time.
 func (w *world) syncSwitches() {
 	for _, s := range w.sw {
-		if s.busy || s.synced == w.core.Revision() {
+		if s.busy || s.lost || s.synced == w.core.Revision() {
 			continue
 		}
 		s.busy = true
 		view, life := w.core.View(), w.life
 		w.after(w.delay(), func() {
 			s.busy = false
-			if w.life == life {
+			if w.life == life && !s.lost {
 				s.view, s.synced = view, view.Revision
 				w.did(func() { w.core.SwitchSynced(w.now, s.name, view.Revision) })
 			} else if w.core != nil {
@@ -475,7 +476,7 @@ func (n *node) connect() {
 	n.session = n.w.order
 	h := directory.Hello{ClusterID: "test", Node: directory.Node{ID: n.id,
 		MAC: wire.MAC{2, 0, 0, 0, 0, byte(n.id)}, Port: uint32(n.id & 0xff), Persistent: !n.w.volatile,
-		Incarnation: n.incarnation}}
+		Incarnation: n.incarnation, Switch: n.w.sw[int(n.id)%len(n.w.sw)].name}}
 	for _, id := range slices.Sorted(maps.Keys(n.replicas)) {
 		h.Held = append(h.Held, directory.Held{SubRange: id, Epoch: n.replicas[id].assignment.Epoch})
 	}

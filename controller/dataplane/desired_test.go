@@ -204,14 +204,33 @@ func TestALearnerIsInNoRow(t *testing.T) {
 	if e, err = d.Promote(sr.ID, sr.Chain[0]); err != nil {
 		t.Fatal(err)
 	}
-	row = rowOf(t, d, sr.ID)
-	if row.Action != p4src.Block || len(row.Params) != 0 {
-		t.Fatalf("one of two switches may still send to %v: %v", sr.Chain[0], row)
-	}
 	acknowledgeAll(d, e)
 	row = rowOf(t, d, sr.ID)
 	if row.Action != p4src.Serve || row.Param(p4src.Node2) != tables.Uint(uint64(learner)) ||
 		row.Param(p4src.Node0) != tables.Uint(uint64(sr.Chain[1])) {
+		t.Fatalf("%v", row)
+	}
+}
+
+func TestABlockedSubRangeAnswersNobody(t *testing.T) {
+	d := testDirectory(t, 4)
+	acknowledgeAll(d, directory.Effects{})
+	sr := d.SubRanges()[0]
+	upper, e, err := d.Split(sr.ID, kv.IndexKey{0x80})
+	if err != nil {
+		t.Fatal(err)
+	}
+	more, err := d.Evict(upper, sr.Chain[:1]) // before any switch knows where the upper part begins
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := rowOf(t, d, upper)
+	if row.Action != p4src.Block || len(row.Params) != 0 {
+		t.Fatalf("%v", row)
+	}
+	e.Sends = append(e.Sends, more.Sends...)
+	acknowledgeAll(d, e)
+	if row = rowOf(t, d, upper); row.Action != p4src.Serve {
 		t.Fatalf("%v", row)
 	}
 }

@@ -64,7 +64,7 @@ func TestRequestsReachTheHomeAndOnlyTheHome(t *testing.T) {
 		w := randomWorld(t, seed)
 		w.fill()
 		for _, part := range w.view.SubRanges() {
-			home := HomeOf(w.view, part)
+			home := part.Home
 			for _, key := range []kv.IndexKey{part.Interval.First, part.Interval.Last} {
 				for _, from := range w.net.Switches {
 					at, id, why := w.request(from.Name, part.Keyspace, key)

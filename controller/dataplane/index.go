@@ -73,7 +73,7 @@ func (x *index) add(w *ways, v directory.View, parts []*directory.SubRange) {
 	var pieces []lpm.Piece
 	known := make(map[kv.Prefix]bool) // the detail has rows of these
 	for _, r := range parts {
-		switch home := w.rack(HomeOf(v, *r)); {
+		switch home := w.rack(r.Home); {
 		case home == w.at:
 			x.detail = append(x.detail, r)
 			for _, p := range r.Interval.Cover() {
@@ -191,17 +191,4 @@ func (x index) entries(g *groups) (out []tables.Entry) {
 		out = append(out, partitionEntry(p.keyspace, p.prefix, action, params))
 	}
 	return out
-}
-
-// HomeOf returns the only switch that resolves requests for a chain: that of the first member, from the
-// head, whose switch differs from the tail's; if there is none, that of the head. So a rack that is lost
-// takes with it the home or the tail, never both.
-func HomeOf(v directory.View, r directory.SubRange) string {
-	tail, _ := v.Node(r.Chain.Tail())
-	for _, id := range r.Chain {
-		if n, _ := v.Node(id); n.Switch != tail.Switch {
-			return n.Switch
-		}
-	}
-	return tail.Switch
 }

@@ -35,6 +35,7 @@ func (d *Directory) assigned(e *Effects, a Ack) {
 		return
 	}
 	s.Acked = append(slices.Clone(s.Acked), a.Node)
+	s = s.past(a.Node)
 	if q := s.Absorbs.SubRange; slices.Contains(s.Unabsorbed, a.Node) {
 		s = s.absorbed(a.Node)
 		d.notPending(e, q, a.Node) // it has nothing left of it to erase
@@ -95,34 +96,3 @@ func (d *Directory) notPending(e *Effects, id kv.SubRangeID, n kv.NodeID) {
 	}
 	d.putRetired(e, r)
 }
-
-// SwitchSynced says that a switch holds all that View.Revision asked for.
-func (d *Directory) SwitchSynced(name string, revision uint64) Effects {
-	var e Effects
-	before := d.syncedRevision()
-	if slices.Contains(d.cfg.Switches, name) && revision <= d.revision {
-		d.synced[name] = max(d.synced[name], revision)
-	}
-	if after := d.syncedRevision(); after > before {
-		d.release(&e)
-		d.revokeDue(&e)
-		d.publishDue(&e)
-	}
-	return e
-}
-
-// SwitchLost says that nothing is known any more of what a switch holds.
-func (d *Directory) SwitchLost(name string) { delete(d.synced, name) }
-
-// syncedRevision is what every switch has reached.
-func (d *Directory) syncedRevision() uint64 {
-	lowest := d.revision
-	for _, name := range d.cfg.Switches {
-		lowest = min(lowest, d.synced[name])
-	}
-	return lowest
-}
-
-// retirement returns the revision from which a sub-range is in no switch. What was retired before
-// the controller started is out with the first revision that all switches reach.
-func (d *Directory) retirement(id kv.SubRangeID) uint64 { return max(d.retiredAt[id], 1) }

@@ -89,7 +89,8 @@ func (r records) checkSubRange(s SubRange) error {
 		return fmt.Errorf("%w: %v: acknowledged by %v, members %v", ErrInvalid, s.ID, s.Acked,
 			s.Chain)
 	}
-	return errors.Join(s.checkMembers(), r.checkFormer(s), r.checkFork(s), r.checkMerge(s))
+	return errors.Join(s.checkMembers(), s.checkStampers(), r.checkFormer(s), r.checkFork(s),
+		r.checkMerge(s))
 }
 
 // checkMembers proves what must be true of a sub-range by itself.
@@ -115,6 +116,32 @@ func (s SubRange) checkMembers() error {
 			ErrInvalid, s.ID, s)
 	}
 	return nil
+}
+
+// checkStampers proves that whoever may be asked for what it does not know is waited for.
+func (s SubRange) checkStampers() error {
+	gone, acked := without(s.Tails, s.Chain...), without(s.Tails, s.Acked...)
+	switch {
+	case !slices.Contains(s.Stampers, s.Home) || repeats(s.Stampers):
+		return fmt.Errorf("%w: %v: home %q, stamped by %q: it must be one of them", ErrInvalid, s.ID,
+			s.Home, s.Stampers)
+	case !s.Created && len(s.Stampers)+len(s.Tails) > 1:
+		return fmt.Errorf("%w: %v: stamped by %q and answered by %v before it is created", ErrInvalid,
+			s.ID, s.Stampers, s.Tails)
+	case repeats(s.Tails) || len(acked) < len(s.Tails) || !s.Untold && len(gone) > 0:
+		return fmt.Errorf("%w: %v with %v, acknowledged by %v, untold %v: answered by %v", ErrInvalid,
+			s.ID, s.Chain, s.Acked, s.Untold, s.Tails)
+	}
+	return nil
+}
+
+func repeats[T comparable](list []T) bool {
+	for i, v := range list {
+		if slices.Contains(list[:i], v) {
+			return true
+		}
+	}
+	return false
 }
 
 // checkFormer proves that nobody is to erase what it must have.

@@ -51,7 +51,8 @@ type Directory struct {
 
 	online   map[kv.NodeID]bool        // has a session now
 	revision uint64                    // counts the changes of what switches must hold
-	synced   map[string]uint64         // revision that each switch has reached
+	synced   map[string]uint64         // revision reached by each switch within reach
+	had      map[string]uint64         // revision that each switch ever reached in this run
 	publish  map[kv.KeyspaceID]pending // publications handed out and not confirmed
 	told     map[membership]kv.Epoch   // revocations sent in the present session of each node
 
@@ -64,6 +65,7 @@ type Directory struct {
 	forks    map[kv.SubRangeID]kv.SubRangeID // ForkOf -> the sub-range that is Unforked
 	leaving  map[kv.SubRangeID]bool          // has a Former, or is retired and Pending
 	waiting  map[kv.SubRangeID]bool          // Blocked or Untold
+	stamped  map[kv.SubRangeID]bool          // has Stampers besides its Home
 	absorbed map[kv.SubRangeID]bool          // is retired and has an Into
 }
 
@@ -108,6 +110,7 @@ func New(cfg Config, s Snapshot) (*Directory, error) {
 		online:    make(map[kv.NodeID]bool),
 		revision:  1,
 		synced:    make(map[string]uint64),
+		had:       make(map[string]uint64),
 		publish:   make(map[kv.KeyspaceID]pending),
 		told:      make(map[membership]kv.Epoch),
 		retiredAt: make(map[kv.SubRangeID]uint64),
@@ -116,8 +119,10 @@ func New(cfg Config, s Snapshot) (*Directory, error) {
 		forks:     make(map[kv.SubRangeID]kv.SubRangeID),
 		leaving:   make(map[kv.SubRangeID]bool),
 		waiting:   make(map[kv.SubRangeID]bool),
+		stamped:   make(map[kv.SubRangeID]bool),
 		absorbed:  make(map[kv.SubRangeID]bool),
 	}
+	d.adopt()
 	if err := d.Check(); err != nil {
 		return nil, fmt.Errorf("stored directory: %w", err)
 	}
@@ -136,6 +141,7 @@ func (d *Directory) index(s SubRange) {
 	}
 	setMember(d.leaving, s.ID, len(s.Former) > 0)
 	setMember(d.waiting, s.ID, s.Blocked || s.Untold)
+	setMember(d.stamped, s.ID, len(s.Stampers) > 1)
 }
 
 func (d *Directory) indexRetired(r Retired) {

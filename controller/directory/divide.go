@@ -11,12 +11,12 @@ import (
 // returned id and the same chain, and is served at once: each member makes it out of its own copy,
 // in one step with the new epoch of the lower part (Forks).
 //
-// No write to the upper part is acknowledged before every member has done so, so rows of a switch
-// that still send its keys to the old epoch do no harm, as long as nobody has left the chain in
-// between: that is why the present epoch must be in all switches.
+// No write to the upper part is acknowledged before every member has done so, so rows of switches
+// that still send its keys to the old epoch do no harm as long as the tail stays. So the upper part
+// takes over who may stamp and who may answer.
 //
 // ErrInvalid: the cut is not inside. ErrCapacity: no free id, or no room in the partition table.
-// ErrBusy: another change is in progress, or a switch has not followed the last one.
+// ErrBusy: another change is in progress, or the home has not followed the last one.
 func (d *Directory) Split(id kv.SubRangeID, cut kv.IndexKey) (kv.SubRangeID, Effects, error) {
 	s, _, err := d.calm(id)
 	if err == nil {
@@ -32,6 +32,8 @@ func (d *Directory) Split(id kv.SubRangeID, cut kv.IndexKey) (kv.SubRangeID, Eff
 	upper := SubRange{ID: ids[0], Keyspace: s.Keyspace, Interval: s.Interval, Created: true,
 		Chain: slices.Clone(s.Chain), ForkOf: id, Unforked: slices.Clone([]kv.NodeID(s.Chain))}
 	upper.Interval.First = cut
+	upper.Home = d.home(s.Chain)
+	upper.Stampers, upper.Tails = with(s.Stampers, upper.Home), d.askable(s)
 	s.Interval.Last, _ = cut.Prev()
 	var e Effects
 	d.begin(&e, upper) // sent to nobody alone
@@ -49,7 +51,7 @@ func (d *Directory) maySplit(s SubRange, cut kv.IndexKey) error {
 	case s.Learner != 0:
 		return fmt.Errorf("%w: %v joins", ErrBusy, s.Learner)
 	case !d.Served(s.ID):
-		return fmt.Errorf("%w: not every switch serves %v", ErrBusy, s.Epoch)
+		return fmt.Errorf("%w: switch %s does not serve %v yet", ErrBusy, s.Home, s.Epoch)
 	}
 	return d.roomFor(SplitCost(s.Interval, cut))
 }
@@ -139,7 +141,7 @@ func (d *Directory) frozen(left, right kv.SubRangeID) (l, r SubRange, err error)
 
 // Absorb is the second half of a merge: left becomes both, and right is gone. The caller knows from
 // reports of all members that they hold the same at these epochs. ErrBusy: not all members have
-// acknowledged them, or not all switches followed. ErrNotFit: the chains have become different;
+// acknowledged them, or a home has not followed. ErrNotFit: the chains have become different;
 // Thaw, and begin again.
 func (d *Directory) Absorb(left, right kv.SubRangeID) (Effects, error) {
 	l, r, err := d.frozen(left, right)
@@ -164,6 +166,7 @@ func (d *Directory) Absorb(left, right kv.SubRangeID) (Effects, error) {
 	l.Interval.Last = r.Interval.Last
 	l.Absorbs = kv.Absorbed{SubRange: right, Epoch: r.Epoch, Into: l.Epoch}
 	l.Unabsorbed = slices.Clone([]kv.NodeID(l.Chain))
+	l.Stampers = with(l.Stampers, r.Stampers...)
 	d.next(&e, l)
 	d.mappedAt[left] = d.revision
 	return e, nil

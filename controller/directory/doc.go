@@ -13,8 +13,8 @@
 //	create    sub-ranges are placed; every member gets its Assignment with Create set
 //	acks      when all members of a sub-range have acknowledged, it is Created: only now does it get
 //	          entries in the switches, and Create is never sent again
-//	publish   when all sub-ranges are in all switches, the descriptor is written into the system
-//	          keyspace, where clients find it: the keyspace is ready
+//	publish   when all sub-ranges are in their homes, and all switches within reach know the way, the
+//	          descriptor is written into the system keyspace, where clients find it: it is ready
 //	drop      the descriptor is deleted, then the entries leave the switches, then the members are
 //	          told to erase; an id is used again only after all of them have done so
 //
@@ -28,8 +28,16 @@
 //	unforked    members that have not yet cut a new sub-range off their copy of an old one
 //	unabsorbed  members that have not yet made two neighbours one
 //	former      who left and may still have a copy: the last resort until the sub-range is settled,
-//	            that is acknowledged by all members and served by all switches; erased then
-//	blocked     switches must forget the old chain before any of them serves the new one (I2)
+//	            that is acknowledged by all members and served by its home; erased then
+//	stampers    switches that may go on to send reads to tails of earlier epochs
+//	untold      nodes must not know an epoch that leaves one of those tails out before all stampers
+//	            have confirmed that they do so no more
+//	blocked     the home must forget rows of other ids before it serves a new chain (I2)
+//
+// Requests for a sub-range are resolved at one switch, its home. Why that, the order of these steps and
+// nothing else keep two tails from answering for one key stands in stamp.go. A switch that is out of
+// reach goes on as it is: it resolves requests as of its last configuration, which nodes refuse where
+// the epoch has changed, and clients behind it wait until it is back. All others go on without it.
 //
 // An id of a sub-range that is used again goes on with a higher epoch, because a late packet may
 // still carry the old one (I1).

@@ -71,6 +71,7 @@ func (d *Directory) deleteSubRange(e *Effects, s SubRange) {
 	delete(d.forks, s.ForkOf)
 	delete(d.leaving, s.ID)
 	delete(d.waiting, s.ID)
+	delete(d.stamped, s.ID)
 	delete(d.changedAt, s.ID)
 	delete(d.mappedAt, s.ID)
 	e.Changes = append(e.Changes, Change{Delete: true, SubRange: &s})

@@ -96,7 +96,9 @@ func (d *Directory) create(id kv.KeyspaceID, c CreateKeyspace) (Keyspace, Effect
 	}}
 	d.putKeyspace(&e, k)
 	for i, id := range ids {
-		d.begin(&e, SubRange{ID: id, Keyspace: k.ID, Interval: parts[i], Chain: chains[i]})
+		home := d.home(chains[i])
+		d.begin(&e, SubRange{ID: id, Keyspace: k.ID, Interval: parts[i], Chain: chains[i],
+			Home: home, Stampers: []string{home}})
 	}
 	if id != kv.SystemKeyspace {
 		d.meta.NextKeyspace = nextKeyspace(id)
@@ -348,7 +350,7 @@ func (d *Directory) publishDue(e *Effects) {
 	d.keyspaces.Scan(func(id kv.KeyspaceID, k Keyspace) bool {
 		_, busy := d.publish[id]
 		deletion := k.Phase == PhaseDropping
-		if busy || k.Phase == PhaseReady || !deletion && !d.inAllSwitches(id) {
+		if busy || k.Phase == PhaseReady || !deletion && !d.reachable(id) {
 			return true
 		}
 		d.publish[id] = pending{deletion: deletion}
@@ -358,7 +360,12 @@ func (d *Directory) publishDue(e *Effects) {
 	})
 }
 
-// inAllSwitches reports whether requests for the whole keyspace can reach their nodes.
-func (d *Directory) inAllSwitches(id kv.KeyspaceID) bool {
-	return !slices.ContainsFunc(d.SubRangesOf(id), func(s SubRange) bool { return !d.Served(s.ID) })
+// reachable reports whether requests for the whole keyspace reach their nodes from every switch within
+// reach: the homes serve it, and the others know that it exists. Nobody waits for a switch out of reach:
+// clients behind it go on to see the keyspaces that there were when it was lost.
+func (d *Directory) reachable(id kv.KeyspaceID) bool {
+	reached := d.reached()
+	return !slices.ContainsFunc(d.SubRangesOf(id), func(s SubRange) bool {
+		return !d.Served(s.ID) || reached < d.changed(s.ID)
+	})
 }

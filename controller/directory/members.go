@@ -291,21 +291,16 @@ func (d *Directory) calm(id kv.SubRangeID) (SubRange, Keyspace, error) {
 	return s, k, nil
 }
 
-// next puts a changed sub-range into its next epoch: nobody has acknowledged that, the switches
-// have to learn it, and all who belong to it are told.
-//
-// One switch replaces chain and epoch in one step. Several do not, nor does one that may still hold
-// rows from before a split or merge, of another id and with an earlier chain, that lead to a part
-// of this interval: then requests are kept away until all switches have followed (I2). When
-// somebody leaves to whom reads may still be sent, nodes are told only then.
+// next puts a changed sub-range into its next epoch: nobody has acknowledged that, its home, and
+// switches that had it before, have to learn it, and all who belong to it are told, at once or when
+// that is safe (see stamp.go).
 func (d *Directory) next(e *Effects, s SubRange) {
 	old, _ := d.subRanges.Get(s.ID)
-	if s.Created && !slices.Equal(old.Chain, s.Chain) &&
-		(len(d.cfg.Switches) > 1 || d.syncedRevision() < max(d.mappedAt[s.ID], 1)) {
-		s.Blocked = true
-	}
-	if s.Created && d.mayMiss(old, s) {
-		s.Untold = true
+	s.Home = d.home(s.Chain)
+	if s.Created {
+		s = d.guard(old, s)
+	} else {
+		s.Stampers = []string{s.Home}
 	}
 	s.Epoch++
 	s.Acked = nil
@@ -313,12 +308,4 @@ func (d *Directory) next(e *Effects, s SubRange) {
 	d.changedAt[s.ID] = d.revision
 	d.putSubRange(e, s)
 	d.sendAll(e, s)
-}
-
-// mayMiss reports whether reads may go on being sent to somebody who leaves: to the tail, or, when
-// not all switches are known to have the chain as it was, to whoever was the tail before.
-func (d *Directory) mayMiss(old, s SubRange) bool {
-	gone := without(old.Chain, s.Chain...)
-	return len(d.cfg.Switches) > 0 && len(gone) > 0 &&
-		(slices.Contains(gone, old.Chain.Tail()) || d.syncedRevision() < max(d.changedAt[s.ID], 1))
 }

@@ -21,6 +21,7 @@ type modelNode struct {
 type modelReplica struct {
 	kv.Assignment
 	state modelState
+	gate  bool // promoted: it answers when its predecessor has entered the epoch, too (I6)
 }
 
 type modelState string
@@ -129,6 +130,7 @@ func (n *modelNode) reshape(r *modelReplica, a kv.Assignment) error {
 		if q.state == modelLost {
 			r.state, n.excused[r.SubRange] = modelLost, n.excused[b.SubRange]
 		}
+		r.gate = r.gate || q.gate
 	}
 	if left := a.Interval.Without(have...); len(left) > 0 {
 		return fmt.Errorf("%+v grows by %v, has %v", a, left, have)
@@ -138,7 +140,8 @@ func (n *modelNode) reshape(r *modelReplica, a kv.Assignment) error {
 			if left := f.Interval.Without(r.Interval); len(left) > 0 {
 				return fmt.Errorf("fork %+v of %+v", f, r)
 			}
-			n.replicas[f.SubRange] = &modelReplica{Assignment: f, state: r.state}
+			n.replicas[f.SubRange] = &modelReplica{Assignment: f, state: r.state,
+				gate: r.gate || r.Learner == n.id}
 			n.excused[f.SubRange] = n.excused[r.SubRange]
 		}
 	}
@@ -152,6 +155,7 @@ func (n *modelNode) put(a kv.Assignment) {
 	case r != nil && r.Epoch >= a.Epoch:
 		return
 	case r != nil && r.Epoch >= max(a.Since, 1):
+		r.gate = r.gate || r.Learner == n.id && a.Learner != n.id
 		r.Assignment = a
 	case a.Learner == n.id:
 		n.replicas[a.SubRange] = &modelReplica{Assignment: a, state: modelJoining}
@@ -218,51 +222,4 @@ func (n *modelNode) wipe(d *Directory) {
 		}
 	}
 	n.replicas = make(map[kv.SubRangeID]*modelReplica)
-}
-
-// modelSwitch holds, row by row, something between several views.
-type modelSwitch struct {
-	name    string
-	held    []View // rows of which may be there
-	writing *View
-}
-
-// begin starts to bring the switch to a view; I2 must hold for each row that is written, whatever
-// the others, and the other rows, still are.
-func (sw *modelSwitch) begin(v View, all []*modelSwitch) error {
-	for _, s := range v.SubRanges() {
-		if !s.Created || s.Blocked {
-			continue
-		}
-		for _, other := range all {
-			for _, old := range other.held {
-				if err := earlier(old, s, other == sw); err != nil {
-					return fmt.Errorf("switch %s gets %+v: %w in %s", sw.name, s, err, other.name)
-				}
-			}
-		}
-	}
-	sw.writing = &v
-	sw.held = append(sw.held, v)
-	return nil
-}
-
-// earlier looks for a row that leads to a part of s through somebody who has left since.
-func earlier(old View, s SubRange, sameSwitch bool) error {
-	for _, t := range old.SubRangesOf(s.Keyspace) {
-		if !t.Created || t.Blocked || !t.Interval.Overlaps(s.Interval) ||
-			sameSwitch && t.ID == s.ID { // replaced in one step
-			continue
-		}
-		if gone := without(t.Chain, s.Chain...); len(gone) > 0 {
-			return fmt.Errorf("%v may still be asked because of %+v", gone, t)
-		}
-	}
-	return nil
-}
-
-func (sw *modelSwitch) end() uint64 {
-	sw.held = []View{*sw.writing}
-	sw.writing = nil
-	return sw.held[0].Revision
 }

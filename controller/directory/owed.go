@@ -69,11 +69,15 @@ func (d *Directory) revokeDue(e *Effects) {
 	}
 }
 
-// revokeRetired deals with a sub-range that is gone: nothing may lead to it any more, and if it was
-// absorbed, the others must do without it.
+// revokeRetired deals with a sub-range that is gone: if it was absorbed, the others must do without it,
+// and the switches within reach must have forgotten it, so that clients hear that a keyspace is gone,
+// and do not try in vain. That is all: a switch out of reach may go on to stamp a retired id, and no
+// harm comes of it. Whoever has erased the sub-range refuses the request, and so does whoever has got
+// the id again, because its epoch is higher, and its keyspace or interval another. An id is free when all
+// its members have erased it.
 func (d *Directory) revokeRetired(e *Effects, r Retired) {
 	into, absorbed := d.subRanges.Get(r.Into)
-	if d.syncedRevision() < d.retirement(r.ID) || absorbed && !d.held(into, r.Interval) {
+	if d.reached() < max(d.retiredAt[r.ID], 1) || absorbed && !d.held(into, r.Interval) {
 		return
 	}
 	for _, n := range r.Pending {
@@ -102,46 +106,4 @@ func (d *Directory) held(s SubRange, interval kv.Interval) bool {
 		}
 	}
 	return true
-}
-
-// Settled reports whether a sub-range is at rest: every member has acknowledged the present epoch
-// and every switch serves it. False if there is none.
-func (d *Directory) Settled(id kv.SubRangeID) bool {
-	s, ok := d.subRanges.Get(id)
-	return ok && len(s.Unacknowledged()) == 0 && d.Served(id)
-}
-
-// Served reports whether every switch sends requests to the chain of the present epoch.
-func (d *Directory) Served(id kv.SubRangeID) bool {
-	s, ok := d.subRanges.Get(id)
-	return ok && s.Created && !s.Blocked && d.syncedRevision() >= max(d.changedAt[id], 1)
-}
-
-// release goes on with what waits until no switch sends anything to an earlier chain: nodes are told
-// of the epoch, and requests are let through.
-func (d *Directory) release(e *Effects) {
-	synced := d.syncedRevision()
-	raised := false
-	for _, id := range slices.Sorted(maps.Keys(d.waiting)) {
-		if synced < max(d.changedAt[id], 1) {
-			continue
-		}
-		s, _ := d.subRanges.Get(id)
-		if s.Blocked && !raised {
-			d.revision++
-			raised = true
-		}
-		if s.Blocked {
-			d.changedAt[id] = d.revision
-		}
-		told := s.Untold
-		s.Blocked, s.Untold = false, false
-		d.putSubRange(e, s)
-		if told {
-			d.sendAll(e, s)
-		}
-		if of, ok := d.subRanges.Get(s.ForkOf); told && ok {
-			d.sendAll(e, of) // the fork comes with it
-		}
-	}
 }

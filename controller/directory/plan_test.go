@@ -131,6 +131,15 @@ func TestCheckFindsWhatIsWrong(t *testing.T) {
 		"former twice": func(_ *Snapshot, l, _ *SubRange) {
 			l.Former = []Former{{node(3), 1, l.Interval}, {node(3), 1, l.Interval}}
 		},
+		"no home":            func(_ *Snapshot, l, _ *SubRange) { l.Stampers = []string{"s9"} },
+		"two homes in one":   func(_ *Snapshot, l, _ *SubRange) { l.Stampers = []string{"s1", "s1"} },
+		"tail that has left": func(_ *Snapshot, l, _ *SubRange) { l.Tails = []kv.NodeID{node(3)} },
+		"tail that has heard": func(_ *Snapshot, l, _ *SubRange) {
+			l.Acked, l.Tails = l.Chain, []kv.NodeID{l.Chain[0]}
+		},
+		"tail before it is created": func(_ *Snapshot, l, _ *SubRange) {
+			l.Created, l.Acked, l.Tails = false, nil, []kv.NodeID{l.Chain[0]}
+		},
 		"blocked too early": func(_ *Snapshot, l, _ *SubRange) { l.Created, l.Blocked = false, true },
 		"plan of nothing": func(s *Snapshot, _, _ *SubRange) {
 			s.Meta.NextPlan, s.Plans = 2, []Plan{{ID: 1, Kind: PlanMove, SubRange: 9, Cause: CauseDrain}}

@@ -71,11 +71,21 @@ type SubRange struct {
 	Created bool `json:"created"`
 	// Acked lists the members that have acknowledged Epoch, and the learner if it has.
 	Acked []kv.NodeID `json:"acked,omitempty"`
-	// Blocked keeps requests away until no switch sends them to an earlier chain (I2).
+	// Home is the switch at which requests are resolved in this epoch, and the only one to which rows
+	// of the sub-range are written (see HomeOf). All others lead to it.
+	Home string `json:"home"`
+	// Stampers lists Home and the switches that may go on to stamp requests for keys of the sub-range
+	// with something that one of Tails answers: former homes that have not confirmed that they hold
+	// no row of it any more.
+	Stampers []string `json:"stampers"`
+	// Tails lists the nodes that were the tail before this epoch and may not know that they are not
+	// any more, or that there is a new epoch: they go on to answer reads that Stampers send them.
+	Tails []kv.NodeID `json:"tails,omitempty"`
+	// Blocked keeps requests away until the home leads to the sub-range nowhere by another id (I2).
 	Blocked bool `json:"blocked,omitempty"`
-	// Untold keeps the epoch from the nodes until no switch sends reads to a tail that is no member
-	// any more: the new chain could acknowledge what was ordered before, alone, and that tail would
-	// not show it (docs/model, BREAK_ORDER).
+	// Untold keeps the epoch from the nodes until no switch sends reads to one of Tails that is no
+	// member any more: the new chain could acknowledge what was ordered before, alone, and that tail
+	// would not show it (docs/model, BREAK_ORDER).
 	Untold bool `json:"untold,omitempty"`
 	// Frozen is the first half of a merge with Partner, which is frozen as well.
 	Frozen  bool          `json:"frozen,omitempty"`
