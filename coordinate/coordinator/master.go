@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -14,12 +15,15 @@ import (
 // announceEvery is how often a master sends a packet, so that the switch learns where it is.
 const announceEvery = time.Second
 
-// announce sends empty datagrams to the master's own address until ctx is done.
+// nowhere is an address that no network has (TEST-NET-1, RFC 5737), and the port that discards (RFC 863).
+var nowhere = netip.MustParseAddrPort("192.0.2.1:9")
+
+// announce sends empty datagrams, which the switch learns from and drops, until ctx is done.
 func announce(ctx context.Context, conn transport.Conn) {
 	ticker := time.NewTicker(announceEvery)
 	defer ticker.Stop()
 	for {
-		_ = conn.WriteBatch([]transport.Message{{Addr: conn.LocalAddr()}}) // the next may arrive
+		_ = conn.WriteBatch([]transport.Message{{Addr: nowhere}}) // the next may arrive
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():

@@ -13,6 +13,8 @@ import (
 
 	"github.com/turbokv/turbokv/cmd/turbokv/internal/comparison"
 	"github.com/turbokv/turbokv/cmd/turbokv/internal/layout"
+	"github.com/turbokv/turbokv/cmd/turbokv/internal/netns"
+	"github.com/turbokv/turbokv/cmd/turbokv/internal/netplan"
 	"github.com/turbokv/turbokv/kv"
 	"github.com/turbokv/turbokv/workload"
 	"github.com/turbokv/turbokv/workload/runner"
@@ -26,6 +28,8 @@ type compareFlags struct {
 	subRanges  int
 
 	rig       string
+	kind      string
+	delay     time.Duration
 	nodes     int
 	nodeCores float64
 	base      int
@@ -39,8 +43,8 @@ func (a *app) compareCommand() *cobra.Command {
 		Use:     "compare",
 		GroupID: groupMeasure,
 		Short:   "Compare switch-driven with client-, server- and master-driven coordination",
-		Long: `Start one rack in which every part is a process, and measure the ways to coordinate
-against each other over it: the same nodes, engine, replication, records, client library
+		Long: `Start one rack of real hosts, in network namespaces or, without root, behind UDP tunnels,
+in which every part is a process, and measure the ways to coordinate against each other: the same nodes, engine, replication, records, client library
 and switch, which only routes where it does not coordinate.
 
   switch          the client sends to the service address; the switch resolves
@@ -62,6 +66,7 @@ columns say who uses it. With --node-cores every node, and the master, is a smal
 of its own (by a control group, which takes root), and these are what limits.`,
 		Example: `  turbokv compare --csv compare.csv --svg compare.svg
   turbokv compare --theta 0,1.2 --writes 0,100 --rounds 5 --turn 3s
+  turbokv compare --delay 1ms --in-flight 1
   turbokv compare --node-cores 0.02 --modes switch,client,server --in-flight 256`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.compare(cmd.Context(), f) },
@@ -90,7 +95,12 @@ func (f *compareFlags) add(c *cobra.Command) {
 	flags.Uint64Var(&f.config.Seed, "seed", 1, "seed of all random choices")
 	flags.IntVar(&f.subRanges, "sub-ranges", 64, "of the keyspace")
 	flags.StringVar(&f.durability, "durability", "memory", "memory or sync")
-	flags.StringVar(&f.rig, "rig", rigTunnels, "tunnels: UDP tunnels on the loopback interface")
+	flags.StringVar(&f.rig, "rig", "", "netns: network namespaces and veth links, which take root, or "+
+		"tunnels: UDP tunnels on the loopback interface (default: netns with root)")
+	flags.StringVar(&f.kind, "switch", string(netplan.Builtin),
+		"with --rig netns: builtin, or bmv2 for simple_switch_grpc")
+	flags.DurationVar(&f.delay, "delay", 0,
+		"with --rig netns: of each link, so that hops count for more than processor time")
 	flags.IntVar(&f.nodes, "nodes", 16, "storage nodes, at least 3")
 	flags.Float64Var(&f.nodeCores, "node-cores", 0, "processor `cores` of each node and of the master (default: no limit)")
 	flags.IntVar(&f.base, "base-port", layout.DefaultBase+3000, "lowest `port` number on 127.0.0.1")
@@ -101,6 +111,7 @@ func (f *compareFlags) add(c *cobra.Command) {
 
 // The rigs.
 const (
+	rigNetns   = "netns"
 	rigTunnels = "tunnels"
 )
 
@@ -114,9 +125,18 @@ func (f *compareFlags) check() (d kv.Durability, err error) {
 	if err := f.config.Validate(); err != nil {
 		return d, usagef("%w", err)
 	}
+	if f.rig == "" {
+		if f.rig = rigTunnels; netns.NeedRoot() == nil {
+			f.rig = rigNetns
+		}
+	}
 	switch {
-	case f.rig != rigTunnels:
-		return d, usagef("--rig %q: must be %s", f.rig, rigTunnels)
+	case f.rig != rigNetns && f.rig != rigTunnels:
+		return d, usagef("--rig %q: must be %s or %s", f.rig, rigNetns, rigTunnels)
+	case f.rig == rigTunnels && (f.delay != 0 || f.kind != string(netplan.Builtin)):
+		return d, usagef("--delay and --switch need --rig %s", rigNetns)
+	case f.delay < 0:
+		return d, usagef("--delay %v: must not be negative", f.delay)
 	case f.nodes < 3:
 		return d, usagef("--nodes %d: must be at least 3, one for each replica", f.nodes)
 	case f.nodeCores < 0:
@@ -136,7 +156,7 @@ func (a *app) compare(ctx context.Context, f compareFlags) (err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	a.timeout = faultTimeout
-	rig, err := a.openTunnels(ctx, f, dir)
+	rig, err := a.openRig(ctx, f, dir)
 	if err != nil {
 		return err
 	}
@@ -146,6 +166,13 @@ func (a *app) compare(ctx context.Context, f compareFlags) (err error) {
 		return err
 	}
 	return errors.Join(f.save(out.Report), a.print(out, out.table), out.err())
+}
+
+func (a *app) openRig(ctx context.Context, f compareFlags, dir string) (compareRig, error) {
+	if f.rig == rigNetns {
+		return a.openNamespaces(ctx, f, dir)
+	}
+	return a.openTunnels(ctx, f, dir)
 }
 
 // compareRig is a rig that is closed at the end.

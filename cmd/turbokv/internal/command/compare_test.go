@@ -14,7 +14,7 @@ import (
 func TestCompareOverProcesses(t *testing.T) {
 	dir := t.TempDir()
 	path := func(name string) string { return filepath.Join(dir, name) }
-	out := compareSomewhere(t, "--nodes", "3", "--theta", "0,1.2", "--writes", "0,100",
+	out := compareSomewhere(t, "--rig", "tunnels", "--nodes", "3", "--theta", "0,1.2", "--writes", "0,100",
 		"--modes", "switch,client,server,server-through,master", "--in-flight", "1,16", "--rounds", "1",
 		"--turn", "20ms", "--warm-up", "20ms", "--records", "300", "--sub-ranges", "8",
 		"--csv", path("c.csv"), "--png", path("c.png"), "--svg", path("c.svg"))

@@ -39,11 +39,11 @@ func (t *tunnels) close() error { return errors.Join(t.limits.release(), t.fault
 
 func (t *tunnels) limit(cores float64) error {
 	for i := range t.plan.Nodes {
-		if err := t.limits.add(t.faultLab, layout.NodeName(i), cores); err != nil {
+		if err := t.limits.addProcess(t.faultLab, layout.NodeName(i), cores); err != nil {
 			return err
 		}
 	}
-	return t.limits.add(t.faultLab, layout.MasterName, cores)
+	return t.limits.addProcess(t.faultLab, layout.MasterName, cores)
 }
 
 // Connect implements comparison.Rig.

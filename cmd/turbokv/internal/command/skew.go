@@ -132,7 +132,7 @@ func (l *faultLab) measureSkew(
 		return out, err
 	}
 	var limits limits
-	if err := limits.add(l, layout.NodeName(0), f.cores); err != nil {
+	if err := limits.addProcess(l, layout.NodeName(0), f.cores); err != nil {
 		return out, err
 	}
 	watch.begin(ctx)
@@ -156,7 +156,7 @@ func (l *faultLab) grow(ctx context.Context, f skewFlags, limits *limits) error 
 		if err := l.group.Start(p.Name, p.Args...); err != nil {
 			return err
 		}
-		if err := limits.add(l, layout.NodeName(i), f.cores); err != nil {
+		if err := limits.addProcess(l, layout.NodeName(i), f.cores); err != nil {
 			return err
 		}
 	}
@@ -170,19 +170,27 @@ type limits struct {
 }
 
 // add makes the machine of a process small. Without control groups it says so and goes on.
-func (s *limits) add(l *faultLab, name string, cores float64) error {
-	pid, err := l.group.PID(name)
-	if err != nil || s.without {
-		return err
+func (s *limits) add(pid int, cores float64, notes io.Writer) error {
+	if s.without {
+		return nil
 	}
 	release, err := cpulimit.Limit(pid, cores)
 	if errors.Is(err, cpulimit.ErrUnavailable) {
 		s.without = true
-		fmt.Fprintf(l.app.Err, "turbokv: the nodes are not limited and share this machine: %v\n", err)
+		fmt.Fprintf(notes, "turbokv: the nodes are not limited and share this machine: %v\n", err)
 		return nil
 	}
 	s.releases = append(s.releases, release)
 	return err
+}
+
+// addProcess is add of a process of a lab.
+func (s *limits) addProcess(l *faultLab, name string, cores float64) error {
+	pid, err := l.group.PID(name)
+	if err != nil {
+		return err
+	}
+	return s.add(pid, cores, l.app.Err)
 }
 
 func (s *limits) release() error {
