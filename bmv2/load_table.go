@@ -65,7 +65,7 @@ func (l *loader) steps(p *Pipeline, r *rawPipeline, nodes map[string]Node) error
 		if err != nil {
 			return in(err, "conditional", rc.Name)
 		}
-		c := &Conditional{Name: rc.Name, ID: rc.ID, Cond: cond}
+		c := &Conditional{Name: rc.Name, ID: rc.ID, Source: fragment(rc.Source), Cond: cond}
 		p.Conditionals = append(p.Conditionals, c)
 		nodes[c.Name] = c
 	}

@@ -125,11 +125,12 @@ type ListField struct {
 
 // Conditional is an if statement of a control.
 type Conditional struct {
-	Name  string
-	ID    int
-	Cond  Expr
-	True  Node // nil: the control ends
-	False Node
+	Name   string
+	ID     int
+	Source string // what stands in the P4 file, as far as the compiler kept it
+	Cond   Expr
+	True   Node // nil: the control ends
+	False  Node
 }
 
 // ActionCall runs an action that has no parameters without a table.

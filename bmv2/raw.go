@@ -8,6 +8,18 @@ import "encoding/json"
 // ignored is an attribute without influence on packets.
 type ignored = json.RawMessage
 
+// fragment returns the piece of P4 that an object was compiled from. Nothing depends on it, so what
+// does not look as expected is empty.
+func fragment(source ignored) string {
+	var v struct {
+		Fragment string `json:"source_fragment"`
+	}
+	if json.Unmarshal(source, &v) != nil {
+		return ""
+	}
+	return v.Fragment
+}
+
 type rawProgram struct {
 	Program string `json:"program"`
 	Meta    struct {

@@ -7,7 +7,10 @@ import (
 )
 
 // Control is a compiled control: a graph of nodes without cycles.
-type Control struct{ init *node }
+type Control struct {
+	init *node
+	slow *traceable
+}
 
 // node is a step of a control. A nil successor ends the control.
 type node struct {
@@ -126,7 +129,8 @@ func (c *compiler) control(p *bmv2.Pipeline) (*Control, error) {
 			return nil, fmt.Errorf("node %q: %w", n.NodeName(), err)
 		}
 	}
-	return &Control{init: c.thread(g.of(p.Init))}, nil
+	slow, err := c.traceable(p, g)
+	return &Control{init: c.thread(g.of(p.Init)), slow: slow}, err
 }
 
 func (c *compiler) node(out *node, n bmv2.Node, g graph) error {

@@ -328,7 +328,7 @@ func TestConditionsAgreeWithUnboundedIntegers(t *testing.T) {
 				t.Fatalf("seed %d: %s: closure is %v, want %v", seed, show(e), got, want)
 			}
 			branch = false
-			(&Control{first}).Run(tw.st)
+			(&Control{init: first}).Run(tw.st)
 			if branch != want {
 				t.Fatalf("seed %d: %s: branches give %v, want %v", seed, show(e), branch, want)
 			}

@@ -50,12 +50,14 @@ const (
 
 // Parser is a compiled parser.
 type Parser struct {
-	init   *parseState
-	errors errorCodes
-	verify []pred // checksums; false means an error
+	machine *Machine
+	init    *parseState
+	errors  errorCodes
+	verify  []pred // checksums; false means an error
 }
 
 type parseState struct {
+	spec  *bmv2.ParseState
 	body  []instr
 	cases []parseCase // tried in order
 	other *parseState // when none applies
@@ -76,9 +78,7 @@ type parseCase struct {
 // Run parses the packet of st and verifies checksums. The result stands in ParserError,
 // ParserFailed and ChecksumError.
 func (p *Parser) Run(st *State) {
-	st.pos, st.fail, st.ParserError = 0, 0, p.errors[0]
-	st.ParserFailed, st.ChecksumError = false, false
-	budget := statesAtLeast + statesPerByte*len(st.packet)
+	budget := p.begin(st)
 	for s := p.init; s != nil; budget-- {
 		s = s.step(st)
 		if budget == 0 {
@@ -89,6 +89,18 @@ func (p *Parser) Run(st *State) {
 			break
 		}
 	}
+	p.check(st)
+}
+
+// begin returns how many states may be visited.
+func (p *Parser) begin(st *State) int {
+	st.pos, st.fail, st.ParserError = 0, 0, p.errors[0]
+	st.ParserFailed, st.ChecksumError = false, false
+	return statesAtLeast + statesPerByte*len(st.packet)
+}
+
+// check verifies checksums.
+func (p *Parser) check(st *State) {
 	for _, ok := range p.verify {
 		if !ok(st) {
 			st.ChecksumError = true
@@ -157,14 +169,14 @@ func (c *compiler) compileParsers() error {
 	for _, p := range c.Program.Parsers {
 		states := map[*bmv2.ParseState]*parseState{}
 		for _, s := range p.States {
-			states[s] = &parseState{}
+			states[s] = &parseState{spec: s}
 		}
 		for _, s := range p.States {
 			if err := c.parseState(states[s], s, states); err != nil {
 				return fmt.Errorf("parser %q: state %q: %w", p.Name, s.Name, err)
 			}
 		}
-		out := &Parser{errors: c.errors}
+		out := &Parser{machine: c.Machine, errors: c.errors}
 		if p.Init != nil {
 			out.init = states[p.Init]
 		}

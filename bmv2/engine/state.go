@@ -32,8 +32,8 @@ type State struct {
 	Overrun bool
 	// Regs belongs to the architecture.
 	Regs [Registers]uint64
-	// Owner lets primitives of the architecture reach their surroundings.
-	Owner any
+	// Watcher lets primitives of the architecture tell who follows the packet; Reset removes it.
+	Watcher any
 }
 
 // NewState returns a state for packets of this program.
@@ -53,6 +53,7 @@ func (st *State) Reset(packet []byte) {
 	st.exited, st.Overrun, st.fail = false, false, 0
 	st.ParserError, st.ParserFailed, st.ChecksumError = 0, false, false
 	clear(st.Regs[:])
+	st.Watcher = nil
 }
 
 // ResetMetadata zeroes all metadata.
@@ -67,7 +68,7 @@ func (st *State) CopyFrom(o *State) {
 	st.exited, st.Overrun, st.fail = o.exited, o.Overrun, o.fail
 	st.ParserError, st.ParserFailed = o.ParserError, o.ParserFailed
 	st.ChecksumError = o.ChecksumError
-	st.Regs, st.Tables, st.Owner = o.Regs, o.Tables, o.Owner
+	st.Regs, st.Tables, st.Watcher = o.Regs, o.Tables, o.Watcher
 }
 
 // SetPacket points the state at other bytes with the same content, so that a copy can outlive

@@ -56,8 +56,8 @@ func TestThreadingChangesNothing(t *testing.T) {
 	fewer := 0
 	for seed := range uint64(2000) {
 		r := rand.New(rand.NewPCG(seed, 6))
-		plain := &Control{randomGraph(r, c, fields)}
-		threaded := &Control{c.thread(plain.init)}
+		plain := &Control{init: randomGraph(r, c, fields)}
+		threaded := &Control{init: c.thread(plain.init)}
 		if plain.init != threaded.init {
 			fewer++
 		}

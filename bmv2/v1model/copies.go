@@ -7,6 +7,9 @@ import "github.com/turbokv/turbokv/bmv2/engine"
 func (w *Worker) cloneIngress(st *engine.State) {
 	session := w.snap.sessions[uint16(st.Regs[regClone])]
 	if session == nil {
+		if w.rec != nil {
+			w.rec.note("no clone: session %d is not configured", uint16(st.Regs[regClone]))
+		}
 		return
 	}
 	j := w.copyOf()
@@ -26,6 +29,9 @@ func (w *Worker) cloneIngress(st *engine.State) {
 func (w *Worker) cloneEgress(st *engine.State) {
 	session := w.snap.sessions[uint16(st.Regs[regClone])]
 	if session == nil {
+		if w.rec != nil {
+			w.rec.note("no clone: session %d is not configured", uint16(st.Regs[regClone]))
+		}
 		return
 	}
 	j := w.copyOf()
@@ -48,7 +54,14 @@ func (w *Worker) finishClone(j *job, st *engine.State, s *CloneSession, instance
 	w.stats.cloned.Add(uint64(len(s.Replicas)))
 	j.buf = append(j.buf[:0], st.Packet()...)
 	j.st.SetPacket(j.buf)
-	w.replicate(j.st, s.Replicas)
+	kind := PassIngressClone
+	if instance == instanceEgressClone {
+		kind = PassEgressClone
+	}
+	if w.rec != nil {
+		w.rec.note("clone to session %d, which has %d ports", s.ID, len(s.Replicas))
+	}
+	w.replicate(j.st, s.Replicas, kind)
 	w.free = append(w.free, j)
 }
 
@@ -57,15 +70,19 @@ func (w *Worker) multicast(st *engine.State, group uint16) {
 	g := w.snap.groups[group]
 	if g == nil || len(g.Replicas) == 0 {
 		w.stats.dropped.Add(1)
+		w.rec.drop(dropGroup)
 		return
 	}
 	w.stats.replicated.Add(uint64(len(g.Replicas)))
-	w.replicate(st, g.Replicas)
+	if w.rec != nil {
+		w.rec.note("multicast to group %d, which has %d ports", group, len(g.Replicas))
+	}
+	w.replicate(st, g.Replicas, PassReplica)
 }
 
 // replicate queues copies for egress. Each owns its bytes, because the frame it was made from
-// may be gone when its turn comes.
-func (w *Worker) replicate(st *engine.State, replicas []Replica) {
+// may be gone when its turn comes. kind is for the trace.
+func (w *Worker) replicate(st *engine.State, replicas []Replica, kind string) {
 	for _, r := range replicas {
 		j := w.copyOf()
 		if j == nil {
@@ -75,6 +92,7 @@ func (w *Worker) replicate(st *engine.State, replicas []Replica) {
 		j.buf = append(j.buf[:0], st.Packet()...)
 		j.st.SetPacket(j.buf)
 		j.toIn, j.port, j.rid = false, r.Port, r.Instance
+		j.pass = w.rec.begin(kind)
 		w.queue = append(w.queue, j)
 	}
 }
@@ -104,6 +122,10 @@ func (w *Worker) again(st *engine.State, frame []byte, list, instance uint64) bo
 	w.rt.copyList(list&^requested, j.st, st)
 	w.rt.meta.instanceType.Set(j.st, instance)
 	j.toIn = true
+	j.pass = nil
+	if w.rec != nil {
+		j.pass = w.rec.again(instance, list&^requested)
+	}
 	w.queue = append(w.queue, j)
 	return true
 }
@@ -113,6 +135,9 @@ func (w *Worker) digest(st *engine.State) {
 	d := w.rt.digests[st.Regs[regDigest]&^requested]
 	if d == nil || w.sw.cfg.OnDigest == nil {
 		return
+	}
+	if w.rec != nil {
+		w.rec.note("digest %s", d.list.Name)
 	}
 	w.sample = d.fill(st, w.sample[:0])
 	w.values = w.values[:0]

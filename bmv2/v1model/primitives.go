@@ -131,9 +131,14 @@ func (a *arch) count(c *engine.Compiler, in args) (compiled, error) {
 		return nil, err
 	}
 	index, err := c.Index(in[1])
+	name := in[0].(*bmv2.CounterExpr).Counter.Name // cells exist for nothing else
 	return func(st *engine.State) {
-		if cell := cells.Cell(index(st)); cell != nil {
+		i := index(st)
+		if cell := cells.Cell(i); cell != nil {
 			cell.Add(len(st.Packet()))
+		}
+		if st.Watcher != nil {
+			st.Watcher.(*recorder).count(name, i)
 		}
 	}, err
 }

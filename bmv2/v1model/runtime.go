@@ -81,3 +81,13 @@ func (rt *runtime) copyList(id uint64, dst, src *engine.State) {
 		fn(dst, src)
 	}
 }
+
+// errorName returns the name of a parser error.
+func (rt *runtime) errorName(value uint32) string {
+	for _, e := range rt.prog.Errors {
+		if e.Value == value {
+			return e.Name
+		}
+	}
+	return fmt.Sprintf("error %d", value)
+}

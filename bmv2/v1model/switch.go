@@ -14,6 +14,8 @@ import (
 type Switch struct {
 	cfg  Config
 	snap atomic.Pointer[snapshot]
+	// watchers is nil, not empty, when nobody watches: packets pay for one look at it.
+	watchers atomic.Pointer[[]*watcher]
 
 	mu      sync.Mutex // guards everything below and serializes writers of snap
 	tables  map[string]*store

@@ -19,10 +19,11 @@ type Worker struct {
 	free   []*job // reusable copies
 	queue  []*job // copies that wait for a control, from head on
 	head   int
-	passes int      // copies made for the current frame
-	sample []byte   // values of a digest
-	values [][]byte // the same, cut into fields
-	sent   uint64   // frames given to out for the current frame
+	passes int       // copies made for the current frame
+	sample []byte    // values of a digest
+	values [][]byte  // the same, cut into fields
+	sent   uint64    // frames given to out for the current frame
+	rec    *recorder // of the current frame; nil unless somebody follows it
 }
 
 // job is a copy of a packet that goes through a control later.
@@ -32,6 +33,7 @@ type job struct {
 	toIn bool   // ingress, else egress
 	port uint16 // egress port
 	rid  uint16 // egress instance
+	pass *Pass  // in the trace, if there is one
 }
 
 // Stats counts what happened to packets since the switch was made.
@@ -83,14 +85,18 @@ func (w *Worker) Process(port uint16, frame []byte, out func(port uint16, frame 
 		defer w.rt.serial.Unlock()
 	}
 	w.out, w.passes, w.sent = out, 0, 0
-	st, meta := w.main, w.rt.meta
-	w.begin(st, frame, instanceNormal)
-	meta.ingressPort.Set(st, uint64(port))
-	w.ingress(st)
+	w.receive(port, frame)
+	if watchers := w.sw.watchers.Load(); watchers != nil {
+		w.follow(*watchers, port, frame)
+	}
+	w.ingress(w.main)
 	if len(w.queue) > 0 {
 		w.drain()
 	}
 	w.out = nil
+	if w.rec != nil {
+		w.tell()
+	}
 	if w.sent == 1 {
 		w.stats.forwarded.Add(1)
 		return
@@ -104,6 +110,12 @@ func (w *Worker) adopt(rt *runtime) {
 	w.rt = rt
 	w.main = rt.machine.NewState()
 	w.free = nil
+}
+
+// receive makes the frame the current packet.
+func (w *Worker) receive(port uint16, frame []byte) {
+	w.begin(w.main, frame, instanceNormal)
+	w.rt.meta.ingressPort.Set(w.main, uint64(port))
 }
 
 // begin makes st a packet before its parser.
@@ -122,6 +134,7 @@ func (w *Worker) begin(st *engine.State, frame []byte, instance uint64) {
 func (w *Worker) drain() {
 	for ; w.head < len(w.queue); w.head++ {
 		j := w.queue[w.head]
+		w.rec.resume(j.pass)
 		if j.toIn {
 			w.ingress(j.st)
 		} else {
@@ -136,6 +149,9 @@ func (w *Worker) drain() {
 func (w *Worker) copyOf() *job {
 	if w.passes >= w.sw.cfg.MaxPasses {
 		w.stats.tooManyLoops.Add(1)
+		if w.rec != nil {
+			w.rec.note("copy dropped: the frame has made %d passes", w.passes)
+		}
 		return nil
 	}
 	w.passes++
@@ -151,7 +167,11 @@ func (w *Worker) copyOf() *job {
 // that of simple_switch: clone, digest, resubmit, multicast, drop, unicast.
 func (w *Worker) ingress(st *engine.State) {
 	meta := w.rt.meta
-	w.rt.parser.Run(st)
+	if w.rec != nil {
+		w.rec.parse(st)
+	} else {
+		w.rt.parser.Run(st)
+	}
 	if st.ParserFailed {
 		w.stats.parserErrors.Add(1)
 	}
@@ -159,9 +179,14 @@ func (w *Worker) ingress(st *engine.State) {
 	if st.ChecksumError {
 		meta.checksumError.Set(st, 1)
 	}
-	w.rt.ingress.Run(st)
+	if w.rec != nil {
+		w.rec.run(w.rt.ingress, st)
+	} else {
+		w.rt.ingress.Run(st)
+	}
 	if st.Regs[regFailed] != 0 || st.Overrun {
 		w.stats.failed.Add(1)
+		w.rec.drop(dropFailed)
 		return
 	}
 	if st.Regs[regClone] != 0 {
@@ -180,6 +205,7 @@ func (w *Worker) ingress(st *engine.State) {
 		w.multicast(st, uint16(group))
 	case port == uint64(w.sw.cfg.DropPort):
 		w.stats.dropped.Add(1)
+		w.rec.drop(dropIngress)
 	default:
 		meta.instanceType.Set(st, instanceNormal)
 		w.egress(st, uint16(port), 0)
@@ -199,7 +225,11 @@ func (w *Worker) egress(st *engine.State, port, rid uint16) {
 	if meta.enqueueTime.Present() {
 		meta.enqueueTime.Set(st, w.sw.cfg.Now())
 	}
-	w.rt.egress.Run(st)
+	if w.rec != nil {
+		w.rec.run(w.rt.egress, st)
+	} else {
+		w.rt.egress.Run(st)
+	}
 	if st.Regs[regClone] != 0 {
 		w.cloneEgress(st)
 		st.Regs[regClone] = 0
@@ -207,9 +237,11 @@ func (w *Worker) egress(st *engine.State, port, rid uint16) {
 	switch {
 	case st.Regs[regFailed] != 0 || st.Overrun:
 		w.stats.failed.Add(1)
+		w.rec.drop(dropFailed)
 		return
 	case meta.egressSpec.Get(st) == uint64(w.sw.cfg.DropPort):
 		w.stats.dropped.Add(1)
+		w.rec.drop(dropEgress)
 		return
 	}
 	w.buf = w.rt.deparser.Run(st, w.buf[:0])
@@ -220,6 +252,9 @@ func (w *Worker) egress(st *engine.State, port, rid uint16) {
 	if st.Regs[regRecirculate] != 0 {
 		w.recirculate(st, frame)
 		return
+	}
+	if w.rec != nil {
+		w.rec.out(st, port, frame)
 	}
 	w.sent++
 	w.out(port, frame)
