@@ -1,9 +1,6 @@
 package turbokvtest
 
 import (
-	"maps"
-	"slices"
-
 	"github.com/turbokv/turbokv/controller/dataplane"
 	"github.com/turbokv/turbokv/p4src"
 	"github.com/turbokv/turbokv/transport"
@@ -61,7 +58,7 @@ func (k *control) weave() {
 	}
 	cfg := dataplane.FabricConfig{
 		Network: k.cluster.listed, Controller: ownRoute,
-		Down: slices.Sorted(maps.Keys(k.down)),
+		Down: k.links.Down(),
 	}
 	if k.carrier != nil {
 		cfg.Carrier = k.carrier.At()
@@ -83,18 +80,4 @@ func (k *control) everySwitch() {
 	for _, d := range k.drivers {
 		d.changed()
 	}
-}
-
-// linkChanged is the news of a switch about one of its cables.
-func (k *control) linkChanged(l *link, up bool) {
-	if !k.up || k.down[l.listed] == !up {
-		return
-	}
-	if up {
-		delete(k.down, l.listed)
-	} else {
-		k.down[l.listed] = true
-	}
-	k.rewoven()
-	k.chooseCarrier()
 }

@@ -9,7 +9,9 @@ import (
 	"github.com/turbokv/turbokv/controller/core"
 	"github.com/turbokv/turbokv/controller/dataplane"
 	"github.com/turbokv/turbokv/controller/directory"
+	"github.com/turbokv/turbokv/controller/links"
 	"github.com/turbokv/turbokv/kv"
+	"github.com/turbokv/turbokv/topology"
 	"github.com/turbokv/turbokv/transport"
 	"github.com/turbokv/turbokv/wire"
 )
@@ -58,7 +60,7 @@ type control struct {
 	drivers   []*driver
 	carrier   *dataplane.Carrier
 	carriedBy *driver      // that has a session with the carrier; nil if there is none
-	down      map[int]bool // links that are known not to work, by index in the topology
+	links     *links.Links // nil for one switch
 	fabric    *dataplane.Fabric
 	hosts     *dataplane.Hosts // that the switches have reported
 	publish   *publisher
@@ -99,7 +101,10 @@ func (k *control) start() error {
 	k.brain, k.up, k.life = b, true, k.life+1
 	k.inputs, k.busy, k.pending, k.view = nil, false, nil, b.View()
 	k.sessions, k.drivers, k.accepted = map[kv.NodeID]*nodeSession{}, nil, nil
-	k.ticking, k.down, k.hosts = 0, map[int]bool{}, dataplane.NewHosts(0, 0)
+	k.ticking, k.hosts = 0, dataplane.NewHosts(0, 0)
+	if err = k.watchLinks(); err != nil {
+		return err
+	}
 	k.fabric, k.carrier, k.carriedBy = nil, nil, nil
 	if k.publish, err = newPublisher(k); err != nil {
 		return err
@@ -345,16 +350,16 @@ func (k *control) packetOut(to netip.AddrPort, payload []byte) {
 		SrcMAC: transport.MACOf(controllerAddr.Addr()), DstMAC: transport.GatewayMAC,
 		Src: controllerAddr, Dst: to,
 	}, payload)
-	d.travel(controllerPlace, d.sw.place, func() {
-		if d.sw.primary == d.term {
-			d.sw.packetOut(frame)
-		}
-	})
+	d.travel(controllerPlace, d.sw.place, d.atSwitch(func() { d.sw.packetOut(frame) }))
 }
 
 // packetIn takes a frame from the data network.
-func (k *control) packetIn(frame []byte) {
-	k.cluster.events.after(k.cluster.within(wireDelayMax), k.in(func() {
+func (k *control) packetIn(d *driver, port uint16, frame []byte) {
+	d.travel(d.sw.place, controllerPlace, d.during(func() {
+		if isLLDP(frame) {
+			k.heard(topology.End{Name: d.sw.name, Port: uint32(port)}, frame)
+			return
+		}
 		flow, payload, ok := wire.ParseFrame(frame)
 		from := k.cluster.net.hosts[flow.Src.Addr()]
 		if !ok || flow.Dst.Addr() != controllerAddr.Addr() ||

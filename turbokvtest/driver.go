@@ -7,6 +7,7 @@ import (
 	"github.com/turbokv/turbokv/controller/balance"
 	"github.com/turbokv/turbokv/controller/dataplane"
 	"github.com/turbokv/turbokv/controller/directory"
+	"github.com/turbokv/turbokv/controller/links"
 	"github.com/turbokv/turbokv/controller/reconcile"
 	"github.com/turbokv/turbokv/controller/reconcile/tables"
 	"github.com/turbokv/turbokv/kv"
@@ -61,6 +62,16 @@ func (d *driver) during(do func()) func() {
 	})
 }
 
+// atSwitch wraps what the switch does for the present session, if it still is the one that may ask.
+func (d *driver) atSwitch(do func()) func() {
+	term := d.term
+	return func() {
+		if d.sw.primary == term {
+			do()
+		}
+	}
+}
+
 // connect opens a session and becomes primary.
 func (d *driver) connect() {
 	c := d.control.cluster
@@ -72,17 +83,13 @@ func (d *driver) connect() {
 	d.term, d.connected, d.swLife = c.elections, true, d.sw.life
 	d.busy, d.ready, d.complete = false, false, false
 	d.sw.primary = d.term
-	d.sw.toController = d.during2(d.control.packetIn)
+	d.sw.toController = func(port uint16, frame []byte) { d.control.packetIn(d, port, frame) }
 	d.sw.report = d.learn
+	d.control.watch(func(l *links.Links, now time.Duration) { l.SwitchBack(now, d.sw.name) })
 	d.control.carrier.Attached(d.sw.name)
 	d.control.chooseCarrier()
 	c.events.after(pollEvery, d.during(d.poll))
 	d.call(d.begin, d.adopt)
-}
-
-// during2 is during for packets.
-func (d *driver) during2(do func([]byte)) func([]byte) {
-	return func(frame []byte) { d.during(func() { do(frame) })() }
 }
 
 // begin loads the program if need be, at the switch.
@@ -109,11 +116,6 @@ func (d *driver) begin(done func()) {
 
 // adopt starts from what the switch holds.
 func (d *driver) adopt() {
-	for _, l := range d.control.cluster.links {
-		if l.ends[0].sw == d.sw || l.ends[1].sw == d.sw {
-			d.control.linkChanged(l, l.dark == 0)
-		}
-	}
 	k := d.control
 	d.installed, d.ready = d.sw.held(), true
 	known := k.hosts.Len()
@@ -135,7 +137,7 @@ func (d *driver) notAHost(a netip.Addr) bool {
 func (d *driver) learn(members []tables.Value) {
 	r, ok := dataplane.RouteOfDigest(members)
 	r.Switch = d.sw.name
-	d.later(wireDelayMax, d.during(func() {
+	d.travel(d.sw.place, controllerPlace, d.during(func() {
 		if ok && !d.notAHost(r.Addr) && !d.uplink(r) && d.control.hosts.Learn(d.control.now(), r) {
 			d.control.everySwitch()
 		}
@@ -151,6 +153,7 @@ func (d *driver) lost() {
 		return
 	}
 	d.connected = false
+	d.control.watch(func(l *links.Links, now time.Duration) { l.SwitchGone(now, d.sw.name) })
 	d.control.chooseCarrier()
 	d.control.post(func() { d.control.brain.SwitchLost(d.control.now(), d.sw.name) })
 	d.later(reconnectMax, d.connect)

@@ -1,6 +1,7 @@
 package turbokvtest
 
 import (
+	"encoding/binary"
 	"fmt"
 	"maps"
 	"slices"
@@ -34,9 +35,9 @@ type fabric struct {
 	clones []tables.CloneSession
 	digest []tables.Digest
 
-	primary      uint64                       // election of the controller's session that may write
-	toController func(frame []byte)           // packet-in, nil without a controller
-	report       func(members []tables.Value) // a digest, nil without a controller
+	primary      uint64                          // election of the controller's session that may write
+	toController func(port uint16, frame []byte) // packet-in, nil without a controller
+	report       func(members []tables.Value)    // a digest, nil without a controller
 }
 
 // program is decoded once; it is immutable.
@@ -95,19 +96,26 @@ func (f *fabric) leave(port uint16, frame []byte) {
 	} else if l := f.peers[port]; l != nil {
 		f.net.cross(l, f, slices.Clone(frame))
 	} else if port == p4src.CPUPort && f.toController != nil {
-		f.toController(slices.Clone(frame[packetInSize:]))
+		f.toController(binary.BigEndian.Uint16(frame)>>portShift, slices.Clone(frame[packetInSize:]))
 	}
 }
 
-// The headers between the switch and its controller (p4src/include/headers.p4), and a packet-out
-// header that asks the switch to treat the frame as if received.
-const packetInSize = 2
+// The headers between the switch and its controller (p4src/include/headers.p4) have a port in their
+// upper bits; a packet-out header may ask the switch to treat the frame as if received instead.
+const (
+	packetInSize = 2
+	portShift    = 7
+	submit       = 0x0040
+)
 
-var packetOutSubmit = []byte{0x00, 0x40}
+// packetOut takes a frame of the controller as if it were a host's.
+func (f *fabric) packetOut(frame []byte) { f.fromController(submit, frame) }
 
-// packetOut takes a frame of the controller.
-func (f *fabric) packetOut(frame []byte) {
-	f.receive(p4src.CPUPort, append(slices.Clone(packetOutSubmit), frame...))
+// sendBy has a frame of the controller leave by a port.
+func (f *fabric) sendBy(port uint32, frame []byte) { f.fromController(uint16(port)<<portShift, frame) }
+
+func (f *fabric) fromController(header uint16, frame []byte) {
+	f.receive(p4src.CPUPort, append(binary.BigEndian.AppendUint16(nil, header), frame...))
 }
 
 // held returns all that is installed.

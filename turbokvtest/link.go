@@ -5,7 +5,6 @@ type link struct {
 	listed int // index in the topology that the controller was told
 	ends   [2]linkEnd
 	cuts   [2]int        // by end: how many mishaps let disappear what is sent from there
-	dark   int           // how many mishaps let both ends see that the cable is out
 	late   [2]lateFrames // by end: what is sent from there and held back
 }
 

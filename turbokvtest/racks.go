@@ -70,8 +70,7 @@ func (n *nemesis) cutLink(l *link) func() {
 			}
 		}
 		if told {
-			l.dark += by
-			n.c.control.linkTold(l)
+			n.c.control.linkTold(l, up)
 		}
 	}
 	change(1, false)
@@ -159,13 +158,4 @@ func (n *nemesis) staleRack() func() {
 		mends = append(mends, n.cut(n.c.net.cuts, []place{tail.host.place}, rest, both))
 	}
 	return all(mends)
-}
-
-// linkTold brings the news that both switches of a cable have to the controller, if it can hear it.
-func (k *control) linkTold(l *link) {
-	for _, d := range k.drivers {
-		if d.sw == l.ends[0].sw || d.sw == l.ends[1].sw {
-			d.travel(d.sw.place, controllerPlace, d.during(func() { k.linkChanged(l, l.dark == 0) }))
-		}
-	}
 }
