@@ -8,6 +8,7 @@ import (
 	"github.com/turbokv/turbokv/clientlib"
 	"github.com/turbokv/turbokv/cmd/turbokv/internal/clusterfile"
 	"github.com/turbokv/turbokv/cmd/turbokv/internal/gateway"
+	"github.com/turbokv/turbokv/cmd/turbokv/internal/netns"
 	"github.com/turbokv/turbokv/cmd/turbokv/internal/upservice"
 	"github.com/turbokv/turbokv/controller/admin"
 )
@@ -71,6 +72,8 @@ var codes = []struct {
 	{admin.ErrUnavailable, exitUnavailable},
 	{clusterfile.ErrNone, exitUnavailable},
 	{gateway.ErrFull, exitUnavailable},
+	{netns.ErrNone, exitUnavailable},
+	{netns.ErrMissing, exitUnavailable},
 	{upservice.ErrAbsent, exitUnavailable},
 	{context.DeadlineExceeded, exitUnavailable},
 	{errInterrupted, exitInterrupted},
@@ -79,6 +82,9 @@ var codes = []struct {
 func codeOf(err error) int {
 	if err == nil {
 		return exitOK
+	}
+	if other := (*passed)(nil); errors.As(err, &other) {
+		return other.code
 	}
 	for _, c := range codes {
 		if errors.Is(err, c.err) {

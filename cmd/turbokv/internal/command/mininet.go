@@ -115,7 +115,7 @@ func (a *app) mininetUp(ctx context.Context, f mininetFlags) (err error) {
 		return err
 	}
 	if !f.script {
-		if err := a.describeNet(l.net.Net, l.net.Page()); err != nil {
+		if err := a.describeNet(l.plan, l.net.Page()); err != nil {
 			return err
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -189,7 +188,8 @@ func (a *app) netnsUp(ctx context.Context, f netnsUpFlags) (err error) {
 	if err := prepare(readyCtx, plan.AdminTarget(), keyspaceOf(f.layFlags)); err != nil {
 		return err
 	}
-	if err := a.describeNet(r.Net, r.Page()); err != nil {
+	fmt.Fprint(a.Out, "TurboKV is ready. ")
+	if err := a.describeNet(plan, r.Page()); err != nil {
 		return err
 	}
 	return a.stay(ctx, r.Net, !f.noPrompt)
@@ -224,21 +224,18 @@ runs in it, whoever has started it.`,
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			if !all {
-				return netns.Down(cmp.Or(run, defaultRun))
+				return netns.Down(cmp.Or(run, os.Getenv(runVariable), defaultRun))
 			}
 			names, err := netns.DownAll(strings.TrimSuffix(netplan.DefaultPrefix, "-"))
 			fmt.Fprintf(a.Out, "%d network namespaces removed\n", len(names))
 			return err
 		},
 	}
-	c.Flags().StringVar(&run, "run", "", "`file` of the run (default "+defaultRun+")")
+	c.Flags().StringVar(&run, "run", "", "`file` of the run (default $"+runVariable+", or "+defaultRun+")")
 	c.Flags().BoolVar(&all, "all", false, "the networks of all runs on this machine")
 	c.MarkFlagsMutuallyExclusive("run", "all")
 	return c
 }
-
-// defaultRun is the run file of `netns up` without flags.
-var defaultRun = filepath.Join(netplan.DefaultDir, netplan.RunFile)
 
 func (a *app) netnsGuardCommand() *cobra.Command {
 	var run string
@@ -263,70 +260,4 @@ func (a *app) netnsOffloadCommand() *cobra.Command {
 		Hidden: true,
 		RunE:   func(_ *cobra.Command, args []string) error { return netns.ChecksumInSoftware(args[0]) },
 	}
-}
-
-// describeNet tells what is where, and how to use it.
-func (a *app) describeNet(n *netns.Net, page string) error {
-	p := n.Plan()
-	var b strings.Builder
-	for _, s := range p.Topology.Switches {
-		fmt.Fprintf(&b, "  %-6s level %d", s.Name, s.Level)
-		for _, h := range p.Topology.HostsOf(s.Name) {
-			fmt.Fprintf(&b, "  %s %v", h.Name, h.Addr.Addr())
-			if h.Role == topology.Node {
-				b.WriteString(" node")
-			}
-		}
-		for _, x := range p.Topology.Below(s.Name) {
-			fmt.Fprintf(&b, "  %s", x.End.Name)
-		}
-		b.WriteString("\n")
-	}
-	host := firstClient(p)
-	if page != "" {
-		page = "Web page: " + page + "\n"
-	}
-	option := ""
-	if p.Path() != absolute(defaultRun) {
-		option = " --run " + p.Path()
-	}
-	_, err := fmt.Fprintf(a.Out, `TurboKV is ready. Switches, and what hangs on them:
-
-%s
-Service %v, controller %v, logs in %s
-%sTry at the prompt, or in another terminal after "sudo turbokv net%s":
-
-  kv put %[7]s greeting hello
-  kv get %[7]s greeting
-  status
-  help
-
-ctrl-C ends it.
-`, b.String(), p.Service, p.Controller.Addr(), p.Dir, page, option, host)
-	return err
-}
-
-func absolute(path string) string {
-	if full, err := filepath.Abs(path); err == nil {
-		return full
-	}
-	return path
-}
-
-// firstClient is a host to use in examples: one without a storage node, if there is one.
-func firstClient(p *netplan.Plan) string {
-	name := ""
-	for _, h := range p.Topology.Hosts {
-		if h.Role == topology.Client {
-			return h.Name
-		}
-		name = cmp.Or(name, h.Name)
-	}
-	return name
-}
-
-// addrOf is the address of a host in the data network.
-func addrOf(p *netplan.Plan, host string) (netip.Addr, bool) {
-	h, ok := p.Topology.Host(host)
-	return h.Addr.Addr(), ok
 }

@@ -55,6 +55,9 @@ func Run(ctx context.Context, args []string, s Streams) int {
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
 		err = errInterrupted
 	}
+	if _, told := err.(*passed); told {
+		return codeOf(err)
+	}
 	fmt.Fprintf(s.Err, "turbokv: %v\n", err)
 	if !a.started {
 		fmt.Fprintf(s.Err, "usage: %s\n", cmd.UseLine())
@@ -111,8 +114,9 @@ func (a *app) commands() []*cobra.Command {
 		a.scanCommand(), a.loadCommand(),
 		a.addCommand(), a.admitCommand(), a.controllerCommand(), a.drainCommand(), a.eventsCommand(),
 		a.forgetCommand(),
-		a.keyspaceCommand(), a.mergeCommand(), a.mininetCommand(), a.moveCommand(), a.nodeCommand(), a.nodesCommand(),
-		a.netnsCommand(), a.plansCommand(), a.rebalanceCommand(), a.splitCommand(), a.statusCommand(), a.switchCommand(),
+		a.keyspaceCommand(), a.mergeCommand(), a.mininetCommand(), a.moveCommand(), a.netCommand(),
+		a.netnsCommand(), a.nodeCommand(), a.nodesCommand(), a.plansCommand(), a.rebalanceCommand(),
+		a.splitCommand(), a.statusCommand(), a.switchCommand(),
 		a.upCommand(), a.benchCommand(), a.compareCommand(), a.demoCommand(), a.faultsCommand(), a.skewCommand(),
 		a.masterCommand(),
 		a.simCommand(),

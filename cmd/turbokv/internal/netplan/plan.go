@@ -130,6 +130,14 @@ type Process struct {
 	Trace   netip.AddrPort `json:"trace,omitzero"`
 }
 
+// Title names a process for people.
+func (p Process) Title() string {
+	if p.Name == string(p.Role) {
+		return p.Name
+	}
+	return string(p.Role) + " " + p.Name
+}
+
 // Role is what a process is.
 type Role string
 
