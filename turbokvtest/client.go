@@ -260,8 +260,19 @@ func (c *client) preload(n int) {
 	c.flush()
 }
 
+// readAgain reads a key when all is over.
+func (c *client) readAgain(key string) {
+	c.asked++
+	c.work.Operations++
+	c.work.Deadline = lastReads
+	c.submit(&call{key: key, in: asked{op: wire.OpGet}}, session.Request{
+		Op: wire.OpGet, Key: []byte(key),
+	})
+}
+
 // readPreload reads the records of preload back, but for those that are lost, and returns how many.
 func (c *client) readPreload() (n int) {
+	c.work.Deadline = lastReads
 	for _, key := range slices.Sorted(maps.Keys(c.bulk)) {
 		if !c.lost(key) {
 			n++

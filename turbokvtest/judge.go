@@ -7,14 +7,12 @@ import (
 	"slices"
 	"time"
 
-	"github.com/turbokv/turbokv/clientlib/session"
 	"github.com/turbokv/turbokv/controller/dataplane"
 	"github.com/turbokv/turbokv/controller/directory"
 	"github.com/turbokv/turbokv/controller/reconcile"
 	"github.com/turbokv/turbokv/kv"
 	"github.com/turbokv/turbokv/serverlib"
 	"github.com/turbokv/turbokv/serverlib/enginetest"
-	"github.com/turbokv/turbokv/wire"
 )
 
 // atRest says what keeps the cluster from rest, nil if nothing does: every process runs and is
@@ -53,8 +51,10 @@ func (c *Cluster) atRest() error {
 	if err := c.leftRows(); err != nil {
 		return err
 	}
-	if err := c.switchesHold(); err != nil {
-		return err
+	for _, look := range []func() error{c.switchesHold, c.homesRight, c.rowsRight} {
+		if err := look(); err != nil {
+			return err
+		}
 	}
 	return c.remembered()
 }
@@ -215,30 +215,32 @@ func (c *Cluster) describe() string {
 // lastReads is how long the reads at the end may take: nothing is in their way.
 const lastReads = 10 * time.Second
 
-// readEverything lets the first client read every key once more, so that the history's end says
-// what became of every acknowledged write. Only keys of lost sub-ranges may stay unanswered.
+// readEverything lets clients read every key once more, so that the history's end says what became of
+// every acknowledged write. Only keys of lost sub-ranges may stay unanswered.
 func (c *Cluster) readEverything() error {
-	cl := c.clients[0]
-	before := cl.done
-	cl.work.Deadline = lastReads
-	var due int
-	for _, key := range cl.names {
+	ended := func() (done, refused int) {
+		for _, cl := range c.clients {
+			done, refused = done+cl.done, refused+cl.refused
+		}
+		return done, refused
+	}
+	before, _ := ended()
+	due := c.clients[0].readPreload()
+	for i, key := range c.clients[0].names {
 		if !c.keyLost(key) {
 			due++
-			cl.asked++
-			cl.work.Operations++
-			cl.submit(&call{key: key, in: asked{op: wire.OpGet}}, session.Request{
-				Op: wire.OpGet, Key: []byte(key),
-			})
+			c.clients[i%len(c.clients)].readAgain(key)
 		}
 	}
-	due += cl.readPreload()
-	cl.refused = 0
-	cl.flush()
-	if !c.until(c.events.now+lastReads, func() bool { return cl.done >= before+due }) ||
-		cl.refused > 0 {
-		return fmt.Errorf("%d of %d last reads were not answered%s", due-(cl.done-before)+cl.refused,
-			due, c.describe())
+	for _, cl := range c.clients {
+		cl.refused = 0
+		cl.flush()
+	}
+	answered := func() bool { done, _ := ended(); return done >= before+due }
+	in := c.until(c.events.now+lastReads, answered)
+	if done, refused := ended(); !in || refused > 0 {
+		return fmt.Errorf("%d of %d last reads were not answered%s", due-(done-before)+refused, due,
+			c.describe())
 	}
 	return nil
 }

@@ -133,7 +133,8 @@ func (o *Options) drawPolicy(r *rand.Rand) {
 	within := func(d time.Duration) time.Duration { return d/20 + time.Duration(r.Int64N(int64(d))) }
 	o.Policy = core.Policy{
 		Health:      health.Config{SessionPatience: 800*time.Millisecond + within(2*time.Second)},
-		RepairDelay: within(time.Second), MaxJoins: 1 + r.IntN(16), MaxJoinsPerNode: 1 + r.IntN(3),
+		RepairDelay: within(time.Second), SwitchPatience: within(time.Second),
+		MaxJoins: 1 + r.IntN(16), MaxJoinsPerNode: 1 + r.IntN(3),
 		BalanceInterval: within(500 * time.Millisecond), NoBalance: r.IntN(2) == 0,
 		Balance: balance.Config{Hold: within(time.Second), Cooldown: within(2 * time.Second),
 			Settle: within(time.Second)},
