@@ -47,6 +47,11 @@ func (d *Directory) switchOf(id kv.NodeID) string {
 	return d.cfg.Switches[0]
 }
 
+// rack numbers the switch of a node.
+func (d *Directory) rack(id kv.NodeID) int {
+	return slices.Index(d.cfg.Switches, d.switchOf(id))
+}
+
 // here reports whether a switch is within reach.
 func (d *Directory) here(name string) bool {
 	_, ok := d.synced[name]

@@ -85,7 +85,7 @@ func (d *Directory) create(id kv.KeyspaceID, c CreateKeyspace) (Keyspace, Effect
 	if err != nil {
 		return Keyspace{}, Effects{}, err
 	}
-	chains, err := placement.Place(nodes, d.Loads(), len(parts), c.Replication)
+	chains, err := placement.Place(nodes, d.rack, d.Loads(), len(parts), c.Replication)
 	if err != nil {
 		return Keyspace{}, Effects{}, fmt.Errorf("keyspace %q: %w: %v", c.Name, ErrNodes, err)
 	}

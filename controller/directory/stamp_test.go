@@ -314,3 +314,22 @@ func TestASubRangeStoredWithoutAHomeGetsOne(t *testing.T) {
 		t.Fatalf("after all switches got other names: %+v", got)
 	}
 }
+
+// TestHomesOfAKeyspaceAreContiguous: each rack is the home of one run of the key line, and head and tail
+// are in different racks.
+func TestHomesOfAKeyspaceAreContiguous(t *testing.T) {
+	d, _ := racks(t, 9, 3, 3)
+	k, e, err := d.CreateKeyspace(CreateKeyspace{Name: "b", Partitioner: kv.HashPartitioned,
+		Durability: kv.DurabilitySync, SubRanges: 32})
+	settleAll(t, d, must(t)(e, err))
+	var homes []string
+	for _, s := range d.SubRangesOf(k.ID) {
+		if d.switchOf(s.Chain.Head()) != s.Home || d.switchOf(s.Chain.Tail()) == s.Home {
+			t.Fatalf("%v with home %s", s.Chain, s.Home)
+		}
+		homes = append(homes, s.Home)
+	}
+	if runs := slices.Compact(homes); !slices.Equal(runs, []string{"s1", "s2", "s3"}) {
+		t.Fatalf("homes along the key line: %v", runs)
+	}
+}

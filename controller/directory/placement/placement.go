@@ -1,11 +1,19 @@
-// Package placement chooses the chains of new sub-ranges. It is a pure function of the nodes and of
-// what they carry already, so the same directory always gives the same chains, in the controller,
-// in tests and in the simulator.
+// Package placement chooses the chains of new sub-ranges. It is a pure function of the nodes, of
+// their racks and of what they carry already, so the same directory always gives the same chains, in
+// the controller, in tests and in the simulator.
 //
-// Two things are levelled, in this order: replicas per node, because they cost memory and disk;
-// then heads and tails, because heads order all writes and tails answer all reads. Ties are broken
-// by a hash, which scatters the partners of a node over the whole cluster: when it fails, everybody
-// has a small part of its data, and repair runs everywhere at once.
+// The rules, each as far as those before it allow:
+//
+//  1. Head and tail are in different racks, and the members in as many racks as there can be: a rack
+//     that is lost with its switch takes as little as possible.
+//  2. Replicas per node are level, because they cost memory and disk. Where racks are uneven the first
+//     rule gives the nodes of small ones more.
+//  3. The heads of consecutive sub-ranges are in one rack, each rack having one run, because the rack
+//     of the head is where requests are resolved: switches above need few aggregates.
+//  4. Heads and tails per node are level, because heads order all writes and tails answer all reads.
+//
+// Ties are broken by a hash, which scatters the partners of a node over the whole cluster: when it
+// fails, everybody has a small part of its data, and repair runs everywhere at once.
 package placement
 
 import (
@@ -46,10 +54,12 @@ func (l Loads) count(c kv.Chain, by int) {
 	}
 }
 
-// Place returns n chains of the given length over the nodes, levelling together with what they
-// carry already. It does not change loads. It is an error to ask for more replicas than there are
-// nodes.
-func Place(nodes []kv.NodeID, loads Loads, n, replication int) ([]kv.Chain, error) {
+// Place returns n chains of the given length over the nodes, in the order of their sub-ranges along the
+// key line, levelling together with what the nodes carry already. rack tells where a node is; racks that
+// are near each other in the network should have near numbers. Place does not change loads. It is an
+// error to ask for more replicas than there are nodes.
+func Place(nodes []kv.NodeID, rack func(kv.NodeID) int, loads Loads, n, replication int,
+) ([]kv.Chain, error) {
 	if replication < 1 || replication > kv.MaxChain {
 		return nil, fmt.Errorf("replication %d: must be 1 to %d", replication, kv.MaxChain)
 	}
@@ -58,10 +68,21 @@ func Place(nodes []kv.NodeID, loads Loads, n, replication int) ([]kv.Chain, erro
 			replication, len(nodes))
 	}
 	total := make(Loads, len(nodes))
+	racks := make(map[kv.NodeID]int, len(nodes))
 	for _, node := range nodes {
-		total[node] = loads[node]
+		total[node], racks[node] = loads[node], rack(node)
 	}
 	order := slices.Sorted(slices.Values(nodes))
+	for _, node := range order {
+		if racks[node] != racks[order[0]] {
+			return placeOverRacks(order, racks, total, n, replication), nil
+		}
+	}
+	return placeInOne(order, total, n, replication), nil
+}
+
+// placeInOne places chains in one rack.
+func placeInOne(order []kv.NodeID, total Loads, n, replication int) []kv.Chain {
 	chains := make([]kv.Chain, n)
 	for i := range chains {
 		members := leastLoaded(order, total, replication, uint64(i))
@@ -69,7 +90,7 @@ func Place(nodes []kv.NodeID, loads Loads, n, replication int) ([]kv.Chain, erro
 		total.Add(chains[i])
 	}
 	level(chains, total)
-	return chains, nil
+	return chains
 }
 
 // leastLoaded returns the nodes with the fewest replicas; among equals those with the fewest ends.

@@ -16,6 +16,8 @@ func someNodes(n int) []kv.NodeID {
 	return nodes
 }
 
+func oneRack(kv.NodeID) int { return 0 }
+
 // spread returns the difference between the most and the least of one count.
 func spread(nodes []kv.NodeID, loads Loads, of func(Load) int) int {
 	low, high := of(loads[nodes[0]]), of(loads[nodes[0]])
@@ -32,7 +34,7 @@ func TestPlaceLevelsReplicasHeadsAndTails(t *testing.T) {
 		loads := Loads{}
 		for range 1 + r.IntN(4) { // keyspaces of one cluster, one after the other
 			replication := 1 + r.IntN(min(len(nodes), kv.MaxChain))
-			chains, err := Place(nodes, loads, 1+r.IntN(100), replication)
+			chains, err := Place(nodes, oneRack, loads, 1+r.IntN(100), replication)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -75,13 +77,13 @@ func checkChain(t *testing.T, c kv.Chain, nodes []kv.NodeID, replication int) {
 func TestPlaceIsDeterministicAndIgnoresTheOrderOfNodes(t *testing.T) {
 	r := rand.New(rand.NewPCG(2, 2))
 	nodes := someNodes(7)
-	want, err := Place(nodes, nil, 50, 3)
+	want, err := Place(nodes, oneRack, nil, 50, 3)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for range 20 {
 		r.Shuffle(len(nodes), func(i, j int) { nodes[i], nodes[j] = nodes[j], nodes[i] })
-		if got, _ := Place(nodes, Loads{}, 50, 3); !reflect.DeepEqual(got, want) {
+		if got, _ := Place(nodes, oneRack, Loads{}, 50, 3); !reflect.DeepEqual(got, want) {
 			t.Fatalf("order %v gives other chains", nodes)
 		}
 	}
@@ -89,7 +91,7 @@ func TestPlaceIsDeterministicAndIgnoresTheOrderOfNodes(t *testing.T) {
 
 func TestPlaceScattersThePartnersOfANode(t *testing.T) {
 	nodes := someNodes(10)
-	chains, err := Place(nodes, nil, 100, 3)
+	chains, err := Place(nodes, oneRack, nil, 100, 3)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +114,7 @@ func TestPlaceFillsANewNodeFirst(t *testing.T) {
 	for _, n := range nodes[:3] {
 		loads[n] = Load{Replicas: 10, Heads: 3, Tails: 3}
 	}
-	chains, err := Place(nodes, loads, 8, 1)
+	chains, err := Place(nodes, oneRack, loads, 8, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +127,7 @@ func TestPlaceFillsANewNodeFirst(t *testing.T) {
 
 func TestPlaceRefusesTheImpossible(t *testing.T) {
 	for _, replication := range []int{-1, 0, 3, kv.MaxChain + 1} {
-		if c, err := Place(someNodes(2), nil, 1, replication); err == nil {
+		if c, err := Place(someNodes(2), oneRack, nil, 1, replication); err == nil {
 			t.Errorf("replication %d on 2 nodes: %v", replication, c)
 		}
 	}
