@@ -109,6 +109,8 @@ type Daemon struct {
 	now  atomic.Uint64                  // microseconds, as of the latest batch
 	past v1model.Stats                  // of earlier pipelines; guarded by mu
 
+	followers []*follower // guarded by mu
+
 	mu     sync.Mutex
 	table  atomic.Pointer[portTable] // replaced under mu, read by every loop
 	closed bool
@@ -205,13 +207,12 @@ func (d *Daemon) newSwitch(program *bmv2.Program) (*v1model.Switch, error) {
 }
 
 func (d *Daemon) activate(sw *v1model.Switch) {
-	before := d.sw.Swap(sw)
-	if before == nil {
-		return
-	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.past = sum(d.past, before.Stats())
+	if before := d.sw.Swap(sw); before != nil {
+		d.past = sum(d.past, before.Stats())
+	}
+	d.refollow(sw)
 }
 
 // packetOut queues a frame of the controller for the CPU port.
@@ -226,6 +227,9 @@ func (d *Daemon) packetOut(frame []byte) error {
 
 // Addr returns the address that P4Runtime is served on.
 func (d *Daemon) Addr() net.Addr { return d.listener.Addr() }
+
+// DeviceID returns the P4Runtime device id.
+func (d *Daemon) DeviceID() uint64 { return d.cfg.DeviceID }
 
 // Server returns the P4Runtime server.
 func (d *Daemon) Server() *p4rt.Server { return d.server }

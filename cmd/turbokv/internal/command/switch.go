@@ -10,6 +10,7 @@ import (
 	"github.com/turbokv/turbokv/bmv2/daemon"
 	switchmetrics "github.com/turbokv/turbokv/bmv2/metrics"
 	"github.com/turbokv/turbokv/bmv2/p4rt"
+	"github.com/turbokv/turbokv/bmv2/trace"
 )
 
 // switchFlags are the options of the built-in switch.
@@ -19,6 +20,7 @@ type switchFlags struct {
 	device  uint64
 	cpuPort uint16
 	metrics string
+	trace   string
 }
 
 func (a *app) switchCommand() *cobra.Command {
@@ -51,6 +53,8 @@ after commas shape what the port sends, and with both also what it receives.`,
 		"port `number` of packet-in and packet-out")
 	flags.StringVar(&f.metrics, "metrics", "",
 		"`address` that serves metrics for Prometheus at /metrics (default: none)")
+	flags.StringVar(&f.trace, "trace", "",
+		"`address` that serves what packets meet in the switch at /trace, see turbokv trace (default: none)")
 	return c
 }
 
@@ -63,20 +67,28 @@ func (a *app) runSwitch(ctx context.Context, f switchFlags) error {
 	if err != nil {
 		return err
 	}
-	listener, err := listenHTTP("metrics", f.metrics)
+	metrics, err := listenHTTP("metrics", f.metrics)
 	if err != nil {
 		return err
 	}
+	traces, err := listenHTTP("trace", f.trace)
+	if err != nil {
+		return errors.Join(err, closeListener(metrics))
+	}
 	if config.Ports, err = openPorts(specs); err != nil {
-		return errors.Join(err, closeListener(listener))
+		return errors.Join(err, closeListener(metrics), closeListener(traces))
 	}
 	log.Info("starting", "p4runtime", f.address, "ports", len(specs))
 	sw, err := daemon.New(config)
 	if err != nil {
-		return errors.Join(err, closeListener(listener))
+		return errors.Join(err, closeListener(metrics), closeListener(traces))
 	}
-	served := serveMetrics(ctx, listener, switchmetrics.New(sw))
-	err = errors.Join(sw.Run(ctx), served.stop())
+	measured := serveMetrics(ctx, metrics, switchmetrics.New(sw))
+	traced := new(httpPart)
+	if traces != nil {
+		traced.serve(ctx, traces, trace.Handler(sw))
+	}
+	err = errors.Join(sw.Run(ctx), measured.stop(), traced.stop())
 	log.Info("stopped")
 	return err
 }
