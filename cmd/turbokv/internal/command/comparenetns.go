@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -34,6 +35,7 @@ type namespaces struct {
 	description string
 }
 
+// masterProcess is the name and the role of the process of the master.
 const masterProcess = "master"
 
 func (a *app) openNamespaces(
@@ -73,10 +75,6 @@ func (n *namespaces) makePlan(f compareFlags, dir string) error {
 	for i := range net.Links {
 		net.Links[i].Delay = f.delay
 	}
-	last := len(net.Hosts)
-	n.clients = net.Hosts[last-2]
-	master := net.Hosts[last-1]
-	n.masterAddr = netip.AddrPortFrom(master.Addr.Addr(), coordinate.MasterPort)
 	self, err := os.Executable()
 	if err != nil {
 		return err
@@ -92,6 +90,19 @@ func (n *namespaces) makePlan(f compareFlags, dir string) error {
 	if err != nil {
 		return usagef("%w", err)
 	}
+	last := len(net.Hosts)
+	n.clients = net.Hosts[last-2]
+	n.addCoordinators(net.Hosts[last-1])
+	n.description = fmt.Sprintf("%d nodes and the switch (%s) in network namespaces, veth links", f.nodes,
+		f.kind)
+	if f.delay > 0 {
+		n.description += fmt.Sprintf(" of %v each way (%s)", f.delay, n.plan.ShapingNote)
+	}
+	return nil
+}
+
+// addCoordinators has the nodes coordinate, runs a master on its host, and keeps the balancer still.
+func (n *namespaces) addCoordinators(master topology.Host) {
 	for i := range n.plan.Processes {
 		p := &n.plan.Processes[i]
 		switch p.Role {
@@ -101,16 +112,13 @@ func (n *namespaces) makePlan(f compareFlags, dir string) error {
 			p.Args = append(p.Args, "--no-balance")
 		}
 	}
+	n.masterAddr = netip.AddrPortFrom(master.Addr.Addr(), coordinate.MasterPort)
 	n.plan.Processes = append(n.plan.Processes, netplan.Process{
-		Name: masterProcess, Role: masterProcess, Place: master.Name, Log: dir + "/master.log",
-		Args: []string{self, "master", "--addr", n.masterAddr.String(), "--controller", n.plan.AdminTarget()},
+		Name: masterProcess, Role: masterProcess, Place: master.Name,
+		Log: filepath.Join(n.plan.Dir, masterProcess+".log"),
+		Args: []string{n.plan.Binary, "master", "--addr", n.masterAddr.String(),
+			"--controller", n.plan.AdminTarget()},
 	})
-	n.description = fmt.Sprintf("%d nodes and the switch (%s) in network namespaces, veth links", f.nodes,
-		f.kind)
-	if f.delay > 0 {
-		n.description += fmt.Sprintf(" of %v each way (%s)", f.delay, n.plan.ShapingNote)
-	}
-	return nil
 }
 
 // findProcesses keeps the process ids of the parts whose processor time is told.

@@ -76,7 +76,7 @@ func (r *Report) draw(w io.Writer, open func(width, height vg.Length) canvas) er
 
 // legend draws the ways in a line.
 func (r *Report) legend(c draw.Canvas) {
-	const step, dash = 1.5 * vg.Inch, 0.4 * vg.Inch
+	const step, dash = 1.9 * vg.Inch, 0.4 * vg.Inch
 	style := plot.New().Legend.TextStyle
 	style.YAlign = -0.5
 	x, y := c.Min.X+4*margin, (c.Min.Y+c.Max.Y)/2
