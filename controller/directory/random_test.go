@@ -218,7 +218,7 @@ func (s *simulation) sync(sw *modelSwitch) {
 		return
 	}
 	if sw.writing == nil {
-		s.fatal(sw.begin(s.d.View()))
+		s.fatal(sw.begin(s.d.View(), len(s.switches) == 1))
 		s.checkAnswers()
 		return
 	}

@@ -16,13 +16,9 @@ type modelSwitch struct {
 	lost    bool // out of reach: what it holds stays
 }
 
-// begin starts to bring the switch to a view. With only one switch I2 holds to the letter: no row is
+// begin starts to bring the switch to a view. If there is no other one, I2 holds to the letter: no row is
 // written while another one leads to somebody who has left, whatever he may answer.
-func (sw *modelSwitch) begin(v View) error {
-	alone := true
-	for _, s := range v.SubRanges() {
-		alone = alone && len(s.Stampers) == 1 && s.Home == sw.name
-	}
+func (sw *modelSwitch) begin(v View, alone bool) error {
 	for _, s := range v.SubRanges() {
 		if !alone || !s.Created || s.Blocked {
 			continue
