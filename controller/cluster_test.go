@@ -51,6 +51,7 @@ type rig struct {
 	ended chan error
 
 	stopSwitch func()
+	point      func(*controller.Config) // at the switches; nil: at the only one
 }
 
 func newRig(t *testing.T) *rig {
@@ -70,15 +71,20 @@ func (r *rig) context() context.Context {
 // start runs the controller, at the address that it had before.
 func (r *rig) start(expect int) {
 	r.t.Helper()
-	c, err := controller.New(controller.Config{
+	cfg := controller.Config{
 		Store: filepath.Join(r.dir, "controller.db"), Listen: "127.0.0.1:" + r.controlPort(),
-		Switches: []controller.Switch{{Name: "s1", Target: r.sw.Addr().String(),
-			DialOptions: []grpc.DialOption{plain}}},
 		Service: service, Address: netip.MustParseAddrPort("10.254.0.1:21579"),
 		ExpectNodes:    expect,
 		ReportInterval: 20 * time.Millisecond, PollInterval: 20 * time.Millisecond,
 		Events: controller.Events{Notify: r.notify},
-	})
+	}
+	if r.point != nil {
+		r.point(&cfg)
+	} else {
+		cfg.Switches = []controller.Switch{{Name: "s1", Target: r.sw.Addr().String(),
+			DialOptions: []grpc.DialOption{plain}}}
+	}
+	c, err := controller.New(cfg)
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -21,6 +22,7 @@ import (
 type writer struct {
 	t      *testing.T
 	client *clientlib.Client
+	name   string
 	stop   chan struct{}
 	done   sync.WaitGroup
 
@@ -33,9 +35,10 @@ type writer struct {
 // workers write disjoint keys, each one after the other.
 const workers = 8
 
-// write begins to write and goes on until the writer is stopped.
-func (r *rig) write(c *clientlib.Client) *writer {
-	w := &writer{t: r.t, client: c, stop: make(chan struct{}), acked: make(map[string]uint64)}
+// write begins to write and goes on until the writer is stopped. Several writers need names.
+func (r *rig) write(c *clientlib.Client, name ...string) *writer {
+	w := &writer{t: r.t, client: c, stop: make(chan struct{}), acked: make(map[string]uint64),
+		name: strings.Join(name, "")}
 	for i := range workers {
 		w.done.Go(func() { w.work(r.context(), i) })
 	}
@@ -50,7 +53,7 @@ func (w *writer) work(ctx context.Context, id int) {
 			return
 		default:
 		}
-		key := fmt.Sprintf("%c%d-%d", 'a'+i%25, id, i%100)
+		key := fmt.Sprintf("%c%d-%d%s", 'a'+i%25, id, i%100, w.name)
 		n, err := w.client.Increment(ctx, []byte(key), 1)
 		if errors.Is(err, clientlib.ErrOutcomeUnknown) {
 			w.t.Errorf("%s: %v", key, err)
