@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/turbokv/turbokv/controller/core"
+	"github.com/turbokv/turbokv/controller/links"
 	"github.com/turbokv/turbokv/controller/p4rt"
 	"github.com/turbokv/turbokv/p4src"
 	"github.com/turbokv/turbokv/topology"
@@ -35,6 +36,8 @@ type Config struct {
 	Switches []Switch
 	// SwitchOptions must at least choose the transport credentials.
 	SwitchOptions []grpc.DialOption
+	// Links says how links between switches are watched; the zero value stands for the defaults.
+	Links links.Config
 	// Pipeline is the program of the switches; the zero value stands for the embedded one.
 	Pipeline p4rt.Pipeline
 

@@ -186,7 +186,9 @@ func (c *Controller) connect(ctx context.Context) (closeCatalogue func() error, 
 	}
 	c.publisher = newPublisher(c.loop, own)
 	c.loop.publish = c.publisher.add
-	c.loop.network = newNetwork(c.loop, c.cfg, link)
+	if c.loop.network, err = newNetwork(c.loop, c.cfg, link); err != nil {
+		return nil, errors.Join(err, closeCatalogue())
+	}
 	hosts := newHostTable(c.cfg)
 	for _, sw := range c.cfg.Switches {
 		c.loop.switches[sw.Name] = new(switchStatus)

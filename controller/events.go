@@ -29,6 +29,7 @@ const (
 	CarrierChanged EventKind = "carrier"    // the switch that carries the controller's own traffic
 	LinkDown       EventKind = "link down"
 	LinkUp         EventKind = "link up"
+	WrongCable     EventKind = "wrong cable" // another neighbour than the topology says
 
 	ControllerLeads    EventKind = "controller leads"     // elected among several
 	ControllerStandsBy EventKind = "controller stands by" // another one was elected

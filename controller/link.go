@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"encoding/binary"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -97,4 +98,9 @@ func (l *cpuLink) WriteBatch(frames [][]byte) (int, error) {
 func (l *cpuLink) Close() error {
 	l.once.Do(func() { close(l.closed) })
 	return nil
+}
+
+// isLLDP reports whether a frame is one by which switches learn who is next to them.
+func isLLDP(frame []byte) bool {
+	return len(frame) >= 14 && binary.BigEndian.Uint16(frame[12:]) == uint16(p4src.EtherTypeLLDP)
 }

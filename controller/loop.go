@@ -89,13 +89,14 @@ func (l *loop) run(ctx context.Context) error {
 			l.drain()
 		case <-timer.C:
 			l.core.Tick(l.now())
+			l.network.tick()
 		case <-ctx.Done():
 			return nil
 		}
 		if err := l.finishRound(); err != nil {
 			return err
 		}
-		timer.Reset(l.core.NextTick() - l.now())
+		timer.Reset(min(l.core.NextTick(), l.network.nextTick()) - l.now())
 	}
 }
 

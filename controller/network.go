@@ -1,11 +1,18 @@
 package controller
 
 import (
+	"errors"
+	"fmt"
+	"math"
 	"slices"
+	"time"
 
 	"github.com/turbokv/turbokv/controller/core"
 	"github.com/turbokv/turbokv/controller/dataplane"
+	"github.com/turbokv/turbokv/controller/links"
 	"github.com/turbokv/turbokv/controller/p4rt"
+	"github.com/turbokv/turbokv/controller/reconcile/tables"
+	"github.com/turbokv/turbokv/p4src"
 	"github.com/turbokv/turbokv/topology"
 	"github.com/turbokv/turbokv/transport"
 )
@@ -19,21 +26,29 @@ type network struct {
 	sessions map[string]*p4rt.Session
 	synced   map[string]*dataplane.Fabric // that each switch holds, in its present session
 
-	carrier  *dataplane.Carrier // nil like link
-	portDown map[topology.End]bool
+	carrier *dataplane.Carrier       // nil like link
+	links   *links.Links             // nil without a topology
+	since   map[string]time.Duration // from when on a switch has not been complete
+	lost    []string                 // switches that are not used
 }
 
-func newNetwork(l *loop, cfg Config, link *cpuLink) *network {
+func newNetwork(l *loop, cfg Config, link *cpuLink) (*network, error) {
 	n := &network{
 		loop: l, cfg: cfg, link: link, sessions: make(map[string]*p4rt.Session),
-		synced: make(map[string]*dataplane.Fabric), portDown: make(map[topology.End]bool),
+		synced: make(map[string]*dataplane.Fabric), since: make(map[string]time.Duration),
+	}
+	if cfg.Topology != nil {
+		var err error
+		if n.links, err = links.New(cfg.Links, cfg.Topology); err != nil {
+			return nil, fmt.Errorf("controller: %w", err)
+		}
 	}
 	n.rebuild()
 	if link != nil {
 		n.carrier = dataplane.NewCarrier(n.candidates())
 		n.rebuild()
 	}
-	return n
+	return n, nil
 }
 
 // carriedAt returns the switch to which the controller's address is attached, within reach or not.
@@ -49,7 +64,8 @@ func (n *network) rebuild() {
 	now := joined{carrier: n.carriedAt()}
 	if n.cfg.Topology != nil {
 		own := n.cfg.Address.Addr().Unmap()
-		cfg := dataplane.FabricConfig{Network: n.cfg.Topology, Down: n.down(), Carrier: n.carriedAt()}
+		cfg := dataplane.FabricConfig{Network: n.cfg.Topology, Down: n.links.Down(), Lost: n.lost,
+			Carrier: n.carriedAt()}
 		if own.IsValid() {
 			cfg.Controller = dataplane.Route{Addr: own, MAC: transport.MACOf(own)}
 		}
@@ -61,6 +77,9 @@ func (n *network) rebuild() {
 // attached says that a session with a switch begins.
 func (n *network) attached(name string, s *p4rt.Session) {
 	n.sessions[name] = s
+	if n.links != nil {
+		n.links.SwitchBack(n.loop.now(), name)
+	}
 	if n.carrier != nil {
 		n.carrier.Attached(name)
 	}
@@ -72,6 +91,10 @@ func (n *network) detached(name string, s *p4rt.Session) {
 	if n.sessions[name] == s {
 		delete(n.sessions, name)
 		delete(n.synced, name)
+		n.since[name] = n.loop.now()
+		if n.links != nil {
+			n.links.SwitchGone(n.loop.now(), name)
+		}
 		n.chooseCarrier()
 	}
 }
@@ -84,6 +107,7 @@ func (n *network) holds(name string, f *dataplane.Fabric) {
 	_, before := n.synced[name]
 	n.synced[name] = f
 	if !before {
+		n.findLost()
 		n.chooseCarrier()
 	}
 	if n.link != nil && name == n.carriedAt() && f == n.loop.joined.fabric {
@@ -133,53 +157,97 @@ func (n *network) carry(moved bool) {
 	}
 }
 
+// lostPatience is how long a switch above the racks is used that the controller cannot reach, or that is
+// not complete. It may go on as it is, but nobody can tell, and there are others: less capacity is a
+// smaller harm than a part of all flows lost. A rack that cannot be reached has only itself.
+const lostPatience = 500 * time.Millisecond
+
+// findLost works out which switches are not to be used. One that was lost is used again when it is
+// complete.
+func (n *network) findLost() {
+	var lost []string
+	for _, sw := range n.cfg.Switches {
+		_, complete := n.synced[sw.Name]
+		patience := lostPatience
+		if n.since[sw.Name] == 0 { // since the beginning
+			patience = dataplane.CarrierPatience
+		}
+		if n.cfg.level(sw.Name) > 0 && !complete && (slices.Contains(n.lost, sw.Name) ||
+			n.loop.now()-n.since[sw.Name] >= patience) {
+			lost = append(lost, sw.Name)
+		}
+	}
+	if !slices.Equal(lost, n.lost) {
+		n.lost = lost
+		n.rebuild()
+	}
+}
+
+// nextTick is when tick is due.
+func (n *network) nextTick() time.Duration {
+	if n.links == nil {
+		return never
+	}
+	return n.links.NextTick()
+}
+
+const never = time.Duration(math.MaxInt64)
+
+// tick has the switches send what tells their neighbours from each other.
+func (n *network) tick() {
+	if n.links == nil || n.loop.now() < n.links.NextTick() {
+		return
+	}
+	for _, f := range n.links.Tick(n.loop.now()) {
+		// An error: the queue is full, or the session has just ended. It counts as a frame that was lost.
+		_ = n.sessions[f.Switch].SendPacket(f.Data,
+			p4rt.Metadata{p4src.EgressPort: tables.Uint(uint64(f.Port))})
+	}
+	n.findLost()
+	n.chooseCarrier()
+	n.takeLinks()
+}
+
+// heard takes an LLDP frame that a switch has received.
+func (n *network) heard(at topology.End, frame []byte) {
+	if n.links != nil {
+		n.links.Received(n.loop.now(), at, frame)
+		n.takeLinks()
+	}
+}
+
 // portChanged takes word of a switch that a port has lost its link, or has it again.
 func (n *network) portChanged(name string, port uint32, up bool) {
 	n.loop.core.PortChanged(n.loop.now(), name, port, up)
-	end := topology.End{Name: name, Port: port}
-	at := n.linkAt(end)
-	if at < 0 || n.portDown[end] == !up {
-		return
+	if n.links != nil {
+		n.links.PortStatus(n.loop.now(), topology.End{Name: name, Port: port}, up)
+		n.takeLinks()
 	}
-	before := n.isDown(at)
-	n.portDown[end] = !up
-	if after := n.isDown(at); after != before {
-		n.tellLink(at, after)
+}
+
+// takeLinks tells what has happened to links, and has all switches follow.
+func (n *network) takeLinks() {
+	happened := n.links.Take()
+	changed := false
+	for _, e := range happened {
+		n.loop.journal.tell(n.eventOf(e))
+		changed = changed || e.Kind != links.Miswired
+	}
+	if changed {
 		n.rebuild()
 		n.chooseCarrier()
 	}
 }
 
-// linkAt returns the link between switches that ends at a port; -1 if there is none.
-func (n *network) linkAt(end topology.End) int {
-	if n.cfg.Topology == nil {
-		return -1
+func (n *network) eventOf(e links.Event) Event {
+	if e.Kind == links.Miswired {
+		return Event{Kind: WrongCable, Severity: core.Warning, Text: e.String()}
 	}
-	return slices.IndexFunc(n.cfg.Topology.Links, func(l topology.Link) bool {
-		return l.A.Port != 0 && l.B.Port != 0 && (l.A == end || l.B == end)
-	})
-}
-
-func (n *network) isDown(link int) bool {
-	l := n.cfg.Topology.Links[link]
-	return n.portDown[l.A] || n.portDown[l.B]
-}
-
-// down lists the links between switches that carry nothing.
-func (n *network) down() (out []int) {
-	for i := range n.cfg.Topology.Links {
-		if n.isDown(i) {
-			out = append(out, i)
-		}
+	l := n.cfg.Topology.Links[e.Link]
+	out := Event{Kind: LinkUp, Text: fmt.Sprintf("%v to %v", l.A, l.B)}
+	if e.Kind == links.Down {
+		out.Kind, out.Severity = LinkDown, core.Warning
+		out.Err = errors.New(e.Why)
 	}
 	return out
-}
-
-func (n *network) tellLink(link int, down bool) {
-	l := n.cfg.Topology.Links[link]
-	e := Event{Kind: LinkUp, Text: l.A.String() + " to " + l.B.String()}
-	if down {
-		e.Kind, e.Severity = LinkDown, core.Warning
-	}
-	n.loop.journal.tell(e)
 }

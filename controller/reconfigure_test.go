@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -32,13 +31,13 @@ type writer struct {
 	writes int
 }
 
-// workers write disjoint keys, each one after the other.
-const workers = 8
+// write begins to write and goes on until the writer is stopped.
+func (r *rig) write(c *clientlib.Client) *writer { return r.writeAs("", 8, c) }
 
-// write begins to write and goes on until the writer is stopped. Several writers need names.
-func (r *rig) write(c *clientlib.Client, name ...string) *writer {
-	w := &writer{t: r.t, client: c, stop: make(chan struct{}), acked: make(map[string]uint64),
-		name: strings.Join(name, "")}
+// writeAs is write under a name, for one of several writers. Workers write disjoint keys, each one after
+// the other.
+func (r *rig) writeAs(name string, workers int, c *clientlib.Client) *writer {
+	w := &writer{t: r.t, client: c, stop: make(chan struct{}), acked: make(map[string]uint64), name: name}
 	for i := range workers {
 		w.done.Go(func() { w.work(r.context(), i) })
 	}

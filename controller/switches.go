@@ -15,6 +15,7 @@ import (
 	"github.com/turbokv/turbokv/controller/reconcile/tables"
 	"github.com/turbokv/turbokv/kv"
 	"github.com/turbokv/turbokv/p4src"
+	"github.com/turbokv/turbokv/topology"
 	"github.com/turbokv/turbokv/transport"
 )
 
@@ -70,12 +71,8 @@ func (d *switchDriver) client(ctx context.Context, sw Switch, term uint64) (*p4r
 	return p4rt.New(p4rt.Config{
 		Target: sw.Target, DeviceID: sw.DeviceID, ElectionID: p4rt.ElectionID{Low: term},
 		Pipeline: d.cfg.Pipeline, DialOptions: sw.DialOptions,
-		PacketIn: func(payload []byte, _ p4rt.Metadata) {
-			if d.link != nil {
-				d.link.deliver(payload)
-			}
-		},
-		Digest: d.digest,
+		PacketIn: d.packetIn,
+		Digest:   d.digest,
 		Events: p4rt.Events{
 			Disconnected: func(err error) { d.lost(ctx, err) },
 			Primary:      func(is bool) { d.elected(ctx, is) },
@@ -130,6 +127,21 @@ func (d *switchDriver) elected(ctx context.Context, primary bool) {
 			d.loop.core.SwitchLost(d.loop.now(), d.name)
 		}
 	})
+}
+
+// packetIn takes a frame from the stream. It must not wait: what finds no room is lost, as on any
+// network.
+func (d *switchDriver) packetIn(frame []byte, meta p4rt.Metadata) {
+	if isLLDP(frame) {
+		port, _ := meta[p4src.IngressPort].Uint64()
+		at := topology.End{Name: d.name, Port: uint32(port)}
+		select {
+		case d.loop.work <- func() { d.loop.network.heard(at, frame) }:
+		default:
+		}
+	} else if d.link != nil {
+		d.link.deliver(frame)
+	}
 }
 
 // digest takes reports of hosts from the stream. It must not wait.

@@ -2,8 +2,9 @@ package controller_test
 
 import (
 	"fmt"
-	"strings"; "time"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/turbokv/turbokv/clientlib"
 	"github.com/turbokv/turbokv/controller"
@@ -48,40 +49,87 @@ func TestEveryRackReadsWhatAnyHasWritten(t *testing.T) {
 	}
 }
 
-// TestATreeSurvivesItsLosses loses a cable, a spine, a rack's switch and a node, one after the other,
-// while clients in all racks write. All come back but the node.
+// perRack is the number of workers in each rack: a switch under the race detector is slow, and a request
+// crosses many.
+const perRack = 2
+
+// writers write in all racks.
+func (r *tree) writers() (out []*writer) {
+	for _, rack := range []string{"s1", "s2", "s3"} {
+		out = append(out, r.writeAs(rack, perRack, r.inRack(rack)))
+	}
+	return out
+}
+
+// progress waits until every worker has written again, twice: what it has begun before does not count.
+func (r *tree) progress(writers []*writer) {
+	r.t.Helper()
+	ctx := r.context()
+	for _, w := range writers {
+		w.mu.Lock()
+		want := w.writes + 2*perRack
+		w.mu.Unlock()
+		for done := false; !done; time.Sleep(time.Millisecond) {
+			w.mu.Lock()
+			done = w.writes >= want
+			w.mu.Unlock()
+			if ctx.Err() != nil {
+				r.t.Fatalf("writer %s stands still; problems %q", w.name, r.status().Problems)
+			}
+		}
+	}
+}
+
+func (r *tree) awaitLink(kind controller.EventKind, text string) {
+	r.t.Helper()
+	r.await(text, func(e controller.Event) bool { return e.Kind == kind && strings.Contains(e.Text, text) })
+}
+
+// TestATreeSurvivesItsLosses loses a cable with and without a word, a spine, a rack's switch and a node,
+// one after the other, while clients in all racks write. All come back but the node.
 func TestATreeSurvivesItsLosses(t *testing.T) {
 	r := newTreeCluster(t, "spine-leaf:2x3x2")
 	r.create(usersKey)
-	began := time.Now(); var writers []*writer
-	for _, rack := range []string{"s1", "s2", "s3"} {
-		writers = append(writers, r.write(r.inRack(rack), rack))
-	}
-	r.finished(); r.mark(writers, began, "finished")
+	writers := r.writers()
+	r.progress(writers)
 
-	cable := r.linkOf("s1", "s4")
-	r.pull(cable)
-	r.await("link down", func(e controller.Event) bool {
-		return e.Kind == controller.LinkDown && strings.Contains(e.String(), "s1-p4")
-	})
-	r.finished(); r.mark(writers, began, "finished")
-	r.push(cable)
-	r.awaitKind(controller.LinkUp)
+	pulled, cut := r.linkOf("s1", "s4"), r.linkOf("s2", "s5")
+	r.pull(pulled)
+	r.awaitLink(controller.LinkDown, "s1-p4 to s4-p1")
+	r.progress(writers)
+	r.push(pulled)
+	r.awaitLink(controller.LinkUp, "s1-p4 to s4-p1")
+	r.cords[cut].setCut(true)
+	r.awaitLink(controller.LinkDown, "s2-p5 to s5-p2")
+	r.progress(writers)
+	r.cords[cut].setCut(false)
+	r.awaitLink(controller.LinkUp, "s2-p5 to s5-p2")
 
-	for _, name := range []string{"s4", "s3"} {
+	for _, name := range []string{"s4", "s5", "s3"} { // each spine carries the controller once
 		addr := r.killSwitch(name)
 		r.await(name+" lost", func(e controller.Event) bool {
 			return e.Kind == controller.SwitchLost && e.Switch == name
 		})
+		if name != "s3" { // where a rack has no switch nobody writes
+			r.progress(writers)
+		}
 		r.startSwitch(name, addr)
-		r.finished(); r.mark(writers, began, "finished "+name)
+		r.until(name+" is back", func(s admin.Status) bool {
+			for _, sw := range s.Switches {
+				if sw.Name == name {
+					return sw.Primary && sw.Synced && sw.PipelinePushes == 2
+				}
+			}
+			return false
+		})
+		r.progress(writers)
 	}
 
 	dead := r.stopNode(r.hostsOf("s2", topology.Node)[0])
 	r.await("evicted", func(e controller.Event) bool {
 		return e.Kind == core.MemberEvicted && e.Node == dead
 	})
-	s := r.until("repaired", func(s admin.Status) bool {
+	r.until("repaired", func(s admin.Status) bool {
 		for _, sr := range s.SubRanges {
 			if sr.Chain.Position(dead) >= 0 {
 				return false
@@ -89,9 +137,6 @@ func TestATreeSurvivesItsLosses(t *testing.T) {
 		}
 		return whole(s)
 	})
-	if len(s.Switches) != 5 {
-		t.Errorf("%d switches", len(s.Switches))
-	}
 	for _, w := range writers {
 		w.verify(r.context())
 	}
