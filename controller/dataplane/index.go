@@ -40,7 +40,7 @@ func (f *Fabric) index(v directory.View, at int) (x index) {
 		w.forAll = []lpm.Target{w.add(way{up: either(all, f.upToAll(at, f.built)), group: groupUp})}
 	}
 	for _, parts := range createdByKeyspace(v) {
-		x.add(w, v, parts)
+		x.add(w, parts)
 	}
 	return x
 }
@@ -69,7 +69,7 @@ func createdByKeyspace(v directory.View) (out [][]*directory.SubRange) {
 }
 
 // add makes the rows of one keyspace.
-func (x *index) add(w *ways, v directory.View, parts []*directory.SubRange) {
+func (x *index) add(w *ways, parts []*directory.SubRange) {
 	var pieces []lpm.Piece
 	known := make(map[kv.Prefix]bool) // the detail has rows of these
 	for _, r := range parts {
