@@ -39,7 +39,7 @@ func (r *rig) write(c *clientlib.Client) *writer { return r.writeAs("", 8, c) }
 func (r *rig) writeAs(name string, workers int, c *clientlib.Client) *writer {
 	w := &writer{t: r.t, client: c, stop: make(chan struct{}), acked: make(map[string]uint64), name: name}
 	for i := range workers {
-		w.done.Go(func() { w.work(r.context(), i) })
+		w.done.Go(func() { w.work(r.t.Context(), i) })
 	}
 	return w
 }

@@ -85,8 +85,8 @@ func (r *tree) awaitLink(kind controller.EventKind, text string) {
 	r.await(text, func(e controller.Event) bool { return e.Kind == kind && strings.Contains(e.Text, text) })
 }
 
-// TestATreeSurvivesItsLosses loses a cable with and without a word, a spine, a rack's switch and a node,
-// one after the other, while clients in all racks write. All come back but the node.
+// TestATreeSurvivesItsLosses loses a cable with and without a word, the spines and the switch of
+// a rack, one after the other, while clients in all racks write.
 func TestATreeSurvivesItsLosses(t *testing.T) {
 	r := newTreeCluster(t, "spine-leaf:2x3x2")
 	r.create(usersKey)
@@ -125,6 +125,17 @@ func TestATreeSurvivesItsLosses(t *testing.T) {
 		r.progress(writers)
 	}
 
+	for _, w := range writers {
+		w.verify(r.context())
+	}
+}
+
+// TestATreeRepairsWhatANodeHeld loses a node while clients in all racks write.
+func TestATreeRepairsWhatANodeHeld(t *testing.T) {
+	r := newTreeCluster(t, "spine-leaf:2x3x2")
+	r.create(usersKey)
+	writers := r.writers()
+	r.progress(writers)
 	dead := r.stopNode(r.hostsOf("s2", topology.Node)[0])
 	r.await("evicted", func(e controller.Event) bool {
 		return e.Kind == core.MemberEvicted && e.Node == dead
