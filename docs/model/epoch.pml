@@ -1,8 +1,8 @@
 /*
  * How one sub-range goes through its epochs: members are evicted, a learner joins and is promoted,
- * members change places, while nodes crash and lose what they had not synced, packets arrive late
- * and two switches learn of every change at different times. See README.md for what is modelled,
- * what is not, and how to run it.
+ * members change places, its home moves from one switch to another, while nodes crash and lose what
+ * they had not synced, packets arrive late and switches learn of a change late or never. See
+ * README.md for what is modelled, what is not, and how to run it.
  *
  * The sub-range holds one register. Its state after seq s is the outcome of entry s of the log, and
  * entry s is named after the write request that made it, so "the log up to s" is register, history
@@ -23,7 +23,7 @@
 #endif
 
 #ifndef SWITCHES
-#define SWITCHES 2
+#define SWITCHES 2 /* 1 or 2, each of which can be home */
 #endif
 
 #define NODES 3
@@ -36,6 +36,11 @@ byte chain[EPOCHS*3+3];         /* node+1 at place p of epoch e in [e*3+p], 0 be
 byte length[EPOCHS+1];
 byte learner[EPOCHS+1];         /* node+1, 0: nobody */
 byte since[EPOCHS*3+3];         /* of node n in epoch e: its Assignment's Since */
+byte home;                      /* bit e: switch 1 is home in epoch e, else switch 0 */
+byte told = 2;                  /* bit e: nodes may be told of epoch e */
+byte tails;                     /* bit n: was tail before the newest epoch, and may not know of it */
+byte stampers = 1;              /* bit k: switch k may stamp something for one of tails */
+byte view[2] = 1;               /* the epoch up to which a switch has been told; its answer is quick */
 
 #define MEMBER(e, n) (chain[(e)*3]==(n)+1 || chain[(e)*3+1]==(n)+1 || chain[(e)*3+2]==(n)+1)
 #define HEAD(e, n) (chain[(e)*3]==(n)+1)
@@ -43,8 +48,10 @@ byte since[EPOCHS*3+3];         /* of node n in epoch e: its Assignment's Since 
 #define LEARNER(e, n) (learner[e]==(n)+1)
 #define BEFORE(e, p, n) (chain[(e)*3]==(p)+1 && chain[(e)*3+1]==(n)+1 || \
 	chain[(e)*3+1]==(p)+1 && chain[(e)*3+2]==(n)+1)
-#define SAMECHAIN(d, e) (chain[(d)*3]==chain[(e)*3] && chain[(d)*3+1]==chain[(e)*3+1] && \
-	chain[(d)*3+2]==chain[(e)*3+2])
+#define MEMBERS(e) (MEMBER(e,0) | MEMBER(e,1)<<1 | MEMBER(e,2)<<2)
+#define HOME(e) ((home>>(e))&1)
+#define TOLD(e) ((told>>(e))&1)
+#define CONFIRMED(k) (!((stampers>>(k))&1) || view[k]==newest)
 
 /* ---- nodes ---- */
 byte epoch[NODES];              /* entered; 0: none */
@@ -78,9 +85,9 @@ byte seen[NODES];               /* requests that this life has ordered */
  * as long as they like. So for every epoch that any switch has ever stamped, every request is always
  * in the network. A read that was stamped must not return less than was acknowledged before: for
  * every epoch only the last moment counts in which a switch stamped it. */
-byte stamp[2];                  /* epoch that the switch stamps; 0: blocked */
+#define STAMP(k) ((k)<SWITCHES && HOME(view[k])==(k) -> view[k] : 0) /* what switch k stamps */
 byte stamped;                   /* bit e: some switch has stamped epoch e */
-byte latest[EPOCHS+1];          /* acknowledged when the last switch stopped stamping epoch e */
+byte latest[EPOCHS+1];          /* acknowledged when its home stopped stamping epoch e */
 bool begun;                     /* write 1 has been ordered; before it, the writes are alike */
 byte crashes;
 
@@ -99,8 +106,16 @@ inline commit(n, s) {
 	acknowledged = MAX(acknowledged, s);
 }
 
-/* ---- the controller: any change at any time that the directory allows ---- */
+/* ---- the controller: any change at any time that the directory allows ----
+ * With a new epoch the tail of the last one joins those that may go on to answer, unless nobody was
+ * told that epoch; and the earlier ones are forgotten if no switch sends them anything any more. */
+#ifndef BREAK_TAILS
+#define FORGET (CONFIRMED(0) && CONFIRMED(1))
+#else /* the last tail is the only one that counts */
+#define FORGET true
+#endif
 inline copy_epoch() {
+	tails = (FORGET -> 0 : tails) | (TOLD(newest) -> 1<<(chain[newest*3+length[newest]-1]-1) : 0);
 	newest++;
 	chain[newest*3] = chain[newest*3-3];
 	chain[newest*3+1] = chain[newest*3-2];
@@ -110,6 +125,26 @@ inline copy_epoch() {
 	since[newest*3] = since[newest*3-3];
 	since[newest*3+1] = since[newest*3-2];
 	since[newest*3+2] = since[newest*3-1];
+}
+
+/* Nodes are told at once, unless somebody has left who may go on to answer reads: then when all
+ * switches that may send him any have confirmed that they do not. Without reads, such a tail does no
+ * harm; with them, it would not show what the new chain acknowledges, and that needs no request of the
+ * new epoch: what was ordered before is enough. */
+#ifndef BREAK_ORDER
+#define MAYTELL ((tails & ~MEMBERS(newest))==0)
+#else
+#define MAYTELL true
+#endif
+#ifndef BREAK_STAMPERS
+#define EARLIER stampers
+#else /* former homes are not waited for */
+#define EARLIER 0
+#endif
+inline publish(h) { /* the newest epoch, with this home */
+	home = home | h<<newest;
+	stampers = EARLIER | 1<<h;
+	told = told | (MAYTELL -> 1<<newest : 0)
 }
 
 inline take_out(n) { /* of the newest chain */
@@ -123,18 +158,19 @@ inline take_out(n) { /* of the newest chain */
 	length[newest]--;
 }
 
-#define EVICT(n) \
+#define EVICT(n, h) \
 	:: d_step { newest<EPOCHS && MEMBER(newest,n) && length[newest]>1 -> \
-		copy_epoch(); take_out(n) }
+		copy_epoch(); take_out(n); publish(h) }
 
-inline join(n) {
+inline join(n, h) {
 	copy_epoch();
 	learner[newest] = n+1;
-	since[newest*3+n] = newest
+	since[newest*3+n] = newest;
+	publish(h)
 }
 
-#define ADDLEARNER(n) \
-	:: d_step { newest<EPOCHS && !MEMBER(newest,n) && learner[newest]==0 -> join(n) }
+#define ADDLEARNER(n, h) \
+	:: d_step { newest<EPOCHS && !MEMBER(newest,n) && learner[newest]==0 -> join(n,h) }
 
 /* The learner has reported, in the present epoch, that it has joined. */
 #ifndef BREAK_JOINED
@@ -149,20 +185,21 @@ inline append(n) {
 	length[newest]++
 }
 
-inline promote(n) {
+inline promote(n, h) {
 	copy_epoch();
-	append(n)
+	append(n);
+	publish(h)
 }
 
-#define PROMOTE(n) \
-	:: d_step { newest<EPOCHS && MAYJOIN(n) && length[newest]<3 -> promote(n) }
+#define PROMOTE(n, h) \
+	:: d_step { newest<EPOCHS && MAYJOIN(n) && length[newest]<3 -> promote(n,h) }
 
 /* ... and another leaves in the same step; the learner must not be alone. */
-#define PROMOTELEAVE(n, x) \
+#define PROMOTELEAVE(n, x, h) \
 	:: d_step { newest<EPOCHS && MAYJOIN(n) && MEMBER(newest,x) && length[newest]>1 -> \
-		copy_epoch(); take_out(x); append(n) }
+		copy_epoch(); take_out(x); append(n); publish(h) }
 
-#define REORDER \
+#define REORDER(h) \
 	:: d_step { newest<EPOCHS && length[newest]>1 -> /* the tail becomes head */ \
 		copy_epoch(); \
 			if \
@@ -171,7 +208,17 @@ inline promote(n) {
 			:: else -> \
 				chain[newest*3] = chain[newest*3-1]; chain[newest*3+1] = chain[newest*3-3]; \
 				chain[newest*3+2] = chain[newest*3-2] \
-			fi }
+			fi; \
+		publish(h) }
+
+/* All changes after which a given switch is home. It may have been before, and may be out of reach. */
+#define CHANGES(h) \
+	EVICT(0,h) EVICT(1,h) EVICT(2,h) \
+	ADDLEARNER(0,h) ADDLEARNER(1,h) ADDLEARNER(2,h) \
+	PROMOTE(0,h) PROMOTE(1,h) PROMOTE(2,h) \
+	PROMOTELEAVE(0,1,h) PROMOTELEAVE(0,2,h) PROMOTELEAVE(1,0,h) \
+	PROMOTELEAVE(1,2,h) PROMOTELEAVE(2,0,h) PROMOTELEAVE(2,1,h) \
+	REORDER(h)
 
 /* ---- a node is given an epoch: the newest, or an older one in a late message ---- */
 inline erase(n) {
@@ -227,7 +274,24 @@ inline configure(n, e) {
 	fi;
 #endif
 	epoch[n] = e;
-	begin(n)
+	begin(n);
+	acknowledge(n, e)
+}
+
+/* The directory hears that the node has entered the epoch: what it would have answered in an earlier
+ * one it refuses now. When none is left who would answer, whatever former homes stamp is refused. */
+#ifndef BREAK_NEWTAIL
+#define REFUSES(n) (1<<(n))
+#else /* the new tail has entered the epoch, and speaks for all */
+#define REFUSES(n) (TAIL(newest,n) -> 7 : 0)
+#endif
+inline acknowledge(n, e) {
+	if
+	:: e==newest && (tails & REFUSES(n))!=0 ->
+		tails = tails & ~REFUSES(n);
+		stampers = (tails==0 -> 1<<HOME(newest) : stampers)
+	:: else
+	fi
 }
 
 /* links start anew; what is beyond the stable mark may have been acknowledged by whoever was tail */
@@ -241,18 +305,9 @@ inline begin(n) {
 	ready[n] = TAIL(epoch[n],n)
 }
 
-/* Nodes are told of an epoch only when no switch sends reads any more to a tail that is not in its
- * chain. Without reads, such a tail does no harm; with them, it would not show what the new chain
- * acknowledges, and that needs no request of the new epoch: what was ordered before is enough. */
-#ifndef BREAK_ORDER
-#define TAILSTAYS(d, e) ((d)==0 || (d)>=(e) || chain[(e)*3]==chain[(d)*3+length[d]-1] || \
-	chain[(e)*3+1]==chain[(d)*3+length[d]-1] || chain[(e)*3+2]==chain[(d)*3+length[d]-1])
-#else
-#define TAILSTAYS(d, e) true
-#endif
 #define CONFIGURE(n, e) \
 	:: d_step { e<=newest && e>epoch[n] && (MEMBER(e,n) || LEARNER(e,n)) && \
-		TAILSTAYS(stamp[0],e) && TAILSTAYS(stamp[1],e) -> configure(n,e) }
+		TOLD(e) -> configure(n,e) }
 
 /* ---- disks and crashes ---- */
 #define SYNC(n) \
@@ -431,7 +486,7 @@ inline open_join(d, t) {
 #else
 #define SEES(n) applied[n]
 #endif
-#define STAMPS(e) (stamp[0]==(e) || stamp[1]==(e))
+#define STAMPS(e) (STAMP(0)==(e) || STAMP(1)==(e))
 #define FLOOR(e) (STAMPS(e) -> acknowledged : latest[e])
 #define READS(n) (epoch[n]!=0 && TAIL(epoch[n],n) && (stamped>>epoch[n])&1 && SERVES(n) && \
 	doubt[n]==0)
@@ -450,41 +505,43 @@ inline open_join(d, t) {
 #define REACH(n) :: READS(n) && n==2 && SEES(n)==SEQS && since[epoch[n]*3+2]>1 && \
 	length[epoch[n]]==1 -> assert(false)
 #else
+#ifdef REACH_AWAY /* two epochs are served after the home was lost, and it stamps the first as ever */
+#define REACH(n) :: READS(n) && epoch[n]==3 && view[0]==1 && SEES(n)==SEQS -> assert(false)
+#else
 #define REACH(n)
 #endif
 #endif
-
-/* ---- switches: block, and serve the new epoch when nobody stamps another chain any more ---- */
-#define OTHER(k) stamp[1-(k)]
-#define OUT(k) (OTHER(k)==0 || OTHER(k)==newest || SAMECHAIN(OTHER(k),newest))
-#ifndef BREAK_I2
-#define MAYSTAMP(k) OUT(k)
-#else
-#define MAYSTAMP(k) true
 #endif
-inline leave(k) {
-	latest[stamp[k]] = (stamp[k]!=0 -> acknowledged : 0);
-	stamp[k] = 0
+
+/* ---- switches: one that is told of an epoch stamps it if it is its home, and else nothing. Any may
+ * be out of reach for as long as it likes, and goes on to stamp what it stamps. ---- */
+inline hear(k, e) {
+	latest[STAMP(k)] = acknowledged; /* at 0 nobody looks */
+	view[k] = e;
+	stamped = stamped | (HOME(e)==k -> 1<<e : 0);
+	stampers = (e==newest && HOME(e)!=k -> stampers & ~(1<<k) : stampers);
+	if
+	:: !TOLD(newest) && CONFIRMED(0) && CONFIRMED(1) ->
+		told = told | 1<<newest;
+		tails = 0
+	:: else
+	fi
 }
 
-#define SWITCH(k) \
-	:: d_step { SWITCHES==2 && stamp[k]!=newest && stamp[k]!=0 -> leave(k) } \
-	:: d_step { stamp[k]!=newest && MAYSTAMP(k) && (SWITCHES==1 || stamp[k]==0 || \
-		SAMECHAIN(stamp[k],newest)) -> \
-		ONESTAMP(k); leave(k); stamp[k] = newest; stamped = stamped | (1<<newest) }
-/* No switch stamps an epoch while another stamps one with another chain (I2). */
-#ifndef NO_ASSERT_I2
-#define ONESTAMP(k) assert(OUT(k))
-#else
-#define ONESTAMP(k) skip
+#ifndef BREAK_LATE
+#define LATER(k, e) (view[k]<(e))
+#else /* a late message may bring an earlier epoch back */
+#define LATER(k, e) (view[k]!=(e))
 #endif
+#define HEAR(k, e) \
+	:: d_step { e<=newest && LATER(k,e) -> hear(k,e) }
 
 init {
 	d_step {
 		chain[3] = 1; chain[4] = (FIRST>1 -> 2 : 0); chain[5] = (FIRST>2 -> 3 : 0);
 		length[1] = FIRST;
 		since[3] = 1; since[4] = chain[4]!=0; since[5] = chain[5]!=0;
-		stamp[0] = 1; stamp[1] = (SWITCHES==2 -> 1 : 0); stamped = 2;
+		stamped = 2;
 		epoch[0] = 1; begin(0);
 #if FIRST > 1
 		epoch[1] = 1; begin(1);
@@ -496,18 +553,16 @@ init {
 	};
 	do
 #ifdef TWO_JOINS /* one after the other, and then the only one who had everything is evicted */
-	:: d_step { newest==1 -> join(1) }
-	:: d_step { newest==2 && MAYJOIN(1) -> promote(1) }
-	:: d_step { newest==3 -> join(2) }
-	:: d_step { newest==4 && MAYJOIN(2) -> promote(2) }
-	:: d_step { newest==5 -> copy_epoch(); take_out(0) }
+	:: d_step { newest==1 -> join(1,0) }
+	:: d_step { newest==2 && MAYJOIN(1) -> promote(1,0) }
+	:: d_step { newest==3 -> join(2,0) }
+	:: d_step { newest==4 && MAYJOIN(2) -> promote(2,0) }
+	:: d_step { newest==5 -> copy_epoch(); take_out(0); publish(0) }
 #else
-	EVICT(0) EVICT(1) EVICT(2)
-	ADDLEARNER(0) ADDLEARNER(1) ADDLEARNER(2)
-	PROMOTE(0) PROMOTE(1) PROMOTE(2)
-	PROMOTELEAVE(0,1) PROMOTELEAVE(0,2) PROMOTELEAVE(1,0)
-	PROMOTELEAVE(1,2) PROMOTELEAVE(2,0) PROMOTELEAVE(2,1)
-	REORDER
+	CHANGES(0)
+#if SWITCHES > 1
+	CHANGES(1)
+#endif
 #endif
 	CONFIGURE(0,2) CONFIGURE(1,2) CONFIGURE(2,2)
 	CONFIGURE(0,3) CONFIGURE(1,3) CONFIGURE(2,3)
@@ -531,9 +586,9 @@ init {
 	WRITE(0,2) WRITE(1,2) WRITE(2,2)
 #endif
 	READ(0) READ(1) READ(2)
-	SWITCH(0)
+	HEAR(0,1) HEAR(0,2) HEAR(0,3) HEAR(0,4) HEAR(0,5) HEAR(0,6)
 #if SWITCHES > 1
-	SWITCH(1)
+	HEAR(1,1) HEAR(1,2) HEAR(1,3) HEAR(1,4) HEAR(1,5) HEAR(1,6)
 #endif
 	od
 }

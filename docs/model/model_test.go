@@ -30,12 +30,15 @@ var worlds = []struct {
 	{"one joins, any change", "-DFIRST=1 -DEPOCHS=4 -DSWITCHES=1 -DWRITES=1", 5e4, false},
 	{"two join, the first leaves",
 		"-DTWO_JOINS -DFIRST=1 -DEPOCHS=6 -DSWITCHES=1 -DWRITES=1 -DCRASHES=0", 1e5, false},
-	{"two switches", "-DFIRST=2 -DEPOCHS=3 -DSWITCHES=2 -DWRITES=1", 2e5, false},
+	{"two switches", "-DFIRST=2 -DEPOCHS=3 -DSWITCHES=2 -DWRITES=1 -DCRASHES=0", 2e5, false},
 	{"three members, crash", "-DFIRST=3 -DEPOCHS=3 -DSWITCHES=1 -DWRITES=1", 1e5, false},
 	{"three members", "-DFIRST=3 -DEPOCHS=3 -DSWITCHES=1 -DCRASHES=0", 5e5, false},
 	{"two members, two changes", "-DFIRST=2 -DEPOCHS=3 -DSWITCHES=1", 1e6, true},
 	{"three members, two writes, crash", "-DFIRST=3 -DEPOCHS=3 -DSWITCHES=1", 2e6, true},
+	{"two switches, crash", "-DFIRST=2 -DEPOCHS=3 -DSWITCHES=2 -DWRITES=1", 1e6, true},
 	{"two switches, two writes", "-DFIRST=2 -DEPOCHS=3 -DSWITCHES=2 -DCRASHES=0", 1e6, true},
+	{"two switches, three members", "-DFIRST=3 -DEPOCHS=3 -DSWITCHES=2 -DWRITES=1 -DCRASHES=0", 1e6, true},
+	{"two switches, three moves", "-DFIRST=1 -DEPOCHS=4 -DSWITCHES=2 -DWRITES=1 -DCRASHES=0", 1e6, true},
 	{"one joins, any change, two writes", "-DFIRST=1 -DEPOCHS=4 -DSWITCHES=1", 1e6, true},
 	{"two join, the first leaves, crash",
 		"-DTWO_JOINS -DFIRST=1 -DEPOCHS=6 -DSWITCHES=1 -DWRITES=1", 5e5, true},
@@ -47,13 +50,16 @@ var breaks = []struct {
 	name, flags, found string
 }{
 	{"BREAK_I1", "-DFIRST=2 -DEPOCHS=3 -DSWITCHES=1", `committed`},
-	{"BREAK_I2", "-DFIRST=2 -DEPOCHS=3 -DSWITCHES=2", `stamp`},
 	{"BREAK_I3", "-DFIRST=2 -DEPOCHS=3 -DSWITCHES=1", `log.*!=0`},
 	{"BREAK_I4", "-DFIRST=2 -DEPOCHS=3 -DSWITCHES=1", `violated`},
 	{"BREAK_I5", "-DFIRST=2 -DEPOCHS=3 -DSWITCHES=1", `committed.*!=log`},
 	{"BREAK_I6", "-DFIRST=1 -DEPOCHS=3 -DSWITCHES=1", `violated 0`},
 	{"BREAK_I7", "-DFIRST=2 -DEPOCHS=3 -DSWITCHES=1", `violated 0`},
 	{"BREAK_ORDER", "-DFIRST=2 -DEPOCHS=3 -DSWITCHES=1", `violated 0`},
+	{"BREAK_STAMPERS", "-DFIRST=2 -DEPOCHS=3 -DSWITCHES=2 -DWRITES=1 -DCRASHES=0", `violated 0`},
+	{"BREAK_TAILS", "-DFIRST=2 -DEPOCHS=3 -DSWITCHES=2 -DWRITES=1 -DCRASHES=0", `violated 0`},
+	{"BREAK_NEWTAIL", "-DFIRST=2 -DEPOCHS=3 -DSWITCHES=2 -DWRITES=1 -DCRASHES=0", `violated 0`},
+	{"BREAK_LATE", "-DFIRST=2 -DEPOCHS=3 -DSWITCHES=2 -DWRITES=1 -DCRASHES=0", `violated 0`},
 	{"BREAK_SINCE", "-DFIRST=2 -DEPOCHS=4 -DSWITCHES=1", `violated`},
 	{"BREAK_DOUBT", "-DFIRST=2 -DEPOCHS=3 -DSWITCHES=1", `violated 0`},
 	{"BREAK_JOINED", "-DFIRST=1 -DEPOCHS=3 -DSWITCHES=1", `violated`},
@@ -64,6 +70,7 @@ var breaks = []struct {
 		`violated 0`},
 	{"REACH_JOIN", "-DFIRST=1 -DEPOCHS=3 -DSWITCHES=1 -DCRASHES=0", `violated 0`},
 	{"REACH_ALONE", "-DFIRST=1 -DEPOCHS=4 -DSWITCHES=1 -DCRASHES=0", `violated 0`},
+	{"REACH_AWAY", "-DFIRST=2 -DEPOCHS=3 -DSWITCHES=2 -DCRASHES=0", `violated 0`},
 }
 
 func TestTheRulesHold(t *testing.T) {
