@@ -35,7 +35,8 @@ type layFlags struct {
 func (f *layFlags) add(c *cobra.Command) {
 	flags := c.Flags()
 	flags.StringVar(&f.topo, "topo", "single", "single[:NODES], spine-leaf[:SPINESxLEAVES[xNODES]], "+
-		"fat-tree:K[xNODES], or the name of a topology `file`; NODES are storage nodes per rack")
+		"fat-tree:K[xNODES], or the name of a topology `file`; NODES are storage nodes per rack; if a file has no host of role "+
+		"node, every host is one")
 	flags.StringVar(&f.kind, "switch", string(netplan.Builtin), "builtin, or bmv2 for simple_switch_grpc")
 	flags.StringVar(&f.dir, "dir", netplan.DefaultDir,
 		"`directory` of run.json, logs, and the data that a later run finds again")
@@ -63,6 +64,7 @@ func (f layFlags) network() (*topology.Network, error) {
 		if err != nil {
 			return nil, usagef("--topo %s: %w", f.topo, err)
 		}
+		everyHostANode(n)
 		return n, nil
 	}
 	s, err := topology.ParseShape(f.topo)
@@ -70,6 +72,19 @@ func (f layFlags) network() (*topology.Network, error) {
 		return nil, usagef("--topo: %w", err)
 	}
 	return s.Network(), nil
+}
+
+// everyHostANode gives a network storage nodes whose file has none, as those of the P4 tutorials. A host
+// with a storage node can still be a client.
+func everyHostANode(n *topology.Network) {
+	for _, h := range n.Hosts {
+		if h.Role == topology.Node {
+			return
+		}
+	}
+	for i := range n.Hosts {
+		n.Hosts[i].Role = topology.Node
+	}
 }
 
 // plan makes the plan, for namespaces whose names begin with the prefix.
