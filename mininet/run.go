@@ -20,6 +20,8 @@ type Config struct {
 	Dir     string // of the run, absolute: see Sweep
 	// Tool is the command line of `turbokv net`, to which the prompt adds its own commands.
 	Tool []string
+	// Verbs are the commands of `turbokv net`, which the prompt has unless Mininet has one of that name.
+	Verbs []string
 	// Lines are lines of the prompt to run instead of asking for them, with ';' between; nil: none.
 	Lines *string
 	// NoPrompt neither asks nor runs lines, but waits until it is stopped.
@@ -73,6 +75,9 @@ func (c Config) command(said, told *os.File) *exec.Cmd {
 	args := []string{"-B", c.Program, c.Plan, "--reports=3", "--orders=4"}
 	for _, word := range c.Tool {
 		args = append(args, "--tool="+word)
+	}
+	for _, word := range c.Verbs {
+		args = append(args, "--verb="+word)
 	}
 	if c.Lines != nil {
 		args = append(args, "--exec="+*c.Lines)

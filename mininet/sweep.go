@@ -13,8 +13,8 @@ import (
 // Environment variables that all processes of a run inherit, those that people start at the prompt
 // too. markPlace is set by the program, for what runs in one of its places.
 const (
-	mark      = "TURBOKV_RUN"   // the directory of the run
-	markPlace = "TURBOKV_PLACE" // the host, switch or controller
+	mark      = "TURBOKV_MININET" // the directory of the run
+	markPlace = "TURBOKV_PLACE"   // the host, switch or controller
 )
 
 // Environ is what the environment of the program must have besides that of its parent.

@@ -28,6 +28,7 @@ def main(words: Sequence[str]) -> int:
     with open(options.plan, encoding="utf-8") as file:
         plan = decode(file.read())
     output.separate(lg)
+    Prompt.adopt(options.verb)
     asks = options.lines is None and not options.no_prompt
     front = Front(options.reports, options.orders)
     with _stoppable(asks), _running(plan) as (net, processes):
@@ -42,7 +43,8 @@ def _parse(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("plan", help="file of the plan")
     parser.add_argument("--reports", type=int, required=True, help="descriptor to write to")
     parser.add_argument("--orders", type=int, required=True, help="descriptor to read from")
-    parser.add_argument("--tool", action="append", default=[], help="word of the line of turbokv net")
+    parser.add_argument("--tool", action="append", default=[], help="word of turbokv net ...")
+    parser.add_argument("--verb", action="append", default=[], help="a command of turbokv net")
     parser.add_argument("--exec", dest="lines", help="lines of the prompt to run, with ; between")
     parser.add_argument("--no-prompt", action="store_true", help="wait to be stopped")
     return parser.parse_args(words)

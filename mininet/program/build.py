@@ -8,12 +8,13 @@ from mininet.net import Mininet
 from mininet.node import Node
 
 from machines import PlanController, PlanHost, PlanLink, PlanSwitch
+from network import PlanNet
 from plan import Cable, End, Place, Plan
 
 
 def build(plan: Plan) -> Mininet:
     """Make the places of a plan, join them, and prepare each."""
-    net = Mininet(controller=None, build=False)
+    net = PlanNet(controller=None, build=False)
     for place in plan.places:
         _add(net, place)
     for cable in plan.cables:
@@ -44,8 +45,8 @@ def _join(net: Mininet, cable: Cable) -> None:
         net.addLink(a, b, cls=PlanLink, **names, **ports)
 
 
-# Mininet counts the interfaces of a node by numbers, and takes the lowest for the one that gives the
-# node its address. These are far above the ports of any switch.
+# Mininet numbers the interfaces of a node, and takes the lowest for the one that gives the node its
+# address. These numbers are far above the ports of any switch.
 _MANAGEMENT = 1000
 
 
@@ -55,6 +56,9 @@ def port_of(node: Node, cable: Cable, end: End) -> Optional[int]:
     Data ports of a switch have that of the switch program; interfaces of management come last.
     """
     if cable.management:
-        return max(_MANAGEMENT, node.newPort())
+        following: int = node.newPort()
+        return max(_MANAGEMENT, following)
     name, _, number = end.interface.rpartition("-eth")
-    return int(number) if name == end.place else None
+    if name == end.place:
+        return int(number)
+    return None

@@ -28,7 +28,8 @@ class PlanNode(Node):
         """
         params.setdefault("preexec_fn", functools.partial(die_with_parent, signal.SIGHUP))
         params.setdefault("env", {**os.environ, "TURBOKV_PLACE": self.name})
-        return super()._popen(cmd, **params)
+        process: subprocess.Popen[bytes] = super()._popen(cmd, **params)
+        return process
 
     def prepare(self, place: Place) -> None:
         """Give the place what the plan says, once all its cables are there."""
@@ -43,7 +44,7 @@ class PlanNode(Node):
                 interface.ip, interface.prefixLen = spec.address.split("/")
 
     def obey(self, place: Place) -> None:
-        """Run the commands of the topology file. Not all of them fit every network: they may fail."""
+        """Run the commands of the topology file. They may fail: not all fit every network."""
         for command in place.commands:
             said = self.cmd(command).strip()
             if self.cmd("echo $?").strip() != "0":
@@ -57,7 +58,7 @@ class PlanHost(PlanNode, Host):
 class PlanSwitch(PlanNode, Switch):
     """A P4 switch. Its process is started with the others."""
 
-    controlIntf: Optional[Intf] = None  # Mininet looks at it, and sets it in the root namespace only
+    controlIntf: Optional[Intf] = None  # Mininet sets it in the root namespace only
 
     def start(self, _controllers: object) -> None:
         """Do nothing: the prompt hands what concerns processes to `turbokv net`."""

@@ -69,7 +69,9 @@ def decode(text: str) -> Plan:
     value = json.loads(text)
     return Plan(
         places=[_place(p) for p in value["places"]],
-        cables=[Cable(End(**c["a"]), End(**c["b"]), c.get("management", False)) for c in value["cables"]],
+        cables=[
+            Cable(End(**c["a"]), End(**c["b"]), c.get("management", False)) for c in value["cables"]
+        ],
         processes=[
             Process(p["name"], p["place"], p["args"], p.get("env") or [], p["log"])
             for p in value["processes"]
@@ -81,4 +83,5 @@ def _place(value: dict[str, Any]) -> Place:
     interfaces = [
         Interface(i["name"], i.get("addr", ""), i.get("mac", "")) for i in value["interfaces"] or []
     ]
-    return Place(value["name"], value["kind"], interfaces, value["setup"], value.get("commands") or [])
+    commands = value.get("commands") or []
+    return Place(value["name"], value["kind"], interfaces, value["setup"], commands)

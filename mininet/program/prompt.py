@@ -5,10 +5,11 @@ What is new here is only handed to `turbokv net`, which works the same from any 
 
 from __future__ import annotations
 
+import functools
 import os
 import shlex
 import subprocess
-from typing import Callable, Sequence
+from typing import Iterable, Sequence
 
 from mininet.cli import CLI
 from mininet.log import error
@@ -29,7 +30,7 @@ def split_commands(text: str) -> list[str]:
 
 
 class Prompt(CLI):
-    """Mininet's prompt and, in the words of `turbokv net`, kv, fail, mend, load and others."""
+    """Mininet's prompt, and the commands of `turbokv net` that have no name of Mininet's."""
 
     doc_header = "Commands (help COMMAND tells more):"
 
@@ -38,6 +39,15 @@ class Prompt(CLI):
         self._tool = list(tool)
         self.failed = False  # whether a command failed
         super().__init__(net, **options)
+
+    @classmethod
+    def adopt(cls, verbs: Iterable[str]) -> None:
+        """Have commands of `turbokv net`. What Mininet has by that name stays as people know it."""
+        for verb in verbs:
+            if hasattr(cls, f"do_{verb}"):
+                continue
+            setattr(cls, f"do_{verb}", functools.partialmethod(cls.hand, verb))
+            setattr(cls, f"help_{verb}", functools.partialmethod(cls.hand, verb, "--help"))
 
     def hand(self, command: str, line: str) -> None:
         """Give one command to turbokv net."""
@@ -79,34 +89,6 @@ class Prompt(CLI):
         Usage: pingall [seconds to wait for an answer]"""
         if self.mn.pingAll(line or "1"):
             self.failed = True
-
-
-def _handed(command: str, usage: str) -> Callable[[Prompt, str], None]:
-    def run(self: Prompt, line: str) -> None:
-        self.hand(command, line)
-
-    run.__doc__ = usage
-    return run
-
-
-_HANDED = {
-    "kv": """Use the store from a host.
-        Usage: kv put h1 KEY VALUE, kv get h1 KEY, kv del h1 KEY, kv scan h1 [FROM [TO]]""",
-    "fail": """Break something.
-        Usage: fail h3 (its storage node), fail s1, fail link s1 s2, fail rack s2""",
-    "mend": """Repair what fail has broken.
-        Usage: mend h3, mend s1, mend link s1 s2, mend rack s2""",
-    "load": """Put load on the store from a host.
-        Usage: load h1 ...; see turbokv net load --help""",
-    "status": """Tell how the store is.
-        Usage: status""",
-    "index": """Tell what each level of the index holds.
-        Usage: index""",
-    "trace": """Watch the packets of a key, hop by hop.
-        Usage: trace ...; see turbokv net trace --help""",
-}
-for _command, _usage in _HANDED.items():
-    setattr(Prompt, f"do_{_command}", _handed(_command, _usage))
 
 
 class Script(Prompt):

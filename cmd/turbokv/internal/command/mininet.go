@@ -56,9 +56,9 @@ func (a *app) mininetUpCommand() *cobra.Command {
 nodes in it, and open Mininet's prompt. When one leaves the prompt (exit, or ctrl-D),
 the network goes; nothing is left then but --dir.
 
-Mininet's own commands work as ever, and these are new: kv, fail, mend, load, status,
-index, trace. They do what "turbokv net" does in any other terminal. With --topo FILE,
-the file has the form of topology.json of the P4 tutorials, extended.`,
+Mininet's own commands work as ever. Those of "turbokv net" are there as well, such as
+kv, fail, mend, load and status, and work the same in any other terminal. With --topo
+FILE, the file has the form of topology.json of the P4 tutorials, extended.`,
 		Example: `  sudo turbokv mininet up
   sudo turbokv mininet up --topo spine-leaf --switch bmv2
   sudo turbokv mininet up --exec 'h1 ping -c1 h2; kv put h6 greeting hello; kv get h1 greeting'`,
@@ -115,9 +115,13 @@ func (a *app) mininetUp(ctx context.Context, f mininetFlags) (err error) {
 		return err
 	}
 	if !f.script {
+		fmt.Fprint(l.Out, "TurboKV is ready. ")
 		if err := a.describeNet(l.plan, l.net.Page()); err != nil {
 			return err
 		}
+	}
+	if f.noPrompt {
+		fmt.Fprintln(l.Out, "ctrl-C ends it.")
 	}
 	return l.run(stop)
 }
@@ -141,7 +145,7 @@ func (l *lab) start(python string) error {
 	}
 	c := mininet.Config{
 		Python: python, Program: program, Plan: path, Dir: l.plan.Dir, Env: l.environ(),
-		Tool:     []string{l.plan.Binary, "net", "--run", l.plan.Path()},
+		Tool: []string{l.plan.Binary, "net", "--run", l.plan.Path()}, Verbs: verbs(l.netCommand()),
 		NoPrompt: l.f.noPrompt, In: l.In, Out: l.Out, Err: l.Err,
 	}
 	if l.f.script {
