@@ -1,8 +1,8 @@
-// Resolution, second half: who serves the sub-range. One entry holds all that changes in a failover
-// or a move, so that the change is one atomic modify.
+// Resolution, second half: who serves the sub-range, at its home. One entry holds all that changes
+// in a failover or a move, so that the change is one atomic modify.
 //
 //   entry serve -> epoch and chain go into the packet
-//   entry block -> TRY_AGAIN: epoch e must have left every switch before e+1 is stamped (I2)
+//   entry block -> TRY_AGAIN: rows of another id may still lead to a part of it, by an old chain (I2)
 //   no entry    -> TRY_AGAIN: the controller is about to write it
 
 #ifndef TKV_SUB_RANGE_P4
