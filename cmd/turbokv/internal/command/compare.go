@@ -86,6 +86,8 @@ func (f *compareFlags) add(c *cobra.Command) {
 		"also measure scans of up to %d records, at the least and the greatest exponent",
 		comparison.ScanLength))
 	flags.IntSliceVar(&f.config.Depths, "in-flight", []int{1, 64}, "requests in flight")
+	flags.IntVar(&f.config.Batch, "batch", 1,
+		"requests that a thread sends together and waits for; packets and wake-ups are shared then")
 	flags.IntVar(&f.config.Rounds, "rounds", 3, "rounds")
 	flags.DurationVar(&f.config.Turn, "turn", time.Second, "of one way at one point in one round")
 	flags.DurationVar(&f.config.WarmUp, "warm-up", time.Second, "of each way before the first round")

@@ -17,6 +17,9 @@ type Config struct {
 	// up to ScanLength records.
 	Scans  bool
 	Depths []int // requests in flight; every point is measured with each
+	// Batch is how many requests a thread of the clients sends together, and waits for, before it
+	// sends the next; 0 stands for 1, the true closed loop.
+	Batch  int
 	Rounds int
 	Turn   time.Duration // of one way at one point with one depth in one round
 	WarmUp time.Duration // of each way before the first round
@@ -40,8 +43,9 @@ func (c Config) Validate() error {
 	case c.Rounds < 1 || c.Turn <= 0 || c.Count < 1:
 		return fmt.Errorf("%d rounds of turns of %v over %d records: must be above 0", c.Rounds, c.Turn,
 			c.Count)
-	case slices.Min(c.Depths) < 1:
-		return fmt.Errorf("%d requests in flight: must be at least 1", slices.Min(c.Depths))
+	case slices.Min(c.Depths) < 1 || c.Batch < 0:
+		return fmt.Errorf("%d requests in flight in batches of %d: must be at least 1",
+			slices.Min(c.Depths), c.Batch)
 	case slices.Min(c.Thetas) < 0:
 		return fmt.Errorf("zipfian exponent %v: must not be negative", slices.Min(c.Thetas))
 	}

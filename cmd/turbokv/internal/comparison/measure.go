@@ -153,13 +153,13 @@ func (b *Bench) everyWay(ctx context.Context, r *Report, round int, p Point, dep
 	return nil
 }
 
-// threadsOf divides a depth into threads and requests in flight of each.
-func threadsOf(depth int, p Point) (threads, inFlight int) {
-	const most = 4
-	if p.Scan || depth <= most { // scans do not fit into batches
+// threads divides a depth into threads and requests in flight of each.
+func (c Config) threads(depth int, p Point) (threads, inFlight int) {
+	batch := max(c.Batch, 1)
+	if p.Scan || batch == 1 { // scans do not fit into batches
 		return depth, 1
 	}
-	return most, (depth + most - 1) / most
+	return (depth + batch - 1) / batch, min(batch, depth)
 }
 
 // turn measures one way once.
@@ -168,7 +168,7 @@ func (b *Bench) turn(
 ) (s Sample, err error) {
 	b.turns++
 	seed := b.cfg.Seed + b.turns
-	threads, inFlight := threadsOf(depth, p)
+	threads, inFlight := b.cfg.threads(depth, p)
 	before := b.rig.Used()
 	report, err := runner.Run(ctx, target.New(b.clients[m]), runner.Config{
 		Name: p.String(), Clients: threads, InFlight: inFlight, Duration: d, Count: b.cfg.TurnCount,
