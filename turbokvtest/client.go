@@ -261,18 +261,27 @@ func (c *client) preload(n int) {
 }
 
 // readAgain reads a key when all is over.
-func (c *client) readAgain(key string) {
+func (c *client) readAgain(key string, within time.Duration) {
+	c.again(key, asked{op: wire.OpGet}, session.Request{Op: wire.OpGet}, within)
+}
+
+// writeAgain writes a key when all is over.
+func (c *client) writeAgain(key string, within time.Duration) {
+	in := asked{op: wire.OpPut, value: fmt.Sprintf("%d.%d", c.id, c.asked)}
+	c.again(key, in, session.Request{Op: wire.OpPut, Value: []byte(in.value)}, within)
+}
+
+func (c *client) again(key string, in asked, r session.Request, within time.Duration) {
 	c.asked++
 	c.work.Operations++
-	c.work.Deadline = lastReads
-	c.submit(&call{key: key, in: asked{op: wire.OpGet}}, session.Request{
-		Op: wire.OpGet, Key: []byte(key),
-	})
+	c.work.Deadline = within
+	r.Key = []byte(key)
+	c.submit(&call{key: key, in: in}, r)
 }
 
 // readPreload reads the records of preload back, but for those that are lost, and returns how many.
-func (c *client) readPreload() (n int) {
-	c.work.Deadline = lastReads
+func (c *client) readPreload(within time.Duration) (n int) {
+	c.work.Deadline = within
 	for _, key := range slices.Sorted(maps.Keys(c.bulk)) {
 		if !c.lost(key) {
 			n++

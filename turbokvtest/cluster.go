@@ -191,19 +191,34 @@ func (c *Cluster) Run() error {
 	for _, cl := range c.clients {
 		cl.lost = c.keyLost
 	}
-	if !c.until(c.healed+livenessMax, func() bool { return c.clientsFinished() && c.atRest() == nil }) {
-		return errors.Join(c.failed, fmt.Errorf("not at rest %v after everything was mended: %v%s",
-			c.events.now-c.healed, c.atRest(), c.describe()))
+	if err := c.rest("everything was mended", c.clientsFinished); err != nil {
+		return err
 	}
 	c.settledAt = c.events.now
-	if err := c.readEverything(); err != nil {
-		return errors.Join(c.failed, err)
+	acts := []func() error{c.readEverything, c.outage, c.readEverything}
+	if !c.opt.Outage {
+		acts = acts[:1]
 	}
-	// The balancer may have thought of something meanwhile.
-	if !c.until(c.events.now+livenessMax, func() bool { return c.atRest() == nil }) {
-		return errors.Join(c.failed, fmt.Errorf("does not stay at rest: %v%s", c.atRest(), c.describe()))
+	for _, act := range acts {
+		if err := act(); err != nil {
+			return errors.Join(c.failed, err)
+		}
+		// The balancer may have thought of something meanwhile.
+		if err := c.rest("the last requests", c.clientsFinished); err != nil {
+			return err
+		}
 	}
 	return errors.Join(c.failed, c.history.check(), c.replicasAgree())
+}
+
+// rest waits until the cluster is at rest and something else holds.
+func (c *Cluster) rest(after string, and func() bool) error {
+	began := c.events.now
+	if c.until(began+livenessMax, func() bool { return and() && c.atRest() == nil }) {
+		return nil
+	}
+	return errors.Join(c.failed, fmt.Errorf("not at rest %v after %s: %v%s", c.events.now-began, after,
+		c.atRest(), c.describe()))
 }
 
 // until runs events until the condition holds or the time is reached; it reports whether it holds.

@@ -14,6 +14,7 @@ import (
 	"github.com/turbokv/turbokv/kv"
 	"github.com/turbokv/turbokv/p4src"
 	"github.com/turbokv/turbokv/topology"
+	"github.com/turbokv/turbokv/wire"
 )
 
 // fabric is a switch: the real P4 program in the built-in switch, with what its P4Runtime server
@@ -31,9 +32,11 @@ type fabric struct {
 	life   uint64 // counts reboots
 	live   *v1model.Switch
 	worker *v1model.Worker
-	rows   map[string]tables.Entry // installed, by key
-	clones []tables.CloneSession
-	digest []tables.Digest
+	// descends says that what is being processed is a request that came from above.
+	descends bool
+	rows     map[string]tables.Entry // installed, by key
+	clones   []tables.CloneSession
+	digest   []tables.Digest
 
 	primary      uint64                          // election of the controller's session that may write
 	toController func(port uint16, frame []byte) // packet-in, nil without a controller
@@ -85,7 +88,32 @@ func (f *fabric) onDigest(d v1model.Digest) {
 // receive takes a frame from a cable.
 func (f *fabric) receive(port uint16, frame []byte) {
 	if f.up && f.worker != nil {
+		f.descends = f.leadsUp(port) && unresolved(frame)
 		f.worker.Process(port, frame, f.leave)
+	}
+}
+
+// leadsUp reports whether a switch of a higher level hangs on a port.
+func (f *fabric) leadsUp(port uint16) bool {
+	l := f.peers[port]
+	return l != nil && l.ends[1-l.from(f)].sw.level > f.level
+}
+
+// unresolved reports whether a frame is for the service address.
+func unresolved(frame []byte) bool {
+	const dst = wire.EthernetSize + 16
+	return len(frame) >= dst+4 && [4]byte(frame[dst:]) == serviceAddr.Addr().As4()
+}
+
+// valleyFree judges a request that goes up: not if it came from above, but for the rest of a scan. Else
+// it could go round for ever.
+func (f *fabric) valleyFree(port uint16, frame []byte) {
+	if !f.descends || !f.leadsUp(port) || !unresolved(frame) {
+		return
+	}
+	_, payload, _ := wire.ParseFrame(frame)
+	if p, err := wire.Parse(payload); err == nil && p.Op() != wire.OpScan {
+		f.net.fail(fmt.Errorf("switch %s sends %v up that came from above", f.name, p.Op()))
 	}
 }
 
@@ -94,6 +122,7 @@ func (f *fabric) leave(port uint16, frame []byte) {
 	if h := f.hosts[port]; h != nil {
 		f.net.leave(h, frame)
 	} else if l := f.peers[port]; l != nil {
+		f.valleyFree(port, frame)
 		f.net.cross(l, f, slices.Clone(frame))
 	} else if port == p4src.CPUPort && f.toController != nil {
 		f.toController(binary.BigEndian.Uint16(frame)>>portShift, slices.Clone(frame[packetInSize:]))

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/turbokv/turbokv/controller/dataplane"
-	"github.com/turbokv/turbokv/controller/directory"
 	"github.com/turbokv/turbokv/controller/reconcile/tables"
 	"github.com/turbokv/turbokv/kv"
 	"github.com/turbokv/turbokv/p4src"
@@ -18,7 +17,7 @@ func (c *Cluster) homesRight() error {
 		return nil
 	}
 	for _, s := range c.control.store.snapshot().SubRanges {
-		want := directory.HomeOf(s.Chain, c.rackOf)
+		want := c.homeOf(s.Chain)
 		switch {
 		case c.copies.lost(s):
 		case s.Home != want:
@@ -29,6 +28,17 @@ func (c *Cluster) homesRight() error {
 		}
 	}
 	return nil
+}
+
+// homeOf is the rule: the switch of the first member, from the head, that does not share the tail's; the
+// tail's if there is none. So who loses a rack loses the home or the tail, never both.
+func (c *Cluster) homeOf(chain kv.Chain) string {
+	for _, n := range chain {
+		if at := c.rackOf(n); at != c.rackOf(chain.Tail()) {
+			return at
+		}
+	}
+	return c.rackOf(chain.Tail())
 }
 
 // rackOf returns the switch that a node really hangs on.

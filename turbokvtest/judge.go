@@ -218,29 +218,36 @@ const lastReads = 10 * time.Second
 // readEverything lets clients read every key once more, so that the history's end says what became of
 // every acknowledged write. Only keys of lost sub-ranges may stay unanswered.
 func (c *Cluster) readEverything() error {
-	ended := func() (done, refused int) {
+	return c.ask(lastReads, func() (due int) {
+		due = c.clients[0].readPreload(lastReads)
+		for i, key := range c.clients[0].names {
+			if !c.keyLost(key) {
+				due++
+				c.clients[i%len(c.clients)].readAgain(key, lastReads)
+			}
+		}
+		return due
+	})
+}
+
+// ask lets clients ask something that must be answered within a time; questions returns how much that is.
+func (c *Cluster) ask(within time.Duration, questions func() int) error {
+	count := func() (done, failed int) {
 		for _, cl := range c.clients {
-			done, refused = done+cl.done, refused+cl.refused
+			done, failed = done+cl.done, failed+cl.refused+cl.unknown
 		}
-		return done, refused
+		return done, failed
 	}
-	before, _ := ended()
-	due := c.clients[0].readPreload()
-	for i, key := range c.clients[0].names {
-		if !c.keyLost(key) {
-			due++
-			c.clients[i%len(c.clients)].readAgain(key)
-		}
-	}
+	before, failedBefore := count()
+	due := questions()
 	for _, cl := range c.clients {
-		cl.refused = 0
 		cl.flush()
 	}
-	answered := func() bool { done, _ := ended(); return done >= before+due }
-	in := c.until(c.events.now+lastReads, answered)
-	if done, refused := ended(); !in || refused > 0 {
-		return fmt.Errorf("%d of %d last reads were not answered%s", due-(done-before)+refused, due,
-			c.describe())
+	answered := func() bool { done, _ := count(); return done >= before+due }
+	in := c.until(c.events.now+within, answered)
+	if done, failed := count(); !in || failed > failedBefore {
+		return fmt.Errorf("%d of %d last requests were not answered%s",
+			due-(done-before)+failed-failedBefore, due, c.describe())
 	}
 	return nil
 }

@@ -31,6 +31,8 @@ type Options struct {
 	Faults Faults // of every cable in that time
 	// Mishaps is how often each kind of mishap strikes.
 	Mishaps [mishapKinds]int
+	// Outage loses one rack more when everything has come to rest: the others must go on without it.
+	Outage bool
 	// Actions is how many commands an operator gives meanwhile: moves, splits, merges, drains.
 	Actions int
 	// Policy is the controller's; the zero value of a field means its default.
@@ -69,6 +71,9 @@ func (o Options) String() string {
 		"%d actions", o.Seed, o.Nodes, o.Shape, o.Clients, o.Work.Operations, o.Work.Keys,
 		o.SubRanges, o.Replication, o.Durability, o.Partitioner, o.Safety, o.Faults.Loss,
 		o.Faults.Repeat, o.Faults.Reorder, o.Faults.Corrupt, o.Actions)
+	if o.Outage {
+		s += ", an outage"
+	}
 	for kind, n := range o.Mishaps {
 		if n > 0 {
 			s += fmt.Sprintf(", %d x %v", n, Mishap(kind))
@@ -89,6 +94,7 @@ func Draw(seed uint64) Options {
 	if r.IntN(2) == 0 {
 		o.Shape = drawShape(r)
 		o.Nodes += r.IntN(o.Shape.Racks)
+		o.Outage = r.IntN(3) == 0
 	}
 	o.Faults = drawFaults(r)
 	o.Work = Workload{ // fewer keys than 4 make histories that are too long to judge
