@@ -280,7 +280,7 @@ func eachVersion(
 
 // judgeTime bounds the search of one key's history for an order; a history that takes longer counts
 // as undecided. Nearly all are decided within microseconds.
-const judgeTime = 5 * time.Second
+const judgeTime = 20 * time.Second
 
 // check judges the history of every key.
 func (h *history) check() error {

@@ -73,7 +73,11 @@ type nemesis struct {
 func (n *nemesis) plan() {
 	for kind, times := range n.c.opt.Mishaps {
 		for range times {
-			n.c.events.after(n.c.within(n.c.opt.Safety), func() { n.strike(Mishap(kind)) })
+			when := n.c.opt.Safety
+			if Mishap(kind) == StaleRack { // it takes its time to do harm
+				when /= 2
+			}
+			n.c.events.after(n.c.within(when), func() { n.strike(Mishap(kind)) })
 		}
 	}
 }

@@ -31,7 +31,9 @@ type Options struct {
 	Faults Faults // of every cable in that time
 	// Mishaps is how often each kind of mishap strikes.
 	Mishaps [mishapKinds]int
-	// Outage loses one rack more when everything has come to rest: the others must go on without it.
+	// Outage loses one rack more when everything has come to rest: the others must go on without it. Not
+	// with a balancer: a rack that is lost in the middle of a change of the order of a chain may take both
+	// the tail and the home that is to be, and then the sub-range waits for it.
 	Outage bool
 	// Actions is how many commands an operator gives meanwhile: moves, splits, merges, drains.
 	Actions int
@@ -94,7 +96,7 @@ func Draw(seed uint64) Options {
 	if r.IntN(2) == 0 {
 		o.Shape = drawShape(r)
 		o.Nodes += r.IntN(o.Shape.Racks)
-		o.Outage = r.IntN(3) == 0
+		o.Outage = r.IntN(2) == 0
 	}
 	o.Faults = drawFaults(r)
 	o.Work = Workload{ // fewer keys than 4 make histories that are too long to judge
@@ -107,6 +109,7 @@ func Draw(seed uint64) Options {
 	o.drawData(r)
 	o.drawMishaps(r)
 	o.drawPolicy(r)
+	o.Outage = o.Outage && o.Policy.NoBalance
 	if r.IntN(4) > 0 {
 		o.Actions = r.IntN(8)
 	}
@@ -130,6 +133,9 @@ func (o *Options) drawMishaps(r *rand.Rand) {
 	for range total {
 		kind := Mishap(r.IntN(int(o.Shape.mishaps())))
 		o.Mishaps[kind]++
+	}
+	if o.Shape.many() && r.IntN(4) == 0 {
+		o.Mishaps[StaleRack] += 1 + r.IntN(2)
 	}
 }
 
