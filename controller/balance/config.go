@@ -36,6 +36,9 @@ type Config struct {
 	MoveCost float64
 	// ReorderCost is the cost of an epoch. Moves pay it too. Default 0.0005.
 	ReorderCost float64
+	// HomeCost is the cost of another rack as the home of a sub-range: more rows in the switches above
+	// the racks. Default 0.005.
+	HomeCost float64
 	// SplitCost is the cost of one more sub-range. Default 0.01.
 	SplitCost float64
 	// SplitShare is the load of a sub-range on one node, in averages, below which it is not split.
@@ -52,7 +55,7 @@ type Config struct {
 func (c Config) withDefaults() Config {
 	for p, to := range map[*float64]float64{
 		&c.High: 1.25, &c.Low: 1.10, &c.ReplicateCost: 0.5, &c.IdleCost: 0.1, &c.MoveCost: 0.05,
-		&c.ReorderCost: 0.0005, &c.SplitCost: 0.01, &c.SplitShare: 0.08, &c.MergeShare: 0.02,
+		&c.ReorderCost: 0.0005, &c.HomeCost: 0.005, &c.SplitCost: 0.01, &c.SplitShare: 0.08, &c.MergeShare: 0.02,
 		&c.Doubt: 3,
 	} {
 		if *p == 0 {
@@ -83,7 +86,7 @@ func (c Config) validate() error {
 		return fmt.Errorf("balance: hold %v, cooldown %v, settle %v, plans %d, per node %d: must be "+
 			"positive", c.Hold, c.Cooldown, c.Settle, c.Plans, c.PerNode)
 	case c.ReplicateCost < 0 || c.IdleCost < 0 || c.MoveCost < 0 || c.ReorderCost < 0 ||
-		c.SplitCost < 0 || c.Doubt < 0:
+		c.HomeCost < 0 || c.SplitCost < 0 || c.Doubt < 0:
 		return fmt.Errorf("balance: costs must be positive")
 	case c.MergeShare > c.SplitShare/2:
 		return fmt.Errorf("balance: merge share %v: must be at most half of the split share %v, or "+

@@ -21,6 +21,9 @@
 // chance (Poisson) counts for nothing; what has been touched is left alone for a while; plans that
 // run count as if they were done. Loads are attributed by chain, so an action shows at once.
 //
+// Nodes are in racks, which are lost as a whole (see rack.go): no action brings a sub-range into fewer
+// racks, or its head and tail into one, and another home has a price.
+//
 // The Meter turns counters of switches into rates, Samples keeps keys of served requests, Targets
 // chooses nodes for repairs and drains.
 package balance

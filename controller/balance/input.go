@@ -9,6 +9,7 @@ import (
 // Node is what the balancer must know of a storage node.
 type Node struct {
 	ID       kv.NodeID
+	Rack     string  // the switch that it is attached to
 	Alive    bool    // healthy, with a session; others get nothing and are not counted
 	Draining bool    // gets nothing and is not counted; what it has is taken from it by others
 	Capacity float64 // how much it can do compared with other nodes; 0 means 1

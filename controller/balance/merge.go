@@ -71,7 +71,7 @@ func (s *search) coldPairs() (out []pair) {
 // same members.
 func (s *search) join(low, high int) (Proposal, bool) {
 	p, q := &s.m.parts[low], &s.m.parts[high]
-	if !s.free(low) || !s.free(high) {
+	if !s.free(low) || !s.free(high) || s.m.flaws(p.chain) > s.m.flaws(q.chain) {
 		return Proposal{}, false
 	}
 	worst := s.m.worst()

@@ -38,6 +38,7 @@ type model struct {
 	hosts   []host
 	parts   []part
 	average float64 // load per average capacity over fit hosts
+	racks   int     // that have fit hosts
 	byNode  map[kv.NodeID]int
 	byID    map[kv.SubRangeID]int
 }
@@ -63,6 +64,7 @@ func newModel(cfg Config, in Input) *model {
 
 func (m *model) addHosts(nodes []Node) {
 	sum, fit := 0.0, 0
+	racks := make(map[string]bool)
 	for _, n := range nodes {
 		h := host{Node: n, capacity: n.Capacity, fit: n.Alive && !n.Draining}
 		if h.capacity <= 0 {
@@ -70,10 +72,12 @@ func (m *model) addHosts(nodes []Node) {
 		}
 		if h.fit {
 			sum, fit = sum+h.capacity, fit+1
+			racks[n.Rack] = true
 		}
 		m.byNode[n.ID] = len(m.hosts)
 		m.hosts = append(m.hosts, h)
 	}
+	m.racks = len(racks)
 	for i := range m.hosts {
 		m.hosts[i].capacity *= float64(fit) / max(sum, math.SmallestNonzeroFloat64)
 	}

@@ -138,8 +138,12 @@ func (s *search) reorders(i int, best *action) {
 				continue
 			}
 			s.chain = arranged(s.chain[:0], p.chain, head, tail)
+			cost, ok := s.rackCost(p, s.chain)
+			if !ok {
+				continue
+			}
 			s.shifts = s.m.shifts(s.shifts[:0], p, s.chain)
-			value := s.m.gain(s.shifts) - s.b.cfg.ReorderCost
+			value := s.m.gain(s.shifts) - s.b.cfg.ReorderCost - cost
 			if value > best.value {
 				*best = action{part: i, kind: Reorder, chain: slices.Clone(s.chain), value: value}
 			}
@@ -166,13 +170,17 @@ func (s *search) move(i, from, to int, best *action) {
 		return
 	}
 	at := slices.Index(p.chain, from)
+	s.chain = append(s.chain[:0], p.chain...)
+	s.chain[at] = to
+	cost, ok := s.rackCost(p, s.chain)
+	if !ok {
+		return
+	}
 	load, _ := s.m.role(p, at, len(p.chain))
 	s.shifts = append(s.shifts[:0], shift{from, -load}, shift{to, load})
-	value := s.m.gain(s.shifts) - s.moveCost(p, from)
+	value := s.m.gain(s.shifts) - s.moveCost(p, from) - cost
 	if value > best.value {
-		chain := slices.Clone(p.chain)
-		chain[at] = to
-		*best = action{part: i, kind: Move, from: from, to: to, chain: chain, value: value}
+		*best = action{part: i, kind: Move, from: from, to: to, chain: slices.Clone(s.chain), value: value}
 	}
 }
 

@@ -31,7 +31,7 @@ func (t *Targets) Pick(id kv.SubRangeID, leave kv.NodeID, not ...kv.NodeID) (to 
 			best = h
 		}
 	}
-	if best == none {
+	if best = t.spread(i, leave, not, best); best == none {
 		return 0, "", false
 	}
 	n := &t.m.hosts[best]
@@ -39,6 +39,23 @@ func (t *Targets) Pick(id kv.SubRangeID, leave kv.NodeID, not ...kv.NodeID) (to 
 		t.m.ratio(best))
 	t.book(i, best, leave)
 	return n.ID, why, true
+}
+
+// spread returns the best host of those that spread a part best over racks: another rack first, then, for
+// the new tail, one that is not the head's.
+func (t *Targets) spread(i int, leave kv.NodeID, not []kv.NodeID, best int) int {
+	if best == none || t.m.racks < 2 {
+		return best
+	}
+	chain := t.without(i, leave)
+	flaws := func(h int) int { return t.m.flaws(append(chain[:len(chain):len(chain)], h)) }
+	for h := range t.m.hosts {
+		if t.usable(i, h, not) && cmp.Or(cmp.Compare(flaws(h), flaws(best)),
+			t.compare(i, h, best)) < 0 {
+			best = h
+		}
+	}
+	return best
 }
 
 func (t *Targets) usable(i, h int, not []kv.NodeID) bool {
@@ -61,13 +78,15 @@ func (t *Targets) usable(i, h int, not []kv.NodeID) bool {
 
 // better compares two hosts: load and replicas per capacity, then bytes, then chance, which is the
 // same every time for the same sub-range and node but scatters different sub-ranges.
-func (t *Targets) better(i, a, b int) bool {
+func (t *Targets) better(i, a, b int) bool { return t.compare(i, a, b) < 0 }
+
+func (t *Targets) compare(i, a, b int) int {
 	id := t.m.parts[i].ID
 	return cmp.Or(
 		cmp.Compare(t.score(a), t.score(b)),
 		cmp.Compare(t.m.hosts[a].bytes, t.m.hosts[b].bytes),
 		cmp.Compare(scatter(t.m.hosts[a].ID, id), scatter(t.m.hosts[b].ID, id)),
-	) < 0
+	)
 }
 
 // score levels load and replicas alike: requests keep a node busy, replicas fill it. Replicas that
@@ -83,6 +102,13 @@ func (t *Targets) score(h int) float64 {
 
 // book counts a choice.
 func (t *Targets) book(i, h int, leave kv.NodeID) {
+	t.m.rechain(i, append(t.without(i, leave), h))
+	t.m.hosts[h].joins++
+	t.m.level()
+}
+
+// without returns the members of a part but one.
+func (t *Targets) without(i int, leave kv.NodeID) []int {
 	p := &t.m.parts[i]
 	chain := make([]int, 0, len(p.chain)+1)
 	for _, o := range p.chain {
@@ -90,9 +116,7 @@ func (t *Targets) book(i, h int, leave kv.NodeID) {
 			chain = append(chain, o)
 		}
 	}
-	t.m.rechain(i, append(chain, h))
-	t.m.hosts[h].joins++
-	t.m.level()
+	return chain
 }
 
 // RepairTarget picks the node for one repair or drain; see Targets for many.

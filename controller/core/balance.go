@@ -45,7 +45,7 @@ func (c *Core) quiet() bool {
 func (c *Core) look() balance.Input {
 	in := balance.Input{Now: c.now, Limits: c.limits()}
 	for _, n := range c.dir.Nodes() {
-		b := balance.Node{ID: n.ID, Alive: c.alive(n.ID), Draining: n.Draining}
+		b := balance.Node{ID: n.ID, Rack: n.Switch, Alive: c.alive(n.ID), Draining: n.Draining}
 		if r := c.reports[n.ID]; r != nil {
 			b.CPU, b.Bytes = r.cpu, r.bytes
 		}

@@ -86,6 +86,7 @@ type Core struct {
 	examine  bool                       // a node may be in another state
 	seen     map[kv.NodeID]health.State // that steps were taken by
 	balanced time.Duration              // when the balancer looked last
+	spreadAt time.Duration              // when racks were looked at last
 
 	// What nodes have said.
 	reports map[kv.NodeID]*nodeReport
@@ -95,6 +96,7 @@ type Core struct {
 	joinedBytes uint64 // that learners have reported
 
 	reaches map[string]reach // of switches, once anything was heard of them
+	racks   racks            // what is to be told of them
 
 	// What cannot be seen in the records, and need not survive.
 	shortSince map[kv.SubRangeID]time.Duration // that it has too few members
@@ -117,6 +119,9 @@ func New(cfg Config, s directory.Snapshot) (*Core, error) {
 	if err := cfg.Policy.validate(); err != nil {
 		return nil, err
 	}
+	if len(cfg.Directory.Switches) > 1 { // sessions do not go through them
+		cfg.Policy.Health.Data = true
+	}
 	detector, err := health.New(cfg.Policy.Health)
 	if err != nil {
 		return nil, err
@@ -133,6 +138,7 @@ func New(cfg Config, s directory.Snapshot) (*Core, error) {
 		lost: make(map[place]time.Duration), shortSince: make(map[kv.SubRangeID]time.Duration),
 		retries: make(map[kv.SubRangeID]retry), shunned: make(map[place]time.Duration),
 		spoke: make(map[kv.NodeID]time.Duration), reaches: make(map[string]reach),
+		racks:  make(racks),
 		stalls: make(map[uint64]stall), outages: make(map[kv.SubRangeID]State),
 		emptied: make(map[kv.NodeID]bool), seen: make(map[kv.NodeID]health.State),
 	}
@@ -173,12 +179,14 @@ func (c *Core) settle() {
 		}
 		c.dirty, c.awaiting, c.wake = false, false, never
 		c.forget()
+		c.tellRacks()
 		c.evict()
 		c.recreate()
 		c.rehome()
 		c.advance()
 		c.repair()
 		c.drain()
+		c.spread()
 		c.balance()
 		c.alarm()
 	}

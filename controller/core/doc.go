@@ -11,6 +11,7 @@
 //	advance   plans take their next step: a repair, a move, a split, a merge, a new order
 //	repair    sub-ranges with too few members get a learner
 //	drain     sub-ranges leave nodes that an operator wants empty
+//	spread    sub-ranges get back into several racks, where they were lost and can be had again
 //	balance   when all of that is quiet, load is levelled
 //
 // Nothing that must survive is kept here: chains, learners and plans stand in the directory, so a

@@ -10,7 +10,10 @@ import (
 type Effects struct {
 	directory.Effects
 	Probes []kv.NodeID // nodes to ask for a sign of life; an answer is given back as Alive
-	Events []Event     // in the order in which they happened
+	// ChangeCarrier asks for probes to be sent by way of another switch, because most nodes leave them
+	// unanswered although they speak in their sessions. If there is no other, nothing is to be done.
+	ChangeCarrier bool
+	Events        []Event // in the order in which they happened
 }
 
 // add appends what a command of the directory asks for.

@@ -37,6 +37,8 @@ const (
 	NodeSuspected       EventKind = "node suspected"
 	NodeFailed          EventKind = "node failed"
 	NodeRecovered       EventKind = "node recovered"
+	RackLost            EventKind = "rack lost"     // all Count nodes of Switch have failed
+	RackReturned        EventKind = "rack returned" // all Count nodes of a lost one are well again
 	NodeDraining        EventKind = "node draining"
 	NodeDrained         EventKind = "node drained" // carries nothing any more
 	NodeAdmitted        EventKind = "node admitted"
@@ -66,7 +68,7 @@ type Event struct {
 	Keyspace string
 	SubRange kv.SubRangeID
 	Plan     uint64 // id
-	Count    int    // of sub-ranges, or of updates written to a switch
+	Count    int    // of sub-ranges, of nodes, or of updates written to a switch
 	Err      error  // why
 	Text     string // more, in words
 }
@@ -92,8 +94,13 @@ func (e Event) String() string {
 
 // unit says what Count counts.
 func (e Event) unit() string {
-	if e.Kind == MemberEvicted {
+	switch e.Kind {
+	case MemberEvicted:
 		return "%d sub-ranges"
+	case RackLost:
+		return "%d nodes unreachable"
+	case RackReturned:
+		return "%d nodes are back"
 	}
 	return "%d updates"
 }

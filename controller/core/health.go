@@ -9,13 +9,15 @@ import (
 func (c *Core) judge() {
 	out := c.health.Take()
 	c.out.Probes = append(c.out.Probes, out.Probes...)
+	c.out.ChangeCarrier = c.out.ChangeCarrier || out.Carrier
 	for _, v := range out.Failed {
 		c.dirty = true
-		c.tell(Event{Kind: NodeFailed, Severity: Warning, Node: v.Node, Text: v.Why})
+		c.racks.add(c.switchOf(v.Node), c.now,
+			Event{Kind: NodeFailed, Severity: Warning, Node: v.Node, Text: v.Why})
 	}
 	for _, n := range out.Recovered {
 		c.dirty = true
-		c.tell(Event{Kind: NodeRecovered, Node: n})
+		c.racks.add(c.switchOf(n), c.now, Event{Kind: NodeRecovered, Node: n})
 	}
 	if c.examine {
 		c.examine = false
@@ -31,7 +33,7 @@ func (c *Core) compare() {
 			continue
 		}
 		c.seen[n.ID], c.dirty = h.State, true
-		if h.State == health.Suspected {
+		if h.State == health.Suspected && !c.rackDoubted(n) {
 			c.tell(Event{Kind: NodeSuspected, Node: n.ID, Text: h.Why})
 		}
 	}

@@ -83,7 +83,10 @@ func (w *world) startSome() {
 
 // loseSwitch ends the session with a switch, which goes on alone.
 func (w *world) loseSwitch() {
-	sw := w.sw[w.rand.IntN(len(w.sw))]
+	w.loseTheSwitch(w.sw[w.rand.IntN(len(w.sw))])
+}
+
+func (w *world) loseTheSwitch(sw *fakeSwitch) {
 	sw.lost, sw.synced = true, 0
 	w.log("lose switch %s", sw.name)
 	w.did(func() { w.core.SwitchLost(w.now, sw.name) })

@@ -183,7 +183,7 @@ func (w *world) did(input func()) {
 	}
 	for _, n := range e.Probes {
 		w.after(w.delay(), func() {
-			if w.life == life && w.node(n).up {
+			if w.life == life && w.node(n).up && !w.node(n).sw().dead {
 				w.did(func() { w.core.Alive(w.now, n) })
 			}
 		})
@@ -287,7 +287,7 @@ func (w *world) served(s directory.SubRange) bool {
 // acknowledged if those are all.
 func (w *world) write() {
 	sw := w.sw[w.rand.IntN(len(w.sw))]
-	if sw.view.Revision == 0 {
+	if sw.view.Revision == 0 || sw.dead {
 		return // it has not been told anything
 	}
 	all := sw.view.SubRanges()
@@ -328,7 +328,7 @@ func (w *world) chains() {
 // talk lets a replica bring its successor, or its learner, up to date.
 func (w *world) talk(n *node, r *replica) {
 	at := r.assignment.Chain.Position(n.id)
-	if r.lost || at < 0 {
+	if r.lost || at < 0 || n.sw().dead {
 		return
 	}
 	if at+1 < len(r.assignment.Chain) {
@@ -371,7 +371,11 @@ type fakeSwitch struct {
 	synced uint64 // revision, in this life of the controller
 	busy   bool
 	lost   bool // out of reach; it goes on with what it holds
+	dead   bool // nothing gets through it
 }
+
+// sw returns the switch that the node is attached to.
+func (n *node) sw() *fakeSwitch { return n.w.sw[int(n.id)%len(n.w.sw)] }
 
 // syncSwitches brings switches that are behind up to date, one view at a time.
 func (w *world) syncSwitches() {
@@ -433,7 +437,7 @@ func (n *node) holds(s directory.SubRange, seq uint64) bool {
 // serving returns the replica if it serves the sub-range as the switch says.
 func (n *node) serving(s directory.SubRange) *replica {
 	r := n.replicas[s.ID]
-	if !n.up || r == nil || r.lost || r.behind || r.learner || r.assignment.Epoch != s.Epoch {
+	if !n.up || n.sw().dead || r == nil || r.lost || r.behind || r.learner || r.assignment.Epoch != s.Epoch {
 		return nil
 	}
 	return r
@@ -442,7 +446,7 @@ func (n *node) serving(s directory.SubRange) *replica {
 // at returns the node's replica in the same epoch as a neighbour's.
 func (n *node) at(o *replica) *replica {
 	r := n.replicas[o.assignment.SubRange]
-	if !n.up || r == nil || r.lost || r.assignment.Epoch != o.assignment.Epoch {
+	if !n.up || n.sw().dead || r == nil || r.lost || r.assignment.Epoch != o.assignment.Epoch {
 		return nil
 	}
 	return r
@@ -476,7 +480,7 @@ func (n *node) connect() {
 	n.session = n.w.order
 	h := directory.Hello{ClusterID: "test", Node: directory.Node{ID: n.id,
 		MAC: wire.MAC{2, 0, 0, 0, 0, byte(n.id)}, Port: uint32(n.id & 0xff), Persistent: !n.w.volatile,
-		Incarnation: n.incarnation, Switch: n.w.sw[int(n.id)%len(n.w.sw)].name}}
+		Incarnation: n.incarnation, Switch: n.sw().name}}
 	for _, id := range slices.Sorted(maps.Keys(n.replicas)) {
 		h.Held = append(h.Held, directory.Held{SubRange: id, Epoch: n.replicas[id].assignment.Epoch})
 	}

@@ -30,9 +30,10 @@ const (
 	CauseOperator Cause = "operator"
 	CauseBalancer Cause = "balancer"
 	CauseDrain    Cause = "drain"
+	CauseSpread   Cause = "spread" // over racks
 )
 
-var causes = []Cause{CauseFailure, CauseOperator, CauseBalancer, CauseDrain}
+var causes = []Cause{CauseFailure, CauseOperator, CauseBalancer, CauseDrain, CauseSpread}
 
 // Plan is a change of a sub-range that takes several commands. The directory only remembers it, so
 // that a controller that starts again goes on with it; core knows what to do next.

@@ -453,7 +453,7 @@ func (s *simulation) plan(sr SubRange) (string, Effects, error) {
 	if plans := s.d.Plans(); len(plans) > 0 && s.r.IntN(2) == 0 {
 		return "delete plan", s.d.DeletePlan(plans[s.r.IntN(len(plans))].ID), nil
 	}
-	p := Plan{Kind: planKinds[s.r.IntN(5)], Cause: causes[s.r.IntN(4)], SubRange: sr.ID}
+	p := Plan{Kind: planKinds[s.r.IntN(5)], Cause: causes[s.r.IntN(len(causes))], SubRange: sr.ID}
 	if all := s.d.SubRanges(); p.Kind == PlanMerge {
 		p.Other = all[s.r.IntN(len(all))].ID
 	}

@@ -25,6 +25,15 @@ type Config struct {
 	// CanProbe says that probes can be sent. Nodes that cannot be probed (see Detector.SetProbing)
 	// are given Missed beats instead of ProbePatience, time enough to connect again.
 	CanProbe bool
+	// Data says that nodes are to be probed also while they beat, because sessions and requests go
+	// through different networks.
+	Data bool
+	// DataProbeEvery is the time between two such probes. Default 500 ms: a lost packet or two are no
+	// suspicion, and a thousand nodes are two thousand small packets per second.
+	DataProbeEvery time.Duration
+	// DataPatience is how long a node that beats may leave them unanswered. Default 2 s, long enough
+	// for the switches to take another way around a link that is lost.
+	DataPatience time.Duration
 }
 
 // withDefaults fills in zero fields.
@@ -38,6 +47,8 @@ func (c Config) withDefaults() Config {
 	set(&c.ProbeEvery, 25*time.Millisecond)
 	set(&c.ProbePatience, 250*time.Millisecond)
 	set(&c.SessionPatience, 3*time.Second)
+	set(&c.DataProbeEvery, 500*time.Millisecond)
+	set(&c.DataPatience, 2*time.Second)
 	if c.Missed == 0 {
 		c.Missed = 5
 	}
@@ -55,6 +66,9 @@ func (c Config) validate() error {
 	case c.SessionPatience < c.silence()+c.ProbePatience:
 		return fmt.Errorf("health: session patience %v: must be at least %d beats of %v and the "+
 			"probe patience %v", c.SessionPatience, c.Missed, c.BeatInterval, c.ProbePatience)
+	case c.DataProbeEvery < 0 || c.DataPatience < suspectAfter*c.DataProbeEvery:
+		return fmt.Errorf("health: data probe every %v, data patience %v: must be positive, and the "+
+			"patience at least %d times as long", c.DataProbeEvery, c.DataPatience, suspectAfter)
 	}
 	return nil
 }

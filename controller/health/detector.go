@@ -48,6 +48,9 @@ type Output struct {
 	Probes    []kv.NodeID // send each of these one probe; report an answer with Alive
 	Failed    []Verdict   // nodes that are failed from now on
 	Recovered []kv.NodeID // nodes that had failed and are alive again
+	// Carrier says that most nodes do not answer probes, although they speak in their sessions: the
+	// driver should send them by way of another switch.
+	Carrier bool
 }
 
 // node is the state of one node.
@@ -64,9 +67,16 @@ type node struct {
 	down    bool // its port is
 	silent  bool // its beats are missing
 	mute    bool // it cannot be probed
+	cut     bool // does not answer probes, though it beats and others answer
 	probes  int  // sent and unanswered since doubted
 	probed  time.Duration
 	why     string
+
+	// Of the probes that a node gets while it is well.
+	proof  time.Duration // when it last answered one
+	answer time.Duration // where the clock of its answers starts: proof, or a fresh start
+	asked  time.Duration
+	asks   int // unanswered since
 }
 
 // Detector watches the nodes it has been told to track. It is not safe for concurrent use. All times
@@ -80,6 +90,9 @@ type Detector struct {
 	next  time.Duration // not later than the earliest deadline
 	armed bool          // whether next means anything
 	out   Output
+
+	blaming bool          // the carrier is suspected
+	blamed  time.Duration // since when, or when last again
 }
 
 // New returns a detector that tracks nobody.
@@ -110,7 +123,8 @@ func (d *Detector) Untrack(id kv.NodeID) {
 }
 
 func (d *Detector) add(id kv.NodeID, s State) *node {
-	n := &node{id: id, state: s, since: d.now, spoke: d.now, quiet: d.now, mute: !d.cfg.CanProbe}
+	n := &node{id: id, state: s, since: d.now, spoke: d.now, quiet: d.now, mute: !d.cfg.CanProbe,
+		answer: d.now, asked: d.now}
 	d.nodes[id] = n
 	at, _ := slices.BinarySearchFunc(d.order, id, func(n *node, id kv.NodeID) int {
 		return cmp.Compare(n.id, id)
@@ -128,6 +142,7 @@ func (d *Detector) SessionOpened(now time.Duration, id kv.NodeID) {
 		n = d.add(id, Absent)
 	}
 	n.session = true
+	d.forgive(n)
 	d.spoken(n)
 }
 
@@ -175,6 +190,7 @@ func (d *Detector) Alive(now time.Duration, id kv.NodeID) {
 	}
 	d.heard(n)
 	n.down = false
+	d.answered(n)
 	n.silent = n.silent && d.now >= n.spoke+d.cfg.SessionPatience // too long to be called well
 	n.quiet, n.doubted, n.probes = d.now, d.now, 0
 	d.clear(n)
@@ -187,7 +203,8 @@ func (d *Detector) SetProbing(now time.Duration, id kv.NodeID, can bool) {
 	if n := d.nodes[id]; n != nil && n.mute == can {
 		n.mute = !can
 		n.doubted, n.probes = d.now, 0
-		d.arm(n)
+		d.forgive(n)
+		d.clear(n)
 	}
 }
 

@@ -22,6 +22,7 @@ type rig struct {
 	nextBeat  time.Duration
 	answers   []answer
 	probes    map[kv.NodeID]int
+	carriers  int      // how often another carrier was wanted
 	log       []string // verdicts
 }
 
@@ -108,6 +109,9 @@ func keys(m map[kv.NodeID]bool) func(func(kv.NodeID) bool) {
 
 func (r *rig) take() {
 	out := r.d.Take()
+	if out.Carrier {
+		r.carriers++
+	}
 	for _, n := range out.Probes {
 		r.probes[n]++
 		if r.answering[n] {

@@ -13,6 +13,11 @@
 // session stays suspected and goes on being probed until it comes back: it works, but cannot be
 // given a new epoch, so it fails in the end.
 //
+// Where sessions do not go through the network of the requests, nodes are probed also while they beat,
+// and one that leaves that unanswered for DataPatience is suspected as well, so that a rack whose switch
+// is dead is lost although its nodes speak. When most nodes do not answer, the carrier of the probes is
+// suspected instead (see data.go).
+//
 // A detector that sees nobody judges nobody. A node is failed only when another one is alive and was
 // heard from well after the suspicion began (the witness), and when the detector itself was awake:
 // inputs that come much later than NextTick, and the first sign of life after a time without any,

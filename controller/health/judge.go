@@ -25,6 +25,7 @@ func (d *Detector) freshStart() {
 			continue
 		}
 		n.quiet, n.spoke, n.doubted, n.probes, n.silent = d.now, d.now, d.now, 0, false
+		d.forgive(n)
 		if n.state == Suspected && !n.session {
 			n.enter(Absent, d.now)
 		}
@@ -61,7 +62,7 @@ func (d *Detector) doubt(n *node) {
 
 // clear ends an absence, a suspicion or a failure that nothing speaks for any more.
 func (d *Detector) clear(n *node) {
-	switch healthy := n.session && !n.down && !n.silent; {
+	switch healthy := n.session && !n.down && !n.silent && !n.cut; {
 	case !healthy && n.session && n.state == Absent: // comes back to a port that is down
 		d.doubt(n)
 	case healthy && n.state != Alive:
@@ -87,12 +88,16 @@ func (d *Detector) judge(n *node) {
 		if d.now >= n.quiet+d.cfg.silence() {
 			n.silent = true
 			d.doubt(n)
+		} else {
+			d.judgeData(n)
 		}
 	case Suspected:
 		d.judgeSuspect(n)
 	case Failed:
 		if n.probesDue(d) {
 			d.probe(n)
+		} else if n.cut {
+			d.judgeData(n)
 		}
 	}
 }
@@ -191,7 +196,7 @@ func (d *Detector) deadline(n *node) time.Duration {
 	case Absent:
 		return d.orSoon(n.spoke + d.cfg.SessionPatience)
 	case Alive:
-		return n.quiet + d.cfg.silence()
+		return sooner(n.quiet+d.cfg.silence(), d.dataDeadline(n))
 	case Suspected:
 		at := min(d.orSoon(n.doubted+d.patience(n)), d.orSoon(n.spoke+d.cfg.SessionPatience))
 		if every := n.probeEvery(d); every > 0 {
@@ -199,11 +204,21 @@ func (d *Detector) deadline(n *node) time.Duration {
 		}
 		return at
 	case Failed:
+		at := d.dataDeadline(n)
 		if every := n.probeEvery(d); every > 0 {
-			return n.probed + every
+			at = sooner(at, n.probed+every)
 		}
+		return at
 	}
 	return 0
+}
+
+// sooner returns the earlier of two deadlines, of which 0 is never.
+func sooner(a, b time.Duration) time.Duration {
+	if a == 0 || b != 0 && b < a {
+		return b
+	}
+	return a
 }
 
 // orSoon returns at, or, when that has passed without a verdict, the time to look for a witness
@@ -226,6 +241,9 @@ func (n *node) trouble(c Config) string {
 	}
 	if n.silent {
 		what = append(what, fmt.Sprintf("no beat for %v", c.silence()))
+	}
+	if n.cut {
+		what = append(what, fmt.Sprintf("unreachable in the data network for %v", c.DataPatience))
 	}
 	return strings.Join(what, ", ")
 }

@@ -3,6 +3,7 @@ package health
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -20,6 +21,7 @@ const (
 // life is what a node of the random world is doing.
 type life struct {
 	id       kv.NodeID
+	cut      bool          // does not answer since deadAt, though it beats
 	dead     bool          // says nothing since deadAt
 	deadAt   time.Duration // or when the detector could see it again, whichever is later
 	session  bool
@@ -29,6 +31,7 @@ type life struct {
 	calmAt   time.Duration // since when nothing strange has happened to it
 	answerAt []time.Duration
 	failed   bool
+	why      string // it was
 }
 
 // world is a random cluster around one detector, with checks of what the detector may decide.
@@ -43,7 +46,9 @@ type world struct {
 }
 
 func newWorld(t *testing.T, seed uint64) *world {
-	d, err := New(probing)
+	cfg := probing
+	cfg.Data = seed%2 == 1
+	d, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +68,7 @@ func (w *world) upTo(d time.Duration) time.Duration {
 // disturb does something to one node, or to all.
 func (w *world) disturb() {
 	l := w.nodes[w.rng.IntN(len(w.nodes))]
-	switch w.rng.IntN(8) {
+	switch w.rng.IntN(11) {
 	case 0, 1: // dies; a killed process closes its session, a hung one does not
 		if !l.dead {
 			l.dead, l.deadAt = true, w.now
@@ -89,6 +94,12 @@ func (w *world) disturb() {
 			l.portUpAt = w.now + w.upTo(100*ms)
 			w.d.PortDown(w.now, l.id)
 		}
+	case 6: // a rack, or a part of one, is cut off from clients
+		if w.d.Config().Data && !l.dead && !l.cut {
+			l.cut, l.deadAt, l.answerAt = true, w.now, nil
+		}
+	case 7, 8:
+		l.cut = false
 	default: // the controller is asleep; what the nodes have sent is waiting
 		pause := w.upTo(100 * ms)
 		if w.rng.IntN(2) == 0 {
@@ -128,7 +139,7 @@ func (w *world) live() {
 		}
 		for len(l.answerAt) > 0 && l.answerAt[0] <= w.now {
 			l.answerAt = l.answerAt[1:]
-			if l.portUpAt == 0 {
+			if l.portUpAt == 0 && !l.cut {
 				w.d.Alive(w.now, l.id)
 			}
 		}
@@ -160,25 +171,28 @@ func (w *world) check() error {
 	out := w.d.Take()
 	for _, id := range out.Probes {
 		l := w.node(id)
-		if !l.dead && l.session && l.portUpAt == 0 && w.now > l.calmAt+time.Second {
+		if !l.dead && !l.cut && l.session && l.portUpAt == 0 && w.now > l.calmAt+time.Second &&
+			!w.d.Config().Data {
 			return fmt.Errorf("healthy node %d is probed", id)
 		}
-		l.answerAt = append(l.answerAt, w.now+w.upTo(answerMax))
+		if !l.cut {
+			l.answerAt = append(l.answerAt, w.now+w.upTo(answerMax))
+		}
 	}
 	for _, v := range out.Failed {
 		l := w.node(v.Node)
-		if !l.dead {
+		if !l.dead && !l.cut {
 			return fmt.Errorf("node %d lives and is failed: %s", v.Node, v.Why)
 		}
 		if l.failed {
 			return fmt.Errorf("node %d fails twice", v.Node)
 		}
-		l.failed = true
+		l.failed, l.why = true, v.Why
 		w.fails++
 	}
 	for _, id := range out.Recovered {
 		l := w.node(id)
-		if !l.failed || l.dead {
+		if !l.failed || l.dead || l.cut && strings.Contains(l.why, "data network") {
 			return fmt.Errorf("node %d recovers, dead %v, failed %v", id, l.dead, l.failed)
 		}
 		l.failed = false
@@ -190,14 +204,17 @@ func (w *world) check() error {
 func (w *world) checkSilent() error {
 	well := false
 	for _, l := range w.nodes {
-		well = well || !l.dead && l.session && l.portUpAt == 0 && w.now > l.calmAt+time.Second
+		well = well || !l.dead && !l.cut && l.session && l.portUpAt == 0 && w.now > l.calmAt+time.Second
 	}
 	if !well {
 		w.wise = w.now
 	}
 	limit := w.d.Config().SessionPatience + w.d.Config().Bound() + time.Second
+	if w.d.Config().Data { // it may have been the carrier
+		limit += 3 * w.d.Config().DataPatience
+	}
 	for _, l := range w.nodes {
-		if l.dead && !l.failed && w.now > max(l.deadAt, w.wise)+limit {
+		if (l.dead || l.cut && w.now > l.calmAt+limit) && !l.failed && w.now > max(l.deadAt, w.wise)+limit {
 			return fmt.Errorf("node %d is dead since %v and not failed: %+v", l.id, l.deadAt,
 				w.d.Status(l.id))
 		}
