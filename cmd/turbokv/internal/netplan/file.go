@@ -39,6 +39,9 @@ func (p *Plan) path(name string) string { return filepath.Join(p.Dir, name) }
 // Path returns where the file of the run is.
 func (p *Plan) Path() string { return p.path(RunFile) }
 
+// TopologyFile is the path of the topology as processes read it.
+func (p *Plan) TopologyFile() string { return p.path(topologyFile) }
+
 // AdminSocket is the path of a socket of which a runner forwards connections to Plan.Admin. Sockets
 // with a path are the same in every network namespace.
 func (p *Plan) AdminSocket() string { return p.path(adminSocket) }
