@@ -50,7 +50,7 @@ them. It needs root, because it enters network namespaces.`,
 	c.AddCommand(
 		a.netKVCommand(), a.netLoadCommand(), a.netExecCommand(), a.netPingCommand(), a.netIperfCommand(),
 		a.netShowCommand(&run), a.netStatusCommand(), a.netLogCommand(&run),
-		a.netBreakCommand(&run, "fail"), a.netBreakCommand(&run, "mend"),
+		a.netTraceCommand(), a.netBreakCommand(&run, "fail"), a.netBreakCommand(&run, "mend"),
 	)
 	for _, name := range operatorCommands {
 		c.AddCommand(a.netOperatorCommand(name))
@@ -304,6 +304,15 @@ func listening(out io.Reader) error {
 		}
 	}
 	return nil
+}
+
+func (a *app) netTraceCommand() *cobra.Command {
+	return a.rawCommand("trace [FLAGS]", "Follow packets through the tables of all switches",
+		"Run \"turbokv trace\" at all built-in switches of the network, with all its flags; see\n"+
+			"\"turbokv help trace\".",
+		func(ctx context.Context, n *netns.Net, args []string) error {
+			return a.again(ctx, n, append([]string{"trace", "--run", n.Plan().Path()}, args...)...)
+		})
 }
 
 // again runs another command of this program on the cluster of a network.

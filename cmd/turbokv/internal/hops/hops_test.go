@@ -137,7 +137,7 @@ func TestRequestThatPassesUp(t *testing.T) {
 	l := newLab(t)
 	got, _ := l.send(1, client, toService, ask(wire.OpGet, "user:42"))
 	want := "s1 in 1 from h1: GET user:42: reports its source to the controller, " +
-		"partition_table: keyspace=2 index_key=0x/0 -> pass_up(group 4), " +
+		"partition_table: keyspace=2 index_key=any -> pass_up(group 4), " +
 		"hop_table: group=4 slot=N -> hop(port 21); out 21 to s4"
 	got = withoutSlot(got)
 	// The digest is made at the end of ingress.
@@ -218,6 +218,26 @@ func TestDropsHaveReasons(t *testing.T) {
 		"no_route"
 	if !strings.HasPrefix(got, want) || !strings.HasSuffix(got, "dropped: NO_ROUTE") {
 		t.Errorf("got  %s\nwant %s ... dropped: NO_ROUTE", got, want)
+	}
+}
+
+// TestWordsForPackets gives packets as they come between nodes and after resolving.
+func TestWordsForPackets(t *testing.T) {
+	l := newLab(t)
+	resolved := ask(wire.OpGet, "user:42")
+	resolved.SetChain(kv.Chain{kv.NodeIDOf(netip.MustParseAddr("10.0.1.2"))}, 0)
+	scan := wire.Packet(wire.ScanRequest{Limit: 1, Start: []byte(" ")}.Append(wire.Append(nil, wire.OpScan)))
+	scan.SetIndexKey(kv.IndexKey{0x20})
+	scan.SetEndIndexKey(kv.IndexKey(append([]byte{0x2f}, ones(15)...)))
+	for want, p := range map[string]wire.Packet{
+		"GET user:42 for 10.0.1.2":              resolved,
+		"SCAN from 0x20 to 0x2fff..":            scan,
+		"CHAIN_HELLO from 10.0.1.1 to 10.0.1.2": wire.Append(nil, wire.OpChainHello),
+		"answer NOT_FOUND to DELETE \"a b\"":    wire.Packet(ask(wire.OpDelete, "a b").AppendReply(nil, 1)),
+	} {
+		if got, _ := l.send(1, "10.0.1.1:5", "10.0.1.2:6", p); !strings.Contains(got, ": "+want+": ") {
+			t.Errorf("got %s, want %s", got, want)
+		}
 	}
 }
 

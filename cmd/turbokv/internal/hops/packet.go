@@ -28,8 +28,10 @@ type packet struct {
 	reply      bool
 	fromSwitch bool
 	index, end kv.IndexKey
-	key        string // of a request, else empty
-	other      string // a packet that is not of the store
+	key        string    // of a request, else empty
+	flow       wire.Flow // who sends it to whom
+	resolved   bool      // a switch has chosen the node
+	other      string    // a packet that is not of the store
 }
 
 // headers finds fields by name.
@@ -67,7 +69,7 @@ func packetOf(list []v1model.Header, frame []byte) (p packet) {
 		const size = 2
 		frame = frame[min(size, len(frame)):]
 	}
-	_, payload, ok := wire.ParseFrame(frame)
+	flow, payload, ok := wire.ParseFrame(frame)
 	if !ok || len(payload) < wire.HeaderSize || wire.Packet(payload).Magic() != wire.Magic {
 		p.other = otherOf(h)
 		return p
@@ -76,7 +78,7 @@ func packetOf(list []v1model.Header, frame []byte) (p packet) {
 	p = packet{
 		request: request{w.Client(), w.Sequence()}, store: true, op: w.Op(), status: w.Status(),
 		reply: w.Flags()&wire.FlagReply != 0, fromSwitch: w.Flags()&wire.FlagFromSwitch != 0,
-		index: w.IndexKey(), end: w.EndIndexKey(),
+		index: w.IndexKey(), end: w.EndIndexKey(), flow: flow, resolved: w.ChainLength() > 0,
 	}
 	if p.reply || p.op == wire.OpScan || p.op.Class() > wire.ClassWrite {
 		return p
@@ -137,7 +139,7 @@ func (t *Teller) name(p packet) string {
 	}
 	what := p.op.String()
 	if p.op.Class() > wire.ClassWrite {
-		return what
+		return fmt.Sprintf("%s from %v to %v", what, p.flow.Src.Addr(), p.flow.Dst.Addr())
 	}
 	if p.key != "" {
 		if t.keys == nil || len(t.keys) >= mostKeys {
@@ -161,6 +163,9 @@ func (t *Teller) name(p packet) string {
 		}
 		return fmt.Sprintf("%s %v to %s", who, p.status, what)
 	}
+	if p.resolved {
+		what += fmt.Sprintf(" for %v", p.flow.Dst.Addr())
+	}
 	return what
 }
 
@@ -172,16 +177,21 @@ func quoted(key string) string {
 	return key
 }
 
-// indexKey shows an index key as text if it is some.
+// indexKey shows an index key as text if it looks like some, and leaves out what fills it up.
 func indexKey(k kv.IndexKey) string {
+	const shortest, fewest = 2, 4 // characters of a text, bytes of a filling
 	text := strings.TrimRight(string(k[:]), "\x00")
-	switch {
-	case text != "" && strconv.QuoteToASCII(text) == `"`+text+`"`:
+	if len(text) >= shortest && strconv.QuoteToASCII(text) == `"`+text+`"` {
 		return quoted(text)
-	case strings.Trim(text, "\xff") == "" && len(text) == len(k):
-		return "the end"
 	}
-	return k.String()
+	switch start := strings.TrimRight(text, "\xff"); {
+	case len(text) < len(k) || len(text)-len(start) < fewest:
+		return k.String()
+	case start == "":
+		return "the end"
+	default:
+		return fmt.Sprintf("0x%xff..", start)
+	}
 }
 
 // number returns the value of a big-endian byte string of up to 8 bytes.

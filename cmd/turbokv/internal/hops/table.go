@@ -3,11 +3,19 @@ package hops
 import (
 	"encoding/hex"
 	"fmt"
-	"net"
 	"strings"
 
 	"github.com/turbokv/turbokv/bmv2/v1model"
 	"github.com/turbokv/turbokv/p4src"
+	"github.com/turbokv/turbokv/wire"
+)
+
+// Lengths in bytes by which values are told apart.
+const (
+	addressLength  = 4
+	macLength      = 6
+	numberLength   = 8
+	indexKeyLength = 16
 )
 
 // short returns the name without the controls that it stands in.
@@ -57,7 +65,10 @@ func lookup(l *v1model.Lookup) string {
 func matched(name string, m v1model.Matched, key []byte) string {
 	switch m.Kind {
 	case "lpm":
-		if len(m.Value) == net.IPv4len {
+		if m.PrefixLen == 0 {
+			return "any"
+		}
+		if len(m.Value) == addressLength {
 			return fmt.Sprintf("%s/%d", address(m.Value), m.PrefixLen)
 		}
 		return fmt.Sprintf("0x%s/%d", hex.EncodeToString(m.Value[:(m.PrefixLen+7)/8]), m.PrefixLen)
@@ -71,15 +82,14 @@ func matched(name string, m v1model.Matched, key []byte) string {
 
 // value shows a value after the kind of its field.
 func value(name string, v []byte) string {
-	const macLength, indexKeyLength = 6, 16
 	switch {
-	case len(v) == net.IPv4len && (strings.HasSuffix(name, "addr") || strings.HasPrefix(name, "node")):
+	case len(v) == addressLength && (strings.HasSuffix(name, "addr") || strings.HasPrefix(name, "node")):
 		return address(v)
 	case len(v) == macLength:
-		return net.HardwareAddr(v).String()
+		return wire.MAC(v).String()
 	case len(v) == indexKeyLength:
 		return indexKey([16]byte(v))
-	case len(v) <= 8:
+	case len(v) <= numberLength:
 		return fmt.Sprint(number(v))
 	}
 	return "0x" + hex.EncodeToString(v)

@@ -48,9 +48,11 @@ func (m *maker) add(p Process) {
 }
 
 func (m *maker) builtinSwitch(s topology.Switch) Process {
-	p := Process{Name: s.Name, Role: SwitchRole, Metrics: m.at(s.Name, metricsPort)}
+	p := Process{Name: s.Name, Role: SwitchRole, Metrics: m.at(s.Name, metricsPort),
+		Trace: m.at(s.Name, tracePort)}
 	p.Args = []string{m.o.Binary, "switch", "--device-id", strconv.FormatUint(s.DeviceID, 10),
-		"--grpc-addr", s.P4Runtime, "--cpu-port", strconv.Itoa(cpuPort), "--metrics", p.Metrics.String()}
+		"--grpc-addr", s.P4Runtime, "--cpu-port", strconv.Itoa(cpuPort), "--metrics", p.Metrics.String(),
+		"--trace", p.Trace.String()}
 	for _, x := range m.Topology.Neighbours(s.Name) {
 		p.Args = append(p.Args, "-i", portOf(s, x)+m.portOptions(x))
 	}
