@@ -87,6 +87,7 @@ type Core struct {
 	seen     map[kv.NodeID]health.State // that steps were taken by
 	balanced time.Duration              // when the balancer looked last
 	spreadAt time.Duration              // when racks were looked at last
+	rehomed  time.Duration              // when homes were looked at last
 
 	// What nodes have said.
 	reports map[kv.NodeID]*nodeReport

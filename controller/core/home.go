@@ -18,17 +18,21 @@ func (c *Core) reach(name string, is bool) {
 // homesAtOnce bounds the sub-ranges that get another home in one step, each in a new epoch.
 const homesAtOnce = 64
 
+// rehomeEvery is how often the homes are looked at.
+const rehomeEvery = time.Second
+
 // rehome gives sub-ranges another home when switches have come or gone for good.
 func (c *Core) rehome() {
 	if len(c.cfg.Directory.Switches) < 2 {
 		return
 	}
-	steady := func(name string) bool { return c.now >= c.steadyAt(name) }
-	for _, name := range c.cfg.Directory.Switches {
-		if at := c.steadyAt(name); c.now < at {
-			c.wakeAt(at)
-		}
+	if next := c.rehomed + rehomeEvery; c.now < next {
+		c.wakeAt(next)
+		return
 	}
+	c.rehomed = c.now
+	c.wakeAt(c.now + rehomeEvery)
+	steady := func(name string) bool { return c.now >= c.steadyAt(name) }
 	if e := c.dir.Rehome(steady, homesAtOnce); len(e.Changes) > 0 {
 		c.take(e)
 	}

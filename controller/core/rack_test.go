@@ -95,6 +95,9 @@ func TestALostRackIsEvictedRepairedElsewhereAndSpreadAgainWhenItReturns(t *testi
 		w.fail("told %v", w.told)
 	}
 	w.settle(time.Minute)
+	if bad := w.flawed(4); len(bad) > 0 {
+		w.fail("%+v", bad)
+	}
 }
 
 // TestWithTwoRacksTheOtherCarriesAllUntilTheLostOneReturns, and then each sub-range is in both again.

@@ -41,7 +41,7 @@ func randomRun(t *testing.T, seed uint64) {
 	w.create("single", kv.DurabilitySync, 1, 3)
 	w.operated = true
 	faults := []func(){w.killSome, w.killSome, w.startSome, w.startSome, w.startSome, w.cutSome,
-		w.command, w.command, w.command, w.restartController, w.loseSwitch, w.findSwitch}
+		w.command, w.command, w.command, w.restartController, w.loseSwitch, w.findSwitch, w.cutSomeRack, w.mendRacks}
 	if seed%4 == 0 { // the controller dies again and again
 		w.crashes = 3
 	}
@@ -60,7 +60,7 @@ func randomRun(t *testing.T, seed uint64) {
 		w.did(func() { _ = w.core.Admit(w.now, n.id) })
 	}
 	for _, sw := range w.sw {
-		sw.lost = false
+		sw.lost, sw.dead = false, false
 	}
 	w.did(func() {})
 	w.log("the faults are over")
@@ -92,9 +92,24 @@ func (w *world) loseTheSwitch(sw *fakeSwitch) {
 	w.did(func() { w.core.SwitchLost(w.now, sw.name) })
 }
 
+// cutSomeRack takes a whole rack out of the network, if there is another one.
+func (w *world) cutSomeRack() {
+	if len(w.sw) > 1 && w.core != nil {
+		w.cutRack(w.sw[w.rand.IntN(len(w.sw))])
+	}
+}
+
+func (w *world) mendRacks() {
+	for _, sw := range w.sw {
+		if sw.dead {
+			w.mendRack(sw)
+		}
+	}
+}
+
 func (w *world) findSwitch() {
 	for _, sw := range w.sw {
-		sw.lost = sw.lost && w.rand.IntN(3) == 0
+		sw.lost = sw.dead || sw.lost && w.rand.IntN(3) == 0
 	}
 	w.did(func() {})
 }
