@@ -134,7 +134,7 @@ func (n *network) candidates() (out []dataplane.Candidate) {
 	for _, sw := range n.cfg.Switches {
 		_, complete := n.synced[sw.Name]
 		c := dataplane.Candidate{Name: sw.Name, Level: n.cfg.level(sw.Name),
-			Near: n.sessions[sw.Name] != nil, Complete: complete, Since: n.since[sw.Name]}
+			Near: n.sessions[sw.Name] != nil, Complete: complete}
 		if f := n.loop.joined.fabric; f != nil {
 			c.Reach = f.Reach(sw.Name)
 		}
@@ -157,9 +157,26 @@ func (n *network) carry(moved bool) {
 	}
 }
 
-// findLost works out which switches are not to be used.
+// lostPatience is how long a switch above the racks is used that the controller cannot reach, or that is
+// not complete. It may go on as it is, but nobody can tell, and there are others: less capacity is a
+// smaller harm than a part of all flows lost. A rack that cannot be reached has only itself.
+const lostPatience = 500 * time.Millisecond
+
+// findLost works out which switches are not to be used. One that was lost is used again when it is
+// complete.
 func (n *network) findLost() {
-	lost := dataplane.Unused(n.loop.now(), n.lost, n.candidates())
+	var lost []string
+	for _, sw := range n.cfg.Switches {
+		_, complete := n.synced[sw.Name]
+		patience := lostPatience
+		if n.since[sw.Name] == 0 { // since the beginning
+			patience = dataplane.CarrierPatience
+		}
+		if n.cfg.level(sw.Name) > 0 && !complete && (slices.Contains(n.lost, sw.Name) ||
+			n.loop.now()-n.since[sw.Name] >= patience) {
+			lost = append(lost, sw.Name)
+		}
+	}
 	if !slices.Equal(lost, n.lost) {
 		n.lost = lost
 		n.rebuild()

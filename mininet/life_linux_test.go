@@ -32,7 +32,7 @@ func need(t *testing.T, programs ...string) {
 			t.Skipf("needs the program %s on PATH", p)
 		}
 	}
-	if out, err := exec.Command("unshare", "--net", "true").CombinedOutput(); err != nil {
+	if out, err := exec.Command("mnexec", "-n", "true").CombinedOutput(); err != nil {
 		t.Skipf("needs permission to make network namespaces: %v: %s", err, out)
 	}
 }
@@ -213,11 +213,13 @@ func testRack(_ *testing.T, l *lab) {
 func testSpineLeaf(_ *testing.T, l *lab) {
 	l.do("spine-leaf:2x3x1", "builtin", name("h1"), name("s5"),
 		"pingall", "kv put h2 apple red", "kv put h4 pear green", "kv get h6 apple", "kv scan h6",
-		"link s1 s4 down", "link s1 s4 up",
+		"link s1 s4 down", "kv get h2 pear", "kv put h2 pear yellow", "h1 ping -c 2 -i 0.2 h5", "link s1 s4 up",
+		"load h6 -w A --records 100 --duration 1s",
 		"fail h5", "kv put h6 apple green", "kv get h2 apple", "mend h5",
 		"status", "links",
 	)
-	l.says("0% dropped", "red", "apple\tred", "pear\tgreen", "is down", "is up",
+	l.says("0% dropped", "red", "apple\tred", "pear\tgreen", "is down", "green", "version 2", "2 received",
+		"is up", "verified: 100 records hold what was acknowledged, 0 do not",
 		"is killed", "version 2", "green", "9 of 9 processes run", "s1:s1-eth3<->s4:s4-eth1 (OK OK)")
 }
 
@@ -284,7 +286,8 @@ func testCrash(t *testing.T, l *lab) {
 		t.Error(err)
 	}
 	_ = cmd.Wait() // killed
-	if out, err := exec.Command(l.binary, "mininet", "down", "--run", l.dir+"/run.json").CombinedOutput(); err != nil {
+	down := exec.Command(l.binary, "mininet", "down", "--run", filepath.Join(l.dir, "run.json"))
+	if out, err := down.CombinedOutput(); err != nil {
 		t.Errorf("down: %v\n%s", err, out)
 	}
 	l.said = run

@@ -42,7 +42,6 @@ func (k *control) watch(news func(l *links.Links, now time.Duration)) {
 func (k *control) tickLinks() {
 	var frames []links.Frame
 	k.watch(func(l *links.Links, now time.Duration) { frames = l.Tick(now) })
-	k.findLost()
 	for _, d := range k.drivers {
 		var mine []links.Frame
 		for _, f := range frames {

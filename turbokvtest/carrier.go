@@ -1,8 +1,6 @@
 package turbokvtest
 
 import (
-	"slices"
-
 	"github.com/turbokv/turbokv/controller/dataplane"
 	"github.com/turbokv/turbokv/p4src"
 	"github.com/turbokv/turbokv/transport"
@@ -15,7 +13,6 @@ func (k *control) chooseCarrier() { k.carry(k.carrier.Choose(k.now(), k.candidat
 func (k *control) holds(d *driver, f *dataplane.Fabric) {
 	if !d.complete {
 		d.complete = true
-		k.findLost()
 		k.chooseCarrier()
 	}
 	if d == k.carriedBy && f == k.fabric {
@@ -26,7 +23,7 @@ func (k *control) holds(d *driver, f *dataplane.Fabric) {
 func (k *control) candidates() (out []dataplane.Candidate) {
 	for _, d := range k.drivers {
 		c := dataplane.Candidate{Name: d.sw.name, Level: d.sw.level, Near: d.connected,
-			Complete: d.connected && d.complete, Since: d.since}
+			Complete: d.connected && d.complete}
 		if k.fabric != nil {
 			c.Reach = k.fabric.Reach(d.sw.name)
 		}
@@ -54,15 +51,6 @@ func (k *control) carry(moved bool) {
 	}
 }
 
-// findLost works out which switches are not to be used.
-func (k *control) findLost() {
-	if lost := dataplane.Unused(k.now(), k.lost, k.candidates()); !slices.Equal(lost, k.lost) {
-		k.cluster.log("controller: not used are %v", lost)
-		k.lost = lost
-		k.rewoven()
-	}
-}
-
 // weave works out anew which ways lead where. One switch needs no fabric.
 func (k *control) weave() {
 	if k.cluster.listed == nil {
@@ -70,7 +58,7 @@ func (k *control) weave() {
 	}
 	cfg := dataplane.FabricConfig{
 		Network: k.cluster.listed, Controller: ownRoute,
-		Down: k.links.Down(), Lost: k.lost,
+		Down: k.links.Down(),
 	}
 	if k.carrier != nil {
 		cfg.Carrier = k.carrier.At()

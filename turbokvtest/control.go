@@ -61,7 +61,6 @@ type control struct {
 	carrier   *dataplane.Carrier
 	carriedBy *driver      // that has a session with the carrier; nil if there is none
 	links     *links.Links // nil for one switch
-	lost      []string     // switches that are not used
 	fabric    *dataplane.Fabric
 	hosts     *dataplane.Hosts // that the switches have reported
 	publish   *publisher
@@ -106,7 +105,7 @@ func (k *control) start() error {
 	if err = k.watchLinks(); err != nil {
 		return err
 	}
-	k.fabric, k.carrier, k.carriedBy, k.lost = nil, nil, nil, nil
+	k.fabric, k.carrier, k.carriedBy = nil, nil, nil
 	if k.publish, err = newPublisher(k); err != nil {
 		return err
 	}

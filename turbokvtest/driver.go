@@ -33,12 +33,11 @@ type driver struct {
 	connected bool
 	swLife    uint64 // of the switch that the session is with
 	installed tables.State
-	ready     bool          // installed is what the switch holds
-	complete  bool          // it has been synchronised in this session
-	since     time.Duration // from when on there was no session; 0: from the beginning
-	busy      bool          // a sync is under way
-	stale     bool          // something has changed since the last sync began
-	calls     uint64        // counts calls, to tell answers from time-outs
+	ready     bool   // installed is what the switch holds
+	complete  bool   // it has been synchronised in this session
+	busy      bool   // a sync is under way
+	stale     bool   // something has changed since the last sync began
+	calls     uint64 // counts calls, to tell answers from time-outs
 }
 
 func newDriver(k *control, sw *fabric) *driver {
@@ -153,7 +152,7 @@ func (d *driver) lost() {
 	if !d.connected {
 		return
 	}
-	d.connected, d.since = false, d.control.now()
+	d.connected = false
 	d.control.watch(func(l *links.Links, now time.Duration) { l.SwitchGone(now, d.sw.name) })
 	d.control.chooseCarrier()
 	d.control.post(func() { d.control.brain.SwitchLost(d.control.now(), d.sw.name) })

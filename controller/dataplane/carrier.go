@@ -1,9 +1,6 @@
 package dataplane
 
-import (
-	"slices"
-	"time"
-)
+import "time"
 
 // Carrier chooses the switch that carries the controller's own packets: what it writes into the
 // catalogue, and probes of nodes. To move is to change routes in all switches, so it stays where it is for
@@ -13,15 +10,13 @@ type Carrier struct {
 	avoided string // the switch that was left last, though it was near
 }
 
-// Candidate is a switch as Carrier and Unused see it.
+// Candidate is a switch as a Carrier sees it.
 type Candidate struct {
 	Name     string
 	Level    int
 	Reach    int  // racks that requests reach from it (Fabric.Reach)
 	Near     bool // the controller has a session with it
 	Complete bool // and it holds all that it should
-	// Since is from when on it has not been complete; 0 stands for the beginning.
-	Since time.Duration
 }
 
 // CarrierPatience is how long a controller that begins waits for the switch that is to carry its traffic.
@@ -92,24 +87,4 @@ func (c *Carrier) better(x, y Candidate) bool {
 		return x.Level > y.Level
 	}
 	return x.Name == c.at
-}
-
-// lostPatience is how long a switch above the racks is used that the controller cannot reach, or that is
-// not complete. It may go on as it is, but nobody can tell, and there are others: less capacity is a
-// smaller harm than a part of all flows lost. A rack that cannot be reached has only itself.
-const lostPatience = 500 * time.Millisecond
-
-// Unused returns the switches that are not to be used (FabricConfig.Lost), given those of last time: one
-// of them is used again when it is complete.
-func Unused(now time.Duration, before []string, all []Candidate) (lost []string) {
-	for _, x := range all {
-		patience := lostPatience
-		if x.Since == 0 {
-			patience = CarrierPatience
-		}
-		if x.Level > 0 && !x.Complete && (slices.Contains(before, x.Name) || now-x.Since >= patience) {
-			lost = append(lost, x.Name)
-		}
-	}
-	return lost
 }

@@ -1,7 +1,6 @@
 package dataplane
 
 import (
-	"slices"
 	"testing"
 	"time"
 )
@@ -52,32 +51,5 @@ func TestTheCarrierIsTheHighestThatReachesAllAndIsNear(t *testing.T) {
 	c.Attached("s6")
 	if c.At() != "s5" || c.Choose(0, all("0011", "0011")) {
 		t.Fatalf("%s carries", c.At())
-	}
-}
-
-// TestASwitchAboveThatIsAwayIsNotUsed until it is complete again.
-func TestASwitchAboveThatIsAwayIsNotUsed(t *testing.T) {
-	all := []Candidate{{Name: "s1", Since: time.Second}, {Name: "s4", Level: 1, Since: time.Second},
-		{Name: "s5", Level: 1, Complete: true, Since: time.Second}, {Name: "s6", Level: 1}}
-	var lost []string
-	for _, step := range []struct {
-		now  time.Duration
-		want []string
-	}{
-		{time.Second, nil},
-		{1600 * time.Millisecond, []string{"s4"}},
-		{CarrierPatience, []string{"s4", "s6"}},
-	} {
-		if lost = Unused(step.now, lost, all); !slices.Equal(lost, step.want) {
-			t.Fatalf("at %v not used: %v, want %v", step.now, lost, step.want)
-		}
-	}
-	all[1].Near, all[1].Since = true, CarrierPatience // a new session, not yet complete
-	if lost = Unused(CarrierPatience, lost, all); !slices.Contains(lost, "s4") {
-		t.Fatalf("not used: %v", lost)
-	}
-	all[1].Complete = true
-	if lost = Unused(CarrierPatience, lost, all); slices.Contains(lost, "s4") {
-		t.Fatalf("not used: %v", lost)
 	}
 }

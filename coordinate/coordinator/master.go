@@ -15,8 +15,7 @@ import (
 // announceEvery is how often a master sends a packet, so that the switch learns where it is.
 const announceEvery = time.Second
 
-// nowhere is an address that no network has (TEST-NET-1, RFC 5737) and the port that discards (RFC
-// 863).
+// nowhere is an address that no network has (TEST-NET-1, RFC 5737), and the port that discards (RFC 863).
 var nowhere = netip.MustParseAddrPort("192.0.2.1:9")
 
 // announce sends empty datagrams, which the switch learns from and drops, until ctx is done.

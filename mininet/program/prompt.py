@@ -64,6 +64,15 @@ class Prompt(CLI):
         if subprocess.call([*self._tool, *words]) != 0:
             self.failed = True
 
+    def completenames(self, text: str, *ignored: object) -> list[str]:
+        """Complete the first word of a line: a command, a host or a switch."""
+        commands: list[str] = super().completenames(text, *ignored)
+        return commands + self.completedefault(text)
+
+    def completedefault(self, text: str, *_ignored: object) -> list[str]:
+        """Complete any other word, if it is to be a host or a switch."""
+        return [name for name in self.mn if name.startswith(text)]
+
     def do_link(self, line: str) -> None:
         """Take the links between two neighbours down or up.
         Usage: link node1 node2 up|down"""
@@ -98,13 +107,12 @@ class Script(Prompt):
         self._lines = lines
         # Mininet offers what it can read to the command that runs; at the end of a file it would
         # do so without end, so here is something that never has anything to read.
-        silent, self._keep = os.pipe()
-        with os.fdopen(silent) as stdin:
+        silent, keep = os.pipe()
+        with os.fdopen(silent) as stdin, os.fdopen(keep):
             super().__init__(net, tool, stdin=stdin)
-        os.close(self._keep)
 
     @classmethod
-    def initReadline(cls) -> None:  # noqa: N802, Mininet's name
+    def initReadline(cls) -> None:
         """Leave the history of the prompt alone."""
 
     def run(self) -> None:

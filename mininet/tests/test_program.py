@@ -152,6 +152,12 @@ class PromptTest(unittest.TestCase):
             prompt.onecmd("status")
             self.assertEqual(prompt.failed, failed)
 
+    def test_names_are_completed(self) -> None:
+        prompt = self.prompt()
+        prompt.mn = ["h1", "h2", "s1"]
+        self.assertEqual(prompt.completenames("h"), ["help", "h1", "h2"])
+        self.assertEqual(prompt.completedefault("s"), ["s1"])
+
     def test_mininet_keeps_its_commands(self) -> None:
         for name in ("nodes", "iperf"):
             self.assertIs(getattr(Prompt, f"do_{name}"), getattr(CLI, f"do_{name}"))

@@ -44,9 +44,8 @@ func (a *app) compareCommand() *cobra.Command {
 		GroupID: groupMeasure,
 		Short:   "Compare switch-driven with client-, server- and master-driven coordination",
 		Long: `Start one rack of real hosts, in network namespaces or, without root, behind UDP tunnels,
-in which every part is a process, and measure the ways to coordinate against each other:
-the same nodes, engine, replication, records, client library and switch, which only
-routes where it does not coordinate.
+in which every part is a process, and measure the ways to coordinate against each other: the same nodes, engine, replication, records, client library
+and switch, which only routes where it does not coordinate.
 
   switch          the client sends to the service address; the switch resolves
   client          the client has the partition map and sends to head or tail by itself
@@ -105,8 +104,7 @@ func (f *compareFlags) add(c *cobra.Command) {
 	flags.DurationVar(&f.delay, "delay", 0,
 		"with --rig netns: of each link, so that hops count for more than processor time")
 	flags.IntVar(&f.nodes, "nodes", 16, "storage nodes, at least 3")
-	flags.Float64Var(&f.nodeCores, "node-cores", 0,
-		"processor `cores` of each node and of the master (default: no limit)")
+	flags.Float64Var(&f.nodeCores, "node-cores", 0, "processor `cores` of each node and of the master (default: no limit)")
 	flags.IntVar(&f.base, "base-port", layout.DefaultBase+3000, "lowest `port` number on 127.0.0.1")
 	flags.StringVar(&f.csv, "csv", "", "write all numbers to this `file`")
 	flags.StringVar(&f.png, "png", "", "write a picture to this `file`")

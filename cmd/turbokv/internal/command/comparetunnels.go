@@ -32,8 +32,7 @@ func (a *app) openTunnels(ctx context.Context, f compareFlags, dir string) (*tun
 }
 
 func (t *tunnels) describe() string {
-	return fmt.Sprintf("%d nodes and the built-in switch as processes, UDP tunnels as cables",
-		t.plan.Nodes)
+	return fmt.Sprintf("%d nodes and the built-in switch as processes, UDP tunnels as cables", t.plan.Nodes)
 }
 
 func (t *tunnels) close() error { return errors.Join(t.limits.release(), t.faultLab.close()) }
