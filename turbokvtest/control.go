@@ -217,6 +217,9 @@ func (k *control) perform(e core.Effects) {
 	for _, n := range e.Probes {
 		k.probe(n)
 	}
+	if e.ChangeCarrier && k.carrier.Leave(k.candidates()) {
+		k.carry(true)
+	}
 	for _, event := range e.Events {
 		k.cluster.log("controller: %v", event)
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 // homesRight finds sub-ranges that are resolved elsewhere than the rule says, or may still be stamped by
-// somebody else.
+// somebody else, or that a single rack could take away.
 func (c *Cluster) homesRight() error {
 	if c.listed == nil {
 		return nil
@@ -25,9 +25,22 @@ func (c *Cluster) homesRight() error {
 		case !slices.Equal(s.Stampers, []string{s.Home}) || len(s.Tails) > 0:
 			return fmt.Errorf("%v, home %s: %v may stamp older epochs, %v answer", s.ID, s.Home, s.Stampers,
 				s.Tails)
+		case c.rackOf(s.Chain[0]) == c.rackOf(s.Chain.Tail()) && len(s.Chain) > 1 && c.racksInUse() > 1:
+			return fmt.Errorf("%v: head and tail of %v are in one rack", s.ID, s.Chain)
 		}
 	}
 	return nil
+}
+
+// racksInUse counts the racks that have nodes for replicas.
+func (c *Cluster) racksInUse() int {
+	racks := map[string]bool{}
+	for _, n := range c.nodes {
+		if !c.draining(n.id) {
+			racks[n.host.sw.name] = true
+		}
+	}
+	return len(racks)
 }
 
 // homeOf is the rule: the switch of the first member, from the head, that does not share the tail's; the
