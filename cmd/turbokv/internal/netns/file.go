@@ -61,7 +61,8 @@ func change(path string, f func(*netplan.Run)) error {
 	return write(path, r)
 }
 
-// startOf returns when a process started, in clock ticks since boot, or 0 if there is none.
+// startOf returns when a process started, in clock ticks since boot, or 0 if there is none. One whose
+// first thread has ended is there as long as another has not: it keeps its sockets.
 func startOf(pid int) uint64 {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
@@ -70,8 +71,8 @@ func startOf(pid int) uint64 {
 	// The name in parentheses may hold anything; the state follows it, and 19 fields later the start.
 	_, rest, _ := strings.Cut(string(text[strings.LastIndexByte(string(text), ')')+1:]), " ")
 	fields := strings.Fields(rest)
-	const state, start = 0, 19
-	if len(fields) <= start || fields[state] == "Z" {
+	const state, threads, start = 0, 17, 19
+	if len(fields) <= start || fields[state] == "Z" && fields[threads] == "1" {
 		return 0
 	}
 	ticks, err := strconv.ParseUint(fields[start], 10, 64)

@@ -17,7 +17,7 @@ import (
 // TestNetworkIsBuiltBrokenAndMended needs no more than what netns itself does.
 func TestNetworkIsBuiltBrokenAndMended(t *testing.T) {
 	requireNamespaces(t)
-	o := netplan.Options{Binary: binary(t), Volatile: true, StaticARP: true}
+	o := netplan.Options{Binary: program(t), Volatile: true}
 	n := up(t, planOf(t, "single:2", o))
 	n.must("h3", "turbokv", "keyspace", "create", "fruit", "--durability", "memory")
 	n.must("h3", "turbokv", "put", "-k", "fruit", "apple", "red")
@@ -40,7 +40,7 @@ func TestNetworkIsBuiltBrokenAndMended(t *testing.T) {
 	if err := n.Start("h1"); !errors.Is(err, netns.ErrRuns) {
 		t.Errorf("started twice: %v", err)
 	}
-	await(t, "h1 is back", func() error { return netns.Ready(t.Context(), n.Plan()) })
+	n.ready()
 	testLink(t, n)
 	testNames(t, n)
 	testClaims(t, n, o)
@@ -126,10 +126,10 @@ func zombie(pid int) bool {
 // TestLeftoversAreRemoved kills an owner, and has its network removed.
 func TestLeftoversAreRemoved(t *testing.T) {
 	requireNamespaces(t)
-	dir, program := t.TempDir(), binary(t)
+	dir, path := t.TempDir(), program(t)
 	name := strings.TrimSuffix(strings.TrimPrefix(prefixOf(os.Getpid()), "tkv"), "-")
-	cmd := exec.Command(program, "netns", "up", "--topo", "single:1", "--dir", dir, "--name", name,
-		"--neighbours", "static", "--volatile", "--no-prompt")
+	cmd := exec.Command(path, "netns", "up", "--topo", "single:1", "--dir", dir, "--name", name,
+		"--volatile", "--no-prompt")
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -152,7 +152,7 @@ func TestLeftoversAreRemoved(t *testing.T) {
 	if _, err := netns.Open(run); err == nil || !strings.Contains(err.Error(), "netns down --run "+run) {
 		t.Errorf("a dead network is opened: %v", err)
 	}
-	p := planOf(t, "single:1", netplan.Options{Dir: dir, Binary: program})
+	p := planOf(t, "single:1", netplan.Options{Dir: dir, Binary: path})
 	if _, err := netns.Up(t.Context(), p); err == nil || !strings.Contains(err.Error(), "left network names") {
 		t.Errorf("over a dead network another is built: %v", err)
 	}

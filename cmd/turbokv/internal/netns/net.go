@@ -121,17 +121,18 @@ func (n *Net) PID(name string) (int, error) {
 
 // Kill ends a process with SIGKILL, and returns when it is gone.
 func (n *Net) Kill(name string) error {
-	p, pid, err := n.process(name)
+	_, pid, err := n.process(name)
 	if err == nil && pid == 0 {
 		err = fmt.Errorf("%s: %w", name, ErrStopped)
 	}
+	start := startOf(pid)
 	if err == nil {
 		err = signal(pid, syscall.SIGKILL)
 	}
 	if err != nil {
 		return err
 	}
-	if !within(killTime, func() bool { return !lives(pid, n.spaces[p.Place]) }) {
+	if !within(killTime, func() bool { return startOf(pid) != start }) {
 		return fmt.Errorf("%s: process %d lives %v after SIGKILL", name, pid, killTime)
 	}
 	return change(n.path, func(r *netplan.Run) { delete(r.Processes, name) })

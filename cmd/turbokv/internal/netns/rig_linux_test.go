@@ -2,6 +2,7 @@ package netns_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -67,8 +68,8 @@ func sweep(t testing.TB) {
 	}
 }
 
-// binary is the program under test, built once.
-func binary(t testing.TB) string {
+// program is the program under test, built once.
+func program(t testing.TB) string {
 	t.Helper()
 	if _, err := exec.LookPath("go"); err != nil {
 		t.Skip("needs the go command to build the program")
@@ -121,6 +122,16 @@ func up(t testing.TB, p *netplan.Plan) *network {
 		}
 	})
 	return &network{r, t}
+}
+
+// ready waits until all is up.
+func (n *network) ready() {
+	n.t.Helper()
+	ctx, cancel := context.WithTimeout(n.t.Context(), patience)
+	defer cancel()
+	if err := netns.Ready(ctx, n.Plan()); err != nil {
+		n.t.Fatal(err)
+	}
 }
 
 // logs shows the end of each log.
