@@ -73,7 +73,7 @@ var operatorCommands = []string{
 
 // openNet finds the network of a run file, or the usual one.
 func (a *app) openNet(run string) (*netns.Net, error) {
-	if err := errors.Join(netns.NeedRoot(), netns.Need("nsenter", "ip")); err != nil {
+	if err := errors.Join(netns.NeedRoot(), netns.Need("ip")); err != nil {
 		return nil, err
 	}
 	return netns.Open(cmp.Or(run, os.Getenv(runVariable), defaultRun))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
@@ -74,8 +75,18 @@ func setUp(ctx context.Context, namespace string, commands [][]string) error {
 	return batch(namespace, links)
 }
 
-// enter begins the command line of a program that runs in a namespace.
-func enter(path string) []string { return []string{"nsenter", "--net=" + path, "--"} }
+// enter begins the command line of a program that runs in a namespace. The program sees the /sys of that
+// namespace, where simple_switch_grpc looks whether its ports are up: ip makes one, and so has Mininet.
+func enter(path string) []string {
+	if name, ok := strings.CutPrefix(path, folder); ok {
+		return []string{"ip", "netns", "exec", name}
+	}
+	var pid int
+	if _, err := fmt.Sscanf(path, "/proc/%d/ns/net", &pid); err == nil && Need("mnexec") == nil {
+		return []string{"mnexec", "-a", strconv.Itoa(pid)}
+	}
+	return []string{"nsenter", "--net=" + path, "--"}
+}
 
 // writeFiles writes those of a plan.
 func writeFiles(p *netplan.Plan) error {

@@ -318,7 +318,7 @@ func (n *network) testMove(w *watch, clients ...string) {
 	r := n.subRanges("watched")[0]
 	from := r.Chain[1]
 	to := n.elsewhere(r.Chain, from)
-	n.must(netplan.Ctl, "turbokv", "move", fmt.Sprint(r.ID), "--from", from.String(), "--to", to, "--wait")
+	n.must(netplan.Ctl, "turbokv", "move", fmt.Sprint(uint32(r.ID)), "--from", from.String(), "--to", to, "--wait")
 	w.progress("after a move", clients...)
 }
 

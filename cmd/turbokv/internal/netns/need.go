@@ -18,11 +18,10 @@ var ErrMissing = errors.New("something is missing")
 
 // hints tell how to get a program.
 var hints = map[string]string{
-	"ip":      "it comes with the package iproute2: apt-get install iproute2",
-	"tc":      "it comes with the package iproute2: apt-get install iproute2",
-	"nsenter": "it comes with the package util-linux: apt-get install util-linux",
-	"ping":    "it comes with the package iputils-ping: apt-get install iputils-ping",
-	"iperf3":  "it comes with the package iperf3: apt-get install iperf3",
+	"ip":     "it comes with the package iproute2: apt-get install iproute2",
+	"tc":     "it comes with the package iproute2: apt-get install iproute2",
+	"ping":   "it comes with the package iputils-ping: apt-get install iputils-ping",
+	"iperf3": "it comes with the package iperf3: apt-get install iperf3",
 	netplan.DefaultSimpleSwitch: "it is part of the behavioral model of P4, " +
 		"https://github.com/p4lang/behavioral-model, and comes with the package p4lang-bmv2 of " +
 		"https://github.com/p4lang; or use the built-in switch: --switch builtin",
@@ -57,8 +56,8 @@ func NeedRoot() error {
 
 // Needs tells what is missing for a plan.
 func Needs(p *netplan.Plan) error {
-	programs := []string{"ip", "nsenter"}
-	if p.Shaping == netplan.ShapedByTC {
+	programs := []string{"ip"}
+	if p.Shaping == netplan.ShapedByTC || p.Switch == netplan.BMv2 { // which cuts links by tc
 		programs = append(programs, "tc")
 	}
 	if p.Switch == netplan.BMv2 {

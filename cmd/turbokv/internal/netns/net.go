@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -169,45 +168,4 @@ func (n *Net) Start(name string) error {
 	// At first it is a program that enters the namespace.
 	within(killTime, func() bool { return lives(pid, n.spaces[p.Place]) || startOf(pid) == 0 })
 	return change(n.path, func(r *netplan.Run) { r.Processes[name] = pid })
-}
-
-// Link takes all links between two places down or up, at a port of a switch.
-func (n *Net) Link(a, b string, up bool) error {
-	state := "down"
-	if up {
-		state = "up"
-	}
-	ends, err := n.ends(a, b)
-	if err != nil {
-		return err
-	}
-	for _, e := range ends {
-		words := append(enter(n.spaces[e.Place]), "ip", "link", "set", e.Interface, state)
-		if err := run(words...); err != nil {
-			return fmt.Errorf("link %s %s: %w", a, b, err)
-		}
-	}
-	return nil
-}
-
-// ends returns the end at a switch of each link between two places: a host that lost its interface
-// would lose its routes as well.
-func (n *Net) ends(a, b string) (ends []netplan.End, err error) {
-	for _, name := range []string{a, b} {
-		if p, ok := n.plan.Place(name); !ok || p.Kind == netplan.ControllerPlace {
-			return nil, unknown("host or switch", name, slices.Concat(n.plan.Hosts(), n.plan.Switches()))
-		}
-	}
-	for _, c := range n.plan.CablesBetween(a, b) {
-		end := c.A
-		if p, _ := n.plan.Place(end.Place); p.Kind != netplan.SwitchPlace {
-			end = c.B
-		}
-		ends = append(ends, end)
-	}
-	if len(ends) == 0 {
-		return nil, fmt.Errorf("%w: no link joins %s and %s: links of %s lead to %s", ErrUnknown, a, b, a,
-			strings.Join(n.plan.Beside(a), ", "))
-	}
-	return ends, nil
 }
