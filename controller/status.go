@@ -1,10 +1,12 @@
 package controller
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/turbokv/turbokv/controller/adminpb"
 	"github.com/turbokv/turbokv/controller/core"
+	"github.com/turbokv/turbokv/controller/dataplane"
 	"github.com/turbokv/turbokv/controller/directory"
 	"github.com/turbokv/turbokv/controller/directory/placement"
 	"github.com/turbokv/turbokv/kv"
@@ -17,7 +19,7 @@ func (a *adminService) status() *adminpb.StatusResponse {
 	out := &adminpb.StatusResponse{
 		ClusterId: l.core.ClusterID(), Keyspaces: keyspaceMessages(view), Problems: a.problems(),
 		TimeUnixMs: l.began.Add(l.now()).UnixMilli(), Controller: a.name, Term: a.term,
-		JoinedBytes: l.core.JoinedBytes(),
+		JoinedBytes: l.core.JoinedBytes(), Links: l.network.linkMessages(),
 	}
 	for _, sw := range a.switches {
 		out.Switches = append(out.Switches, l.switchMessage(sw, view))
@@ -70,14 +72,52 @@ func (l *loop) switchMessage(sw Switch, view directory.View) *adminpb.Switch {
 	s := l.switches[sw.Name]
 	m := &adminpb.Switch{
 		Name: sw.Name, Target: sw.Target, Primary: s.primary,
-		Synced:  s.primary && s.revision >= view.Revision,
-		Entries: uint32(s.entries), PartitionEntries: uint32(view.PartitionEntries()),
-		Hosts: uint32(s.hosts), Updates: s.updates, PipelinePushes: s.pushes, Drops: s.drops,
+		Synced: s.primary && s.revision >= view.Revision,
+		Level:  uint32(l.network.cfg.level(sw.Name)), Revision: s.revision,
+		Carrier: l.network.link != nil && l.network.carriedAt() == sw.Name,
+		Entries: uint32(s.entries), PartitionEntries: uint32(s.rows.Partition),
+		SubRangeEntries: uint32(s.rows.SubRanges),
+		Hosts:           uint32(s.hosts), Updates: s.updates, PipelinePushes: s.pushes, Drops: s.drops,
 	}
 	if s.err != nil {
 		m.Error = s.err.Error()
 	}
 	return m
+}
+
+// linkMessages returns the links between switches.
+func (n *network) linkMessages() (out []*adminpb.Link) {
+	if n.links == nil {
+		return nil
+	}
+	for _, s := range n.links.States() {
+		l := n.cfg.Topology.Links[s.Link]
+		m := &adminpb.Link{A: l.A.String(), B: l.B.String(), Up: s.Up, Why: s.Why}
+		if s.Since > 0 {
+			m.SinceUnixMs = n.loop.began.Add(s.Since).UnixMilli()
+		}
+		out = append(out, m)
+	}
+	return out
+}
+
+// Index implements adminpb.AdminServer.
+func (a *adminService) Index(context.Context, *adminpb.IndexRequest) (*adminpb.IndexResponse, error) {
+	view, how, _ := a.loop.wanted()
+	cost := dataplane.CostOf(view, how.fabric)
+	out := &adminpb.IndexResponse{FlatPartitionEntries: uint32(cost.Flat.Partition),
+		FlatSubRangeEntries: uint32(cost.Flat.SubRanges)}
+	for _, l := range cost.Levels {
+		out.Levels = append(out.Levels, &adminpb.IndexLevel{
+			Level: uint32(l.Level), Switches: uint32(l.Switches),
+			PartitionEntries: spreadMessage(l.Partition), SubRangeEntries: spreadMessage(l.SubRanges),
+		})
+	}
+	return out, nil
+}
+
+func spreadMessage(s dataplane.Spread) *adminpb.IndexSpread {
+	return &adminpb.IndexSpread{Min: uint32(s.Min), Max: uint32(s.Max), Average: s.Avg}
 }
 
 func (l *loop) subRangeMessage(r directory.SubRange, view directory.View) *adminpb.SubRange {
@@ -103,6 +143,16 @@ func ids(nodes []kv.NodeID) []uint32 {
 	return out
 }
 
+// problems tells of links that do not work.
+func (n *network) problems() (out []string) {
+	for _, l := range n.linkMessages() {
+		if !l.GetUp() {
+			out = append(out, fmt.Sprintf("link %s to %s is down: %s", l.GetA(), l.GetB(), l.GetWhy()))
+		}
+	}
+	return out
+}
+
 // problems says in words what needs an operator.
 func (a *adminService) problems() []string {
 	l := a.loop
@@ -117,6 +167,7 @@ func (a *adminService) problems() []string {
 				sw.Name, sw.Target))
 		}
 	}
+	out = append(out, l.network.problems()...)
 	out = append(out, l.core.Problems()...)
 	for id, err := range l.failures {
 		out = append(out, fmt.Sprintf("keyspace %d cannot be published: %v", id, err))

@@ -23,6 +23,7 @@ import (
 type switchStatus struct {
 	primary  bool
 	entries  int
+	rows     dataplane.Rows // of the index
 	hosts    int
 	revision uint64 // that it holds
 	updates  uint64
@@ -282,10 +283,10 @@ func (d *switchDriver) sync(ctx context.Context, s *p4rt.Session, view directory
 	if written > 0 {
 		d.tell(Event{Kind: SwitchSynced, Count: written})
 	}
-	entries, hosts := len(d.installed.Entries), d.hosts.count(d.name)
+	entries, rows, hosts := len(d.installed.Entries), dataplane.RowsIn(d.installed), d.hosts.count(d.name)
 	return d.loop.post(ctx, func() {
 		st := d.loop.switches[d.name]
-		st.revision, st.err, st.entries, st.hosts = view.Revision, nil, entries, hosts
+		st.revision, st.err, st.entries, st.rows, st.hosts = view.Revision, nil, entries, rows, hosts
 		st.updates += uint64(written)
 		d.loop.network.holds(d.name, how.fabric)
 		d.loop.core.SwitchSynced(d.loop.now(), d.name, view.Revision)

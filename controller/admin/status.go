@@ -22,6 +22,15 @@ type Status struct {
 	// JoinedBytes are those of snapshots that nodes took in to join sub-ranges, as far as they have
 	// reported to this controller.
 	JoinedBytes uint64
+	Links       []Link // between switches
+}
+
+// Link is a cable between two switches.
+type Link struct {
+	A, B  string // its ends, as in s1-p4
+	Up    bool   // carries frames both ways, as far as is known
+	Why   string // it does not, in words
+	Since time.Time
 }
 
 // Switch is one switch.
@@ -30,8 +39,12 @@ type Switch struct {
 	Target           string // address of its P4Runtime server
 	Primary          bool   // connected, and the controller may write
 	Synced           bool   // holds all that the directory asks for
+	Level            int    // 0: a rack; above it 1 and so on
+	Carrier          bool   // the controller's own packets go through it
+	Revision         uint64 // of the directory, that it holds; 0: not known
 	Entries          int    // rows in its tables
 	PartitionEntries int
+	SubRangeEntries  int
 	Hosts            int               // learned
 	Updates          uint64            // written since the controller started
 	PipelinePushes   uint64            // since the controller started
@@ -81,6 +94,10 @@ func statusOf(m *adminpb.StatusResponse) Status {
 		Keyspaces: keyspacesOf(m.GetKeyspaces()), Plans: plansOf(m.GetPlans()),
 		Leader: m.GetController(), Term: m.GetTerm(), Time: moment(m.GetTimeUnixMs()),
 		JoinedBytes: m.GetJoinedBytes()}
+	for _, l := range m.GetLinks() {
+		s.Links = append(s.Links, Link{A: l.GetA(), B: l.GetB(), Up: l.GetUp(), Why: l.GetWhy(),
+			Since: moment(l.GetSinceUnixMs())})
+	}
 	for _, sw := range m.GetSwitches() {
 		s.Switches = append(s.Switches, switchOf(sw))
 	}
@@ -98,7 +115,8 @@ func switchOf(m *adminpb.Switch) Switch {
 		Name: m.GetName(), Target: m.GetTarget(), Primary: m.GetPrimary(), Synced: m.GetSynced(),
 		Entries: int(m.GetEntries()), PartitionEntries: int(m.GetPartitionEntries()),
 		Hosts: int(m.GetHosts()), Updates: m.GetUpdates(), PipelinePushes: m.GetPipelinePushes(),
-		Error: m.GetError(), Drops: m.GetDrops(),
+		Error: m.GetError(), Drops: m.GetDrops(), Level: int(m.GetLevel()), Carrier: m.GetCarrier(),
+		Revision: m.GetRevision(), SubRangeEntries: int(m.GetSubRangeEntries()),
 	}
 }
 

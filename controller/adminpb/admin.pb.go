@@ -1022,18 +1022,20 @@ func (*StatusRequest) Descriptor() ([]byte, []int) {
 }
 
 type StatusResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ClusterId     string                 `protobuf:"bytes,1,opt,name=cluster_id,json=clusterId,proto3" json:"cluster_id,omitempty"`
-	Problems      []string               `protobuf:"bytes,2,rep,name=problems,proto3" json:"problems,omitempty"` // what needs an operator, in words
-	Switches      []*Switch              `protobuf:"bytes,3,rep,name=switches,proto3" json:"switches,omitempty"`
-	Nodes         []*Node                `protobuf:"bytes,4,rep,name=nodes,proto3" json:"nodes,omitempty"`
-	Keyspaces     []*Keyspace            `protobuf:"bytes,5,rep,name=keyspaces,proto3" json:"keyspaces,omitempty"`
-	SubRanges     []*SubRange            `protobuf:"bytes,6,rep,name=sub_ranges,json=subRanges,proto3" json:"sub_ranges,omitempty"`
-	Plans         []*Plan                `protobuf:"bytes,7,rep,name=plans,proto3" json:"plans,omitempty"`                                  // in progress
-	Controller    string                 `protobuf:"bytes,8,opt,name=controller,proto3" json:"controller,omitempty"`                        // name of the controller that leads
-	Term          uint64                 `protobuf:"varint,9,opt,name=term,proto3" json:"term,omitempty"`                                   // counts leaders; also the P4Runtime election id
-	TimeUnixMs    int64                  `protobuf:"varint,10,opt,name=time_unix_ms,json=timeUnixMs,proto3" json:"time_unix_ms,omitempty"`  // when this was true
-	JoinedBytes   uint64                 `protobuf:"varint,11,opt,name=joined_bytes,json=joinedBytes,proto3" json:"joined_bytes,omitempty"` // of snapshots that nodes took in to join sub-ranges, as far as
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	ClusterId   string                 `protobuf:"bytes,1,opt,name=cluster_id,json=clusterId,proto3" json:"cluster_id,omitempty"`
+	Problems    []string               `protobuf:"bytes,2,rep,name=problems,proto3" json:"problems,omitempty"` // what needs an operator, in words
+	Switches    []*Switch              `protobuf:"bytes,3,rep,name=switches,proto3" json:"switches,omitempty"`
+	Nodes       []*Node                `protobuf:"bytes,4,rep,name=nodes,proto3" json:"nodes,omitempty"`
+	Keyspaces   []*Keyspace            `protobuf:"bytes,5,rep,name=keyspaces,proto3" json:"keyspaces,omitempty"`
+	SubRanges   []*SubRange            `protobuf:"bytes,6,rep,name=sub_ranges,json=subRanges,proto3" json:"sub_ranges,omitempty"`
+	Plans       []*Plan                `protobuf:"bytes,7,rep,name=plans,proto3" json:"plans,omitempty"`                                  // in progress
+	Controller  string                 `protobuf:"bytes,8,opt,name=controller,proto3" json:"controller,omitempty"`                        // name of the controller that leads
+	Term        uint64                 `protobuf:"varint,9,opt,name=term,proto3" json:"term,omitempty"`                                   // counts leaders; also the P4Runtime election id
+	TimeUnixMs  int64                  `protobuf:"varint,10,opt,name=time_unix_ms,json=timeUnixMs,proto3" json:"time_unix_ms,omitempty"`  // when this was true
+	JoinedBytes uint64                 `protobuf:"varint,11,opt,name=joined_bytes,json=joinedBytes,proto3" json:"joined_bytes,omitempty"` // of snapshots that nodes took in to join sub-ranges, as far as
+	// they have reported to this controller
+	Links         []*Link `protobuf:"bytes,12,rep,name=links,proto3" json:"links,omitempty"` // between switches
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1145,6 +1147,90 @@ func (x *StatusResponse) GetJoinedBytes() uint64 {
 	return 0
 }
 
+func (x *StatusResponse) GetLinks() []*Link {
+	if x != nil {
+		return x.Links
+	}
+	return nil
+}
+
+// Link is a cable between two switches.
+type Link struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	A             string                 `protobuf:"bytes,1,opt,name=a,proto3" json:"a,omitempty"` // its ends, as in s1-p4
+	B             string                 `protobuf:"bytes,2,opt,name=b,proto3" json:"b,omitempty"`
+	Up            bool                   `protobuf:"varint,3,opt,name=up,proto3" json:"up,omitempty"`                                        // carries frames both ways, as far as is known
+	Why           string                 `protobuf:"bytes,4,opt,name=why,proto3" json:"why,omitempty"`                                       // it does not, in words
+	SinceUnixMs   int64                  `protobuf:"varint,5,opt,name=since_unix_ms,json=sinceUnixMs,proto3" json:"since_unix_ms,omitempty"` // of up; 0: since the controller began
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Link) Reset() {
+	*x = Link{}
+	mi := &file_admin_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Link) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Link) ProtoMessage() {}
+
+func (x *Link) ProtoReflect() protoreflect.Message {
+	mi := &file_admin_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Link.ProtoReflect.Descriptor instead.
+func (*Link) Descriptor() ([]byte, []int) {
+	return file_admin_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *Link) GetA() string {
+	if x != nil {
+		return x.A
+	}
+	return ""
+}
+
+func (x *Link) GetB() string {
+	if x != nil {
+		return x.B
+	}
+	return ""
+}
+
+func (x *Link) GetUp() bool {
+	if x != nil {
+		return x.Up
+	}
+	return false
+}
+
+func (x *Link) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
+}
+
+func (x *Link) GetSinceUnixMs() int64 {
+	if x != nil {
+		return x.SinceUnixMs
+	}
+	return 0
+}
+
 type Switch struct {
 	state            protoimpl.MessageState `protogen:"open.v1"`
 	Name             string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -1158,13 +1244,17 @@ type Switch struct {
 	PipelinePushes   uint64                 `protobuf:"varint,9,opt,name=pipeline_pushes,json=pipelinePushes,proto3" json:"pipeline_pushes,omitempty"`                                    // since the controller started
 	Error            string                 `protobuf:"bytes,10,opt,name=error,proto3" json:"error,omitempty"`                                                                            // the last one, empty when all is well
 	Drops            map[string]uint64      `protobuf:"bytes,11,rep,name=drops,proto3" json:"drops,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"` // packets dropped by reason, since the program was loaded
+	Level            uint32                 `protobuf:"varint,12,opt,name=level,proto3" json:"level,omitempty"`                                                                           // 0: a rack; above it 1 and so on
+	SubRangeEntries  uint32                 `protobuf:"varint,13,opt,name=sub_range_entries,json=subRangeEntries,proto3" json:"sub_range_entries,omitempty"`
+	Revision         uint64                 `protobuf:"varint,14,opt,name=revision,proto3" json:"revision,omitempty"` // of the directory, that it holds; 0: not known
+	Carrier          bool                   `protobuf:"varint,15,opt,name=carrier,proto3" json:"carrier,omitempty"`   // the controller's own packets go through it
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
 
 func (x *Switch) Reset() {
 	*x = Switch{}
-	mi := &file_admin_proto_msgTypes[18]
+	mi := &file_admin_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1176,7 +1266,7 @@ func (x *Switch) String() string {
 func (*Switch) ProtoMessage() {}
 
 func (x *Switch) ProtoReflect() protoreflect.Message {
-	mi := &file_admin_proto_msgTypes[18]
+	mi := &file_admin_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1189,7 +1279,7 @@ func (x *Switch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Switch.ProtoReflect.Descriptor instead.
 func (*Switch) Descriptor() ([]byte, []int) {
-	return file_admin_proto_rawDescGZIP(), []int{18}
+	return file_admin_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Switch) GetName() string {
@@ -1269,11 +1359,267 @@ func (x *Switch) GetDrops() map[string]uint64 {
 	return nil
 }
 
+func (x *Switch) GetLevel() uint32 {
+	if x != nil {
+		return x.Level
+	}
+	return 0
+}
+
+func (x *Switch) GetSubRangeEntries() uint32 {
+	if x != nil {
+		return x.SubRangeEntries
+	}
+	return 0
+}
+
+func (x *Switch) GetRevision() uint64 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+func (x *Switch) GetCarrier() bool {
+	if x != nil {
+		return x.Carrier
+	}
+	return false
+}
+
+type IndexRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *IndexRequest) Reset() {
+	*x = IndexRequest{}
+	mi := &file_admin_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IndexRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IndexRequest) ProtoMessage() {}
+
+func (x *IndexRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_admin_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IndexRequest.ProtoReflect.Descriptor instead.
+func (*IndexRequest) Descriptor() ([]byte, []int) {
+	return file_admin_proto_rawDescGZIP(), []int{20}
+}
+
+type IndexResponse struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Levels []*IndexLevel          `protobuf:"bytes,1,rep,name=levels,proto3" json:"levels,omitempty"` // racks first
+	// What every switch would hold if each resolved all requests.
+	FlatPartitionEntries uint32 `protobuf:"varint,2,opt,name=flat_partition_entries,json=flatPartitionEntries,proto3" json:"flat_partition_entries,omitempty"`
+	FlatSubRangeEntries  uint32 `protobuf:"varint,3,opt,name=flat_sub_range_entries,json=flatSubRangeEntries,proto3" json:"flat_sub_range_entries,omitempty"`
+	unknownFields        protoimpl.UnknownFields
+	sizeCache            protoimpl.SizeCache
+}
+
+func (x *IndexResponse) Reset() {
+	*x = IndexResponse{}
+	mi := &file_admin_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IndexResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IndexResponse) ProtoMessage() {}
+
+func (x *IndexResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_admin_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IndexResponse.ProtoReflect.Descriptor instead.
+func (*IndexResponse) Descriptor() ([]byte, []int) {
+	return file_admin_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *IndexResponse) GetLevels() []*IndexLevel {
+	if x != nil {
+		return x.Levels
+	}
+	return nil
+}
+
+func (x *IndexResponse) GetFlatPartitionEntries() uint32 {
+	if x != nil {
+		return x.FlatPartitionEntries
+	}
+	return 0
+}
+
+func (x *IndexResponse) GetFlatSubRangeEntries() uint32 {
+	if x != nil {
+		return x.FlatSubRangeEntries
+	}
+	return 0
+}
+
+// IndexLevel is what the index takes in the switches of one level. An entry of the partition table is a
+// prefix, one row of a TCAM.
+type IndexLevel struct {
+	state            protoimpl.MessageState `protogen:"open.v1"`
+	Level            uint32                 `protobuf:"varint,1,opt,name=level,proto3" json:"level,omitempty"`
+	Switches         uint32                 `protobuf:"varint,2,opt,name=switches,proto3" json:"switches,omitempty"`
+	PartitionEntries *IndexSpread           `protobuf:"bytes,3,opt,name=partition_entries,json=partitionEntries,proto3" json:"partition_entries,omitempty"`
+	SubRangeEntries  *IndexSpread           `protobuf:"bytes,4,opt,name=sub_range_entries,json=subRangeEntries,proto3" json:"sub_range_entries,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *IndexLevel) Reset() {
+	*x = IndexLevel{}
+	mi := &file_admin_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IndexLevel) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IndexLevel) ProtoMessage() {}
+
+func (x *IndexLevel) ProtoReflect() protoreflect.Message {
+	mi := &file_admin_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IndexLevel.ProtoReflect.Descriptor instead.
+func (*IndexLevel) Descriptor() ([]byte, []int) {
+	return file_admin_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *IndexLevel) GetLevel() uint32 {
+	if x != nil {
+		return x.Level
+	}
+	return 0
+}
+
+func (x *IndexLevel) GetSwitches() uint32 {
+	if x != nil {
+		return x.Switches
+	}
+	return 0
+}
+
+func (x *IndexLevel) GetPartitionEntries() *IndexSpread {
+	if x != nil {
+		return x.PartitionEntries
+	}
+	return nil
+}
+
+func (x *IndexLevel) GetSubRangeEntries() *IndexSpread {
+	if x != nil {
+		return x.SubRangeEntries
+	}
+	return nil
+}
+
+// IndexSpread is how a number differs among switches.
+type IndexSpread struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Min           uint32                 `protobuf:"varint,1,opt,name=min,proto3" json:"min,omitempty"`
+	Max           uint32                 `protobuf:"varint,2,opt,name=max,proto3" json:"max,omitempty"`
+	Average       float64                `protobuf:"fixed64,3,opt,name=average,proto3" json:"average,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *IndexSpread) Reset() {
+	*x = IndexSpread{}
+	mi := &file_admin_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IndexSpread) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IndexSpread) ProtoMessage() {}
+
+func (x *IndexSpread) ProtoReflect() protoreflect.Message {
+	mi := &file_admin_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IndexSpread.ProtoReflect.Descriptor instead.
+func (*IndexSpread) Descriptor() ([]byte, []int) {
+	return file_admin_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *IndexSpread) GetMin() uint32 {
+	if x != nil {
+		return x.Min
+	}
+	return 0
+}
+
+func (x *IndexSpread) GetMax() uint32 {
+	if x != nil {
+		return x.Max
+	}
+	return 0
+}
+
+func (x *IndexSpread) GetAverage() float64 {
+	if x != nil {
+		return x.Average
+	}
+	return 0
+}
+
 type Node struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            uint32                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"` // IPv4 address
 	Mac           string                 `protobuf:"bytes,2,opt,name=mac,proto3" json:"mac,omitempty"`
-	SwitchName    string                 `protobuf:"bytes,3,opt,name=switch_name,json=switchName,proto3" json:"switch_name,omitempty"`
+	SwitchName    string                 `protobuf:"bytes,3,opt,name=switch_name,json=switchName,proto3" json:"switch_name,omitempty"` // its rack
 	Port          uint32                 `protobuf:"varint,4,opt,name=port,proto3" json:"port,omitempty"`
 	Persistent    bool                   `protobuf:"varint,5,opt,name=persistent,proto3" json:"persistent,omitempty"`
 	Online        bool                   `protobuf:"varint,6,opt,name=online,proto3" json:"online,omitempty"` // has a session
@@ -1295,7 +1641,7 @@ type Node struct {
 
 func (x *Node) Reset() {
 	*x = Node{}
-	mi := &file_admin_proto_msgTypes[19]
+	mi := &file_admin_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1307,7 +1653,7 @@ func (x *Node) String() string {
 func (*Node) ProtoMessage() {}
 
 func (x *Node) ProtoReflect() protoreflect.Message {
-	mi := &file_admin_proto_msgTypes[19]
+	mi := &file_admin_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1320,7 +1666,7 @@ func (x *Node) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Node.ProtoReflect.Descriptor instead.
 func (*Node) Descriptor() ([]byte, []int) {
-	return file_admin_proto_rawDescGZIP(), []int{19}
+	return file_admin_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Node) GetId() uint32 {
@@ -1475,7 +1821,7 @@ type SubRange struct {
 
 func (x *SubRange) Reset() {
 	*x = SubRange{}
-	mi := &file_admin_proto_msgTypes[20]
+	mi := &file_admin_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1487,7 +1833,7 @@ func (x *SubRange) String() string {
 func (*SubRange) ProtoMessage() {}
 
 func (x *SubRange) ProtoReflect() protoreflect.Message {
-	mi := &file_admin_proto_msgTypes[20]
+	mi := &file_admin_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1500,7 +1846,7 @@ func (x *SubRange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubRange.ProtoReflect.Descriptor instead.
 func (*SubRange) Descriptor() ([]byte, []int) {
-	return file_admin_proto_rawDescGZIP(), []int{20}
+	return file_admin_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *SubRange) GetId() uint32 {
@@ -1701,7 +2047,7 @@ const file_admin_proto_rawDesc = "" +
 	"\x13DropKeyspaceRequest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\"\x16\n" +
 	"\x14DropKeyspaceResponse\"\x0f\n" +
-	"\rStatusRequest\"\xcb\x03\n" +
+	"\rStatusRequest\"\xf9\x03\n" +
 	"\x0eStatusResponse\x12\x1d\n" +
 	"\n" +
 	"cluster_id\x18\x01 \x01(\tR\tclusterId\x12\x1a\n" +
@@ -1719,7 +2065,14 @@ const file_admin_proto_rawDesc = "" +
 	"\ftime_unix_ms\x18\n" +
 	" \x01(\x03R\n" +
 	"timeUnixMs\x12!\n" +
-	"\fjoined_bytes\x18\v \x01(\x04R\vjoinedBytes\"\x91\x03\n" +
+	"\fjoined_bytes\x18\v \x01(\x04R\vjoinedBytes\x12,\n" +
+	"\x05links\x18\f \x03(\v2\x16.turbokv.admin.v1.LinkR\x05links\"h\n" +
+	"\x04Link\x12\f\n" +
+	"\x01a\x18\x01 \x01(\tR\x01a\x12\f\n" +
+	"\x01b\x18\x02 \x01(\tR\x01b\x12\x0e\n" +
+	"\x02up\x18\x03 \x01(\bR\x02up\x12\x10\n" +
+	"\x03why\x18\x04 \x01(\tR\x03why\x12\"\n" +
+	"\rsince_unix_ms\x18\x05 \x01(\x03R\vsinceUnixMs\"\x89\x04\n" +
 	"\x06Switch\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06target\x18\x02 \x01(\tR\x06target\x12\x18\n" +
@@ -1732,11 +2085,30 @@ const file_admin_proto_rawDesc = "" +
 	"\x0fpipeline_pushes\x18\t \x01(\x04R\x0epipelinePushes\x12\x14\n" +
 	"\x05error\x18\n" +
 	" \x01(\tR\x05error\x129\n" +
-	"\x05drops\x18\v \x03(\v2#.turbokv.admin.v1.Switch.DropsEntryR\x05drops\x1a8\n" +
+	"\x05drops\x18\v \x03(\v2#.turbokv.admin.v1.Switch.DropsEntryR\x05drops\x12\x14\n" +
+	"\x05level\x18\f \x01(\rR\x05level\x12*\n" +
+	"\x11sub_range_entries\x18\r \x01(\rR\x0fsubRangeEntries\x12\x1a\n" +
+	"\brevision\x18\x0e \x01(\x04R\brevision\x12\x18\n" +
+	"\acarrier\x18\x0f \x01(\bR\acarrier\x1a8\n" +
 	"\n" +
 	"DropsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\"\xcb\x03\n" +
+	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\"\x0e\n" +
+	"\fIndexRequest\"\xb0\x01\n" +
+	"\rIndexResponse\x124\n" +
+	"\x06levels\x18\x01 \x03(\v2\x1c.turbokv.admin.v1.IndexLevelR\x06levels\x124\n" +
+	"\x16flat_partition_entries\x18\x02 \x01(\rR\x14flatPartitionEntries\x123\n" +
+	"\x16flat_sub_range_entries\x18\x03 \x01(\rR\x13flatSubRangeEntries\"\xd5\x01\n" +
+	"\n" +
+	"IndexLevel\x12\x14\n" +
+	"\x05level\x18\x01 \x01(\rR\x05level\x12\x1a\n" +
+	"\bswitches\x18\x02 \x01(\rR\bswitches\x12J\n" +
+	"\x11partition_entries\x18\x03 \x01(\v2\x1d.turbokv.admin.v1.IndexSpreadR\x10partitionEntries\x12I\n" +
+	"\x11sub_range_entries\x18\x04 \x01(\v2\x1d.turbokv.admin.v1.IndexSpreadR\x0fsubRangeEntries\"K\n" +
+	"\vIndexSpread\x12\x10\n" +
+	"\x03min\x18\x01 \x01(\rR\x03min\x12\x10\n" +
+	"\x03max\x18\x02 \x01(\rR\x03max\x12\x18\n" +
+	"\aaverage\x18\x03 \x01(\x01R\aaverage\"\xcb\x03\n" +
 	"\x04Node\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\rR\x02id\x12\x10\n" +
 	"\x03mac\x18\x02 \x01(\tR\x03mac\x12\x1f\n" +
@@ -1780,12 +2152,13 @@ const file_admin_proto_rawDesc = "" +
 	"\alost_on\x18\x0e \x03(\rR\x06lostOn\x12\x18\n" +
 	"\alearner\x18\x0f \x01(\rR\alearner\x12\x12\n" +
 	"\x04plan\x18\x10 \x01(\x04R\x04plan\x12\x10\n" +
-	"\x03why\x18\x11 \x01(\tR\x03why2\xa2\a\n" +
+	"\x03why\x18\x11 \x01(\tR\x03why2\xec\a\n" +
 	"\x05Admin\x12U\n" +
 	"\x0eCreateKeyspace\x12'.turbokv.admin.v1.CreateKeyspaceRequest\x1a\x1a.turbokv.admin.v1.Keyspace\x12`\n" +
 	"\rListKeyspaces\x12&.turbokv.admin.v1.ListKeyspacesRequest\x1a'.turbokv.admin.v1.ListKeyspacesResponse\x12]\n" +
 	"\fDropKeyspace\x12%.turbokv.admin.v1.DropKeyspaceRequest\x1a&.turbokv.admin.v1.DropKeyspaceResponse\x12K\n" +
-	"\x06Status\x12\x1f.turbokv.admin.v1.StatusRequest\x1a .turbokv.admin.v1.StatusResponse\x12F\n" +
+	"\x06Status\x12\x1f.turbokv.admin.v1.StatusRequest\x1a .turbokv.admin.v1.StatusResponse\x12H\n" +
+	"\x05Index\x12\x1e.turbokv.admin.v1.IndexRequest\x1a\x1f.turbokv.admin.v1.IndexResponse\x12F\n" +
 	"\x05Drain\x12\x1d.turbokv.admin.v1.NodeRequest\x1a\x1e.turbokv.admin.v1.NodeResponse\x12F\n" +
 	"\x05Admit\x12\x1d.turbokv.admin.v1.NodeRequest\x1a\x1e.turbokv.admin.v1.NodeResponse\x12G\n" +
 	"\x06Forget\x12\x1d.turbokv.admin.v1.NodeRequest\x1a\x1e.turbokv.admin.v1.NodeResponse\x12=\n" +
@@ -1807,7 +2180,7 @@ func file_admin_proto_rawDescGZIP() []byte {
 	return file_admin_proto_rawDescData
 }
 
-var file_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
+var file_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
 var file_admin_proto_goTypes = []any{
 	(*NodeRequest)(nil),           // 0: turbokv.admin.v1.NodeRequest
 	(*NodeResponse)(nil),          // 1: turbokv.admin.v1.NodeResponse
@@ -1827,49 +2200,60 @@ var file_admin_proto_goTypes = []any{
 	(*DropKeyspaceResponse)(nil),  // 15: turbokv.admin.v1.DropKeyspaceResponse
 	(*StatusRequest)(nil),         // 16: turbokv.admin.v1.StatusRequest
 	(*StatusResponse)(nil),        // 17: turbokv.admin.v1.StatusResponse
-	(*Switch)(nil),                // 18: turbokv.admin.v1.Switch
-	(*Node)(nil),                  // 19: turbokv.admin.v1.Node
-	(*SubRange)(nil),              // 20: turbokv.admin.v1.SubRange
-	nil,                           // 21: turbokv.admin.v1.Switch.DropsEntry
+	(*Link)(nil),                  // 18: turbokv.admin.v1.Link
+	(*Switch)(nil),                // 19: turbokv.admin.v1.Switch
+	(*IndexRequest)(nil),          // 20: turbokv.admin.v1.IndexRequest
+	(*IndexResponse)(nil),         // 21: turbokv.admin.v1.IndexResponse
+	(*IndexLevel)(nil),            // 22: turbokv.admin.v1.IndexLevel
+	(*IndexSpread)(nil),           // 23: turbokv.admin.v1.IndexSpread
+	(*Node)(nil),                  // 24: turbokv.admin.v1.Node
+	(*SubRange)(nil),              // 25: turbokv.admin.v1.SubRange
+	nil,                           // 26: turbokv.admin.v1.Switch.DropsEntry
 }
 var file_admin_proto_depIdxs = []int32{
 	7,  // 0: turbokv.admin.v1.RebalanceResponse.plans:type_name -> turbokv.admin.v1.Plan
 	11, // 1: turbokv.admin.v1.ListKeyspacesResponse.keyspaces:type_name -> turbokv.admin.v1.Keyspace
-	18, // 2: turbokv.admin.v1.StatusResponse.switches:type_name -> turbokv.admin.v1.Switch
-	19, // 3: turbokv.admin.v1.StatusResponse.nodes:type_name -> turbokv.admin.v1.Node
+	19, // 2: turbokv.admin.v1.StatusResponse.switches:type_name -> turbokv.admin.v1.Switch
+	24, // 3: turbokv.admin.v1.StatusResponse.nodes:type_name -> turbokv.admin.v1.Node
 	11, // 4: turbokv.admin.v1.StatusResponse.keyspaces:type_name -> turbokv.admin.v1.Keyspace
-	20, // 5: turbokv.admin.v1.StatusResponse.sub_ranges:type_name -> turbokv.admin.v1.SubRange
+	25, // 5: turbokv.admin.v1.StatusResponse.sub_ranges:type_name -> turbokv.admin.v1.SubRange
 	7,  // 6: turbokv.admin.v1.StatusResponse.plans:type_name -> turbokv.admin.v1.Plan
-	21, // 7: turbokv.admin.v1.Switch.drops:type_name -> turbokv.admin.v1.Switch.DropsEntry
-	10, // 8: turbokv.admin.v1.Admin.CreateKeyspace:input_type -> turbokv.admin.v1.CreateKeyspaceRequest
-	12, // 9: turbokv.admin.v1.Admin.ListKeyspaces:input_type -> turbokv.admin.v1.ListKeyspacesRequest
-	14, // 10: turbokv.admin.v1.Admin.DropKeyspace:input_type -> turbokv.admin.v1.DropKeyspaceRequest
-	16, // 11: turbokv.admin.v1.Admin.Status:input_type -> turbokv.admin.v1.StatusRequest
-	0,  // 12: turbokv.admin.v1.Admin.Drain:input_type -> turbokv.admin.v1.NodeRequest
-	0,  // 13: turbokv.admin.v1.Admin.Admit:input_type -> turbokv.admin.v1.NodeRequest
-	0,  // 14: turbokv.admin.v1.Admin.Forget:input_type -> turbokv.admin.v1.NodeRequest
-	2,  // 15: turbokv.admin.v1.Admin.Move:input_type -> turbokv.admin.v1.MoveRequest
-	3,  // 16: turbokv.admin.v1.Admin.Split:input_type -> turbokv.admin.v1.SplitRequest
-	4,  // 17: turbokv.admin.v1.Admin.Merge:input_type -> turbokv.admin.v1.MergeRequest
-	5,  // 18: turbokv.admin.v1.Admin.Rebalance:input_type -> turbokv.admin.v1.RebalanceRequest
-	8,  // 19: turbokv.admin.v1.Admin.Events:input_type -> turbokv.admin.v1.EventsRequest
-	11, // 20: turbokv.admin.v1.Admin.CreateKeyspace:output_type -> turbokv.admin.v1.Keyspace
-	13, // 21: turbokv.admin.v1.Admin.ListKeyspaces:output_type -> turbokv.admin.v1.ListKeyspacesResponse
-	15, // 22: turbokv.admin.v1.Admin.DropKeyspace:output_type -> turbokv.admin.v1.DropKeyspaceResponse
-	17, // 23: turbokv.admin.v1.Admin.Status:output_type -> turbokv.admin.v1.StatusResponse
-	1,  // 24: turbokv.admin.v1.Admin.Drain:output_type -> turbokv.admin.v1.NodeResponse
-	1,  // 25: turbokv.admin.v1.Admin.Admit:output_type -> turbokv.admin.v1.NodeResponse
-	1,  // 26: turbokv.admin.v1.Admin.Forget:output_type -> turbokv.admin.v1.NodeResponse
-	7,  // 27: turbokv.admin.v1.Admin.Move:output_type -> turbokv.admin.v1.Plan
-	7,  // 28: turbokv.admin.v1.Admin.Split:output_type -> turbokv.admin.v1.Plan
-	7,  // 29: turbokv.admin.v1.Admin.Merge:output_type -> turbokv.admin.v1.Plan
-	6,  // 30: turbokv.admin.v1.Admin.Rebalance:output_type -> turbokv.admin.v1.RebalanceResponse
-	9,  // 31: turbokv.admin.v1.Admin.Events:output_type -> turbokv.admin.v1.Event
-	20, // [20:32] is the sub-list for method output_type
-	8,  // [8:20] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	18, // 7: turbokv.admin.v1.StatusResponse.links:type_name -> turbokv.admin.v1.Link
+	26, // 8: turbokv.admin.v1.Switch.drops:type_name -> turbokv.admin.v1.Switch.DropsEntry
+	22, // 9: turbokv.admin.v1.IndexResponse.levels:type_name -> turbokv.admin.v1.IndexLevel
+	23, // 10: turbokv.admin.v1.IndexLevel.partition_entries:type_name -> turbokv.admin.v1.IndexSpread
+	23, // 11: turbokv.admin.v1.IndexLevel.sub_range_entries:type_name -> turbokv.admin.v1.IndexSpread
+	10, // 12: turbokv.admin.v1.Admin.CreateKeyspace:input_type -> turbokv.admin.v1.CreateKeyspaceRequest
+	12, // 13: turbokv.admin.v1.Admin.ListKeyspaces:input_type -> turbokv.admin.v1.ListKeyspacesRequest
+	14, // 14: turbokv.admin.v1.Admin.DropKeyspace:input_type -> turbokv.admin.v1.DropKeyspaceRequest
+	16, // 15: turbokv.admin.v1.Admin.Status:input_type -> turbokv.admin.v1.StatusRequest
+	20, // 16: turbokv.admin.v1.Admin.Index:input_type -> turbokv.admin.v1.IndexRequest
+	0,  // 17: turbokv.admin.v1.Admin.Drain:input_type -> turbokv.admin.v1.NodeRequest
+	0,  // 18: turbokv.admin.v1.Admin.Admit:input_type -> turbokv.admin.v1.NodeRequest
+	0,  // 19: turbokv.admin.v1.Admin.Forget:input_type -> turbokv.admin.v1.NodeRequest
+	2,  // 20: turbokv.admin.v1.Admin.Move:input_type -> turbokv.admin.v1.MoveRequest
+	3,  // 21: turbokv.admin.v1.Admin.Split:input_type -> turbokv.admin.v1.SplitRequest
+	4,  // 22: turbokv.admin.v1.Admin.Merge:input_type -> turbokv.admin.v1.MergeRequest
+	5,  // 23: turbokv.admin.v1.Admin.Rebalance:input_type -> turbokv.admin.v1.RebalanceRequest
+	8,  // 24: turbokv.admin.v1.Admin.Events:input_type -> turbokv.admin.v1.EventsRequest
+	11, // 25: turbokv.admin.v1.Admin.CreateKeyspace:output_type -> turbokv.admin.v1.Keyspace
+	13, // 26: turbokv.admin.v1.Admin.ListKeyspaces:output_type -> turbokv.admin.v1.ListKeyspacesResponse
+	15, // 27: turbokv.admin.v1.Admin.DropKeyspace:output_type -> turbokv.admin.v1.DropKeyspaceResponse
+	17, // 28: turbokv.admin.v1.Admin.Status:output_type -> turbokv.admin.v1.StatusResponse
+	21, // 29: turbokv.admin.v1.Admin.Index:output_type -> turbokv.admin.v1.IndexResponse
+	1,  // 30: turbokv.admin.v1.Admin.Drain:output_type -> turbokv.admin.v1.NodeResponse
+	1,  // 31: turbokv.admin.v1.Admin.Admit:output_type -> turbokv.admin.v1.NodeResponse
+	1,  // 32: turbokv.admin.v1.Admin.Forget:output_type -> turbokv.admin.v1.NodeResponse
+	7,  // 33: turbokv.admin.v1.Admin.Move:output_type -> turbokv.admin.v1.Plan
+	7,  // 34: turbokv.admin.v1.Admin.Split:output_type -> turbokv.admin.v1.Plan
+	7,  // 35: turbokv.admin.v1.Admin.Merge:output_type -> turbokv.admin.v1.Plan
+	6,  // 36: turbokv.admin.v1.Admin.Rebalance:output_type -> turbokv.admin.v1.RebalanceResponse
+	9,  // 37: turbokv.admin.v1.Admin.Events:output_type -> turbokv.admin.v1.Event
+	25, // [25:38] is the sub-list for method output_type
+	12, // [12:25] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_admin_proto_init() }
@@ -1883,7 +2267,7 @@ func file_admin_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_admin_proto_rawDesc), len(file_admin_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   22,
+			NumMessages:   27,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

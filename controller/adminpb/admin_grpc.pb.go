@@ -25,6 +25,7 @@ const (
 	Admin_ListKeyspaces_FullMethodName  = "/turbokv.admin.v1.Admin/ListKeyspaces"
 	Admin_DropKeyspace_FullMethodName   = "/turbokv.admin.v1.Admin/DropKeyspace"
 	Admin_Status_FullMethodName         = "/turbokv.admin.v1.Admin/Status"
+	Admin_Index_FullMethodName          = "/turbokv.admin.v1.Admin/Index"
 	Admin_Drain_FullMethodName          = "/turbokv.admin.v1.Admin/Drain"
 	Admin_Admit_FullMethodName          = "/turbokv.admin.v1.Admin/Admit"
 	Admin_Forget_FullMethodName         = "/turbokv.admin.v1.Admin/Forget"
@@ -50,6 +51,8 @@ type AdminClient interface {
 	DropKeyspace(ctx context.Context, in *DropKeyspaceRequest, opts ...grpc.CallOption) (*DropKeyspaceResponse, error)
 	// Status returns what the controller knows now.
 	Status(ctx context.Context, in *StatusRequest, opts ...grpc.CallOption) (*StatusResponse, error)
+	// Index returns what the index takes in the switches, level by level.
+	Index(ctx context.Context, in *IndexRequest, opts ...grpc.CallOption) (*IndexResponse, error)
 	// Drain begins to move everything away from a node, which gets nothing new; Admit makes it an
 	// ordinary node again. Both return at once; Status shows the plans and the state of the node.
 	// Codes: NOT_FOUND, FAILED_PRECONDITION (not enough other nodes).
@@ -112,6 +115,16 @@ func (c *adminClient) Status(ctx context.Context, in *StatusRequest, opts ...grp
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(StatusResponse)
 	err := c.cc.Invoke(ctx, Admin_Status_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminClient) Index(ctx context.Context, in *IndexRequest, opts ...grpc.CallOption) (*IndexResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(IndexResponse)
+	err := c.cc.Invoke(ctx, Admin_Index_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -222,6 +235,8 @@ type AdminServer interface {
 	DropKeyspace(context.Context, *DropKeyspaceRequest) (*DropKeyspaceResponse, error)
 	// Status returns what the controller knows now.
 	Status(context.Context, *StatusRequest) (*StatusResponse, error)
+	// Index returns what the index takes in the switches, level by level.
+	Index(context.Context, *IndexRequest) (*IndexResponse, error)
 	// Drain begins to move everything away from a node, which gets nothing new; Admit makes it an
 	// ordinary node again. Both return at once; Status shows the plans and the state of the node.
 	// Codes: NOT_FOUND, FAILED_PRECONDITION (not enough other nodes).
@@ -261,6 +276,9 @@ func (UnimplementedAdminServer) DropKeyspace(context.Context, *DropKeyspaceReque
 }
 func (UnimplementedAdminServer) Status(context.Context, *StatusRequest) (*StatusResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Status not implemented")
+}
+func (UnimplementedAdminServer) Index(context.Context, *IndexRequest) (*IndexResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Index not implemented")
 }
 func (UnimplementedAdminServer) Drain(context.Context, *NodeRequest) (*NodeResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Drain not implemented")
@@ -375,6 +393,24 @@ func _Admin_Status_Handler(srv interface{}, ctx context.Context, dec func(interf
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(AdminServer).Status(ctx, req.(*StatusRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Admin_Index_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(IndexRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServer).Index(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Admin_Index_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServer).Index(ctx, req.(*IndexRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -538,6 +574,10 @@ var Admin_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Status",
 			Handler:    _Admin_Status_Handler,
+		},
+		{
+			MethodName: "Index",
+			Handler:    _Admin_Index_Handler,
 		},
 		{
 			MethodName: "Drain",

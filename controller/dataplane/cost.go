@@ -1,9 +1,9 @@
 package dataplane
 
 import (
-	"fmt"
-
 	"github.com/turbokv/turbokv/controller/directory"
+	"github.com/turbokv/turbokv/controller/reconcile/tables"
+	"github.com/turbokv/turbokv/p4src"
 )
 
 // Rows counts what an index takes in one switch. A row of the partition table is one entry of a TCAM; a
@@ -58,7 +58,7 @@ func CostOf(v directory.View, f *Fabric) (c IndexCost) {
 	return c
 }
 
-// RowsOf counts the rows of the index in one switch of a fabric.
+// RowsOf counts the rows of the index that one switch of a fabric must hold.
 func (f *Fabric) RowsOf(v directory.View, name string) Rows {
 	at, ok := f.number[name]
 	if !ok {
@@ -88,14 +88,15 @@ func spread(of []int) (s Spread) {
 	return s
 }
 
-// Compression says how many times fewer rows of the partition table a switch of this level has, on the
-// average, than with a flat index; 0 if it has none.
-func (l LevelCost) Compression(flat Rows) float64 {
-	if l.Partition.Avg == 0 {
-		return 0
+// RowsIn counts the rows of the index that a switch holds.
+func RowsIn(s tables.State) (n Rows) {
+	for _, e := range s.Entries {
+		switch e.Table {
+		case p4src.PartitionTable:
+			n.Partition++
+		case p4src.SubRangeTable:
+			n.SubRanges++
+		}
 	}
-	return float64(flat.Partition) / l.Partition.Avg
+	return n
 }
-
-// String gives "min/avg/max".
-func (s Spread) String() string { return fmt.Sprintf("%d/%.1f/%d", s.Min, s.Avg, s.Max) }

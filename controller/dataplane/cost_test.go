@@ -21,7 +21,8 @@ func TestCostIsWhatTheSwitchesHold(t *testing.T) {
 					continue
 				}
 				rows := Rows{len(w.rows[s.Name][p4src.PartitionTable]), len(w.rows[s.Name][p4src.SubRangeTable])}
-				if got := NewFabric(w.cfg).RowsOf(w.view, s.Name); got != rows || rows.Partition < c.Partition.Min ||
+				if got := NewFabric(w.cfg).RowsOf(w.view, s.Name); got != rows || got != RowsIn(w.states[s.Name]) ||
+					rows.Partition < c.Partition.Min ||
 					rows.Partition > c.Partition.Max || rows.SubRanges < c.SubRanges.Min ||
 					rows.SubRanges > c.SubRanges.Max {
 					t.Errorf("%s: %s holds %+v, counted %+v, its level %+v", shape, s.Name, rows, got, c)
@@ -51,7 +52,7 @@ func TestCostIsWhatTheSwitchesHold(t *testing.T) {
 func TestAFlatIndexIsOneLevel(t *testing.T) {
 	w := newWorld(t, rand.New(rand.NewPCG(10, 10)), drawn(t, "spine-leaf"), 10)
 	cost := CostOf(w.view, nil)
-	if len(cost.Levels) != 1 || cost.Levels[0].Compression(cost.Flat) != 1 ||
+	if len(cost.Levels) != 1 || cost.Levels[0].SubRanges.Avg != float64(cost.Flat.SubRanges) ||
 		cost.Levels[0].Partition.Max != cost.Flat.Partition {
 		t.Fatalf("%+v", cost)
 	}

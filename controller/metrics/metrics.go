@@ -65,6 +65,9 @@ var (
 
 	synced  = desc("switch_synced", "1 if the switch holds all that the directory asks for.", "switch")
 	entries = desc("switch_entries", "Entries in the tables of the switch.", "switch")
+	indexed = desc("switch_index_entries", "Entries of the index in the switch, by its level and by table: "+
+		"those of partition are prefixes, one row of a TCAM each.", "switch", "level", "table")
+	linkUp  = desc("link_up", "1 if a link between two switches carries frames both ways.", "a", "b")
 	hosts   = desc("switch_hosts", "Hosts that the switch has learned.", "switch")
 	updates = desc("switch_updates_total",
 		"Updates written to the switch since the controller began.", "switch")
@@ -79,7 +82,7 @@ func (c *Collector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		reachable, info, term, problems, keyspaces, subRanges, nodes, prefixes, events, evictions, plans,
 		planned, joined, load, cpu, bytes, carried, nodeRate, requests, rate, members, epoch, synced, entries,
-		hosts, updates, pushes, drops,
+		indexed, linkUp, hosts, updates, pushes, drops,
 	} {
 		out <- d
 	}
@@ -105,6 +108,9 @@ func (c *Collector) Collect(out chan<- prometheus.Metric) {
 	}
 	for _, sw := range s.Switches {
 		e.switches(sw)
+	}
+	for _, l := range s.Links {
+		e.gauge(linkUp, truth(l.Up), l.A, l.B)
 	}
 }
 
@@ -206,6 +212,8 @@ func (e emitter) node(n admin.Node) {
 func (e emitter) switches(s admin.Switch) {
 	e.gauge(synced, truth(s.Primary && s.Synced), s.Name)
 	e.gauge(entries, float64(s.Entries), s.Name)
+	e.gauge(indexed, float64(s.PartitionEntries), s.Name, strconv.Itoa(s.Level), "partition")
+	e.gauge(indexed, float64(s.SubRangeEntries), s.Name, strconv.Itoa(s.Level), "sub_range")
 	e.gauge(hosts, float64(s.Hosts), s.Name)
 	e.count(updates, s.Updates, s.Name)
 	e.count(pushes, s.PipelinePushes, s.Name)

@@ -39,6 +39,7 @@ func TestMetricsAreWellNamedAndTrue(t *testing.T) {
 	s := admintest.Start(t, admintest.Cluster())
 	s.Tell(&adminpb.Event{Kind: "evicted", Severity: admin.SeverityWarning, Node: admintest.Node(2)})
 	s.Change(func(c *adminpb.StatusResponse) {
+		c.Links = []*adminpb.Link{{A: "s1-p4", B: "s4-p1", Up: true}, {A: "s1-p5", B: "s5-p1"}}
 		c.Plans = []*adminpb.Plan{{Id: 1, Kind: admin.PlanRepair, SubRange: 2}}
 		c.SubRanges[1].State, c.SubRanges[1].Chain = "degraded", c.SubRanges[1].GetChain()[:2]
 	})
@@ -62,6 +63,10 @@ turbokv_directory_sub_ranges{keyspace="users",state="serving"} 3
 # HELP turbokv_evictions_total Nodes taken out of chains because they failed.
 # TYPE turbokv_evictions_total counter
 turbokv_evictions_total 1
+# HELP turbokv_link_up 1 if a link between two switches carries frames both ways.
+# TYPE turbokv_link_up gauge
+turbokv_link_up{a="s1-p4",b="s4-p1"} 1
+turbokv_link_up{a="s1-p5",b="s5-p1"} 0
 # HELP turbokv_plans Plans in progress, by kind.
 # TYPE turbokv_plans gauge
 turbokv_plans{kind="merge"} 0
@@ -69,13 +74,17 @@ turbokv_plans{kind="move"} 0
 turbokv_plans{kind="reorder"} 0
 turbokv_plans{kind="repair"} 1
 turbokv_plans{kind="split"} 0
+# HELP turbokv_switch_index_entries Entries of the index in the switch, by its level and by table: those of partition are prefixes, one row of a TCAM each.
+# TYPE turbokv_switch_index_entries gauge
+turbokv_switch_index_entries{level="0",switch="s1",table="partition"} 5
+turbokv_switch_index_entries{level="0",switch="s1",table="sub_range"} 5
 # HELP turbokv_switch_dropped_packets_total Packets that the program dropped, by reason.
 # TYPE turbokv_switch_dropped_packets_total counter
 turbokv_switch_dropped_packets_total{reason="no route",switch="s1"} 7
 `
 	err := testutil.CollectAndCompare(c, strings.NewReader(want), "turbokv_controller_reachable",
 		"turbokv_directory_sub_ranges", "turbokv_evictions_total", "turbokv_plans",
-		"turbokv_switch_dropped_packets_total")
+		"turbokv_switch_dropped_packets_total", "turbokv_link_up", "turbokv_switch_index_entries")
 	if err != nil {
 		t.Error(err)
 	}

@@ -35,9 +35,11 @@ type stateMessage struct {
 type switchMessage struct {
 	Name       string            `json:"name"`
 	Target     string            `json:"target"`
+	Level      int               `json:"level"`
 	State      string            `json:"state"` // synced, catching up, away
 	Entries    int               `json:"entries"`
 	Partitions int               `json:"partitions"`
+	SubRanges  int               `json:"subRanges"`
 	Hosts      int               `json:"hosts"`
 	Updates    uint64            `json:"updates"`
 	Pushes     uint64            `json:"pushes"`
@@ -164,8 +166,8 @@ func switchOf(s admin.Switch) switchMessage {
 		state = "catching up"
 	}
 	return switchMessage{
-		Name: s.Name, Target: s.Target, State: state, Entries: s.Entries, Partitions: s.PartitionEntries,
-		Hosts: s.Hosts, Updates: s.Updates, Pushes: s.PipelinePushes, Error: s.Error, Drops: s.Drops,
+		Name: s.Name, Target: s.Target, Level: s.Level, State: state, Entries: s.Entries,
+		Partitions: s.PartitionEntries, SubRanges: s.SubRangeEntries, Hosts: s.Hosts, Updates: s.Updates, Pushes: s.PipelinePushes, Error: s.Error, Drops: s.Drops,
 	}
 }
 

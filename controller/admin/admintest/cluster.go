@@ -21,7 +21,7 @@ func Cluster() *adminpb.StatusResponse {
 		ClusterId:   "EXAMPLE", Controller: "controller-1", Term: 3, TimeUnixMs: Began.UnixMilli(),
 		Switches: []*adminpb.Switch{{
 			Name: "s1", Target: "127.0.0.1:9559", Primary: true, Synced: true, Entries: 31,
-			PartitionEntries: 5, Hosts: 2, Updates: 40, PipelinePushes: 1,
+			PartitionEntries: 5, SubRangeEntries: 5, Revision: 12, Carrier: true, Hosts: 2, Updates: 40, PipelinePushes: 1,
 			Drops: map[string]uint64{"no route": 7},
 		}},
 		Keyspaces: []*adminpb.Keyspace{
@@ -39,6 +39,17 @@ func Cluster() *adminpb.StatusResponse {
 		c.Nodes = append(c.Nodes, node(n, c.SubRanges))
 	}
 	return c
+}
+
+// Index is what the index of a tree of five switches takes.
+func Index() *adminpb.IndexResponse {
+	return &adminpb.IndexResponse{FlatPartitionEntries: 64, FlatSubRangeEntries: 48,
+		Levels: []*adminpb.IndexLevel{
+			{Switches: 3, PartitionEntries: &adminpb.IndexSpread{Min: 21, Max: 24, Average: 22.5},
+				SubRangeEntries: &adminpb.IndexSpread{Min: 15, Max: 17, Average: 16}},
+			{Level: 1, Switches: 2, PartitionEntries: &adminpb.IndexSpread{Min: 4, Max: 4, Average: 4},
+				SubRangeEntries: &adminpb.IndexSpread{}},
+		}}
 }
 
 // subRange gives a sub-range a chain of the three nodes from its own number on.

@@ -112,6 +112,11 @@ func (s *Server) Status(
 	return proto.CloneOf(s.state), nil
 }
 
+// Index implements adminpb.AdminServer.
+func (s *Server) Index(context.Context, *adminpb.IndexRequest) (*adminpb.IndexResponse, error) {
+	return Index(), nil
+}
+
 // Drain implements adminpb.AdminServer: the node is draining at once.
 func (s *Server) Drain(
 	_ context.Context, m *adminpb.NodeRequest,

@@ -87,6 +87,7 @@ function meter(name) {
 }
 
 function createNode(n) {
+  if (n.rack) return make("li", { className: "rack" }, make("h3", {}, "Rack " + n.rack));
   const e = make("li", { className: "node" },
     make("div", { className: "node-head" }, make("h3", {}, n.node), make("span", { className: "chip" })),
     meter("load"), meter("requests"), meter("stored"),
@@ -98,11 +99,22 @@ function createNode(n) {
   return e;
 }
 
+// byRack returns the nodes, with their places in the list of all. Where there are several racks, each
+// has a heading before its nodes.
+function byRack(state) {
+  const all = state.nodes.map((n, i) => ({ ...n, i }));
+  if (state.switches.filter((s) => s.level === 0).length < 2) return all;
+  const racks = Map.groupBy(all, (n) => n.switch || "unknown");
+  const names = [...racks.keys()].sort((a, b) => a.localeCompare(b, undefined, { numeric: true }));
+  return names.flatMap((rack) => [{ rack }, ...racks.get(rack)]);
+}
+
 export function nodes(state) {
   const by = memberships(state);
   const busiest = Math.max(1, ...state.nodes.map((n) => n.reads + n.writes));
   const fullest = Math.max(1, ...state.nodes.map((n) => n.bytes));
-  list($("nodes"), state.nodes.map((n, i) => ({ ...n, i })), (n) => n.node, createNode, (e, n) => {
+  list($("nodes"), byRack(state), (n) => n.rack ?? n.node, createNode, (e, n) => {
+    if (n.rack) return;
     const name = n.online || n.state === "failed" ? n.state || "online" : (n.state ? n.state + ", " : "") + "away";
     e.style.setProperty("--node", nodeColour(n.i));
     const chip = e.querySelector(".chip");
@@ -183,14 +195,16 @@ export function events(all, least) {
 export function switches(state) {
   list($("switches"), state.switches, (s) => s.name + " " + s.target,
     (s) => make("li", { className: "switch" },
-      make("div", { className: "node-head" }, make("h3", {}, s.name || s.target), make("span", { className: "chip" })),
+      make("div", { className: "node-head" },
+        make("h3", {}, (s.name || s.target) + (s.level ? `, level ${s.level}` : "")), make("span", { className: "chip" })),
       make("dl"), make("p", { className: "hint" })),
     (e, s) => {
       const chip = e.querySelector(".chip");
       text(chip, s.state);
       chip.dataset.tone = s.state === "synced" ? "good" : s.state === "away" ? "bad" : "warn";
       const drops = Object.entries(s.drops ?? {}).sort((a, b) => b[1] - a[1]);
-      const facts = [["entries", number(s.entries)], ["for partitions", number(s.partitions)], ["hosts", number(s.hosts)],
+      const facts = [["entries", number(s.entries)], ["for partitions", number(s.partitions)],
+        ["for sub-ranges", number(s.subRanges)], ["hosts", number(s.hosts)],
         ["updates", number(s.updates)], ["programs", number(s.pushes)],
         ["dropped", number(drops.reduce((sum, d) => sum + d[1], 0))]];
       list(e.querySelector("dl"), facts, (f) => f[0], (f) => make("div", {}, make("dt", {}, f[0]), make("dd")),

@@ -37,6 +37,16 @@ var scenes = map[string]func(*admintest.Server){
 			})
 		})
 	},
+	"tree.txt": func(s *admintest.Server) {
+		s.Change(func(c *adminpb.StatusResponse) {
+			c.Switches = append(c.Switches, &adminpb.Switch{Name: "s2", Target: "127.0.0.1:9560", Level: 1,
+				Primary: true, Entries: 50, PartitionEntries: 4, Revision: 11})
+			c.Links = []*adminpb.Link{
+				{A: "s1-p6", B: "s2-p1", Up: true},
+				{A: "s1-p7", B: "s2-p2", Why: "s2-p2 does not hear s1-p7", SinceUnixMs: c.TimeUnixMs},
+			}
+		})
+	},
 	"plans.txt": func(s *admintest.Server) {
 		s.Propose(&adminpb.RebalanceResponse{
 			Plans: []*adminpb.Plan{

@@ -116,7 +116,7 @@ func (a *app) commands() []*cobra.Command {
 		a.forgetCommand(),
 		a.keyspaceCommand(), a.mergeCommand(), a.mininetCommand(), a.moveCommand(), a.netCommand(),
 		a.netnsCommand(), a.nodeCommand(), a.nodesCommand(), a.plansCommand(), a.rebalanceCommand(),
-		a.splitCommand(), a.statusCommand(), a.switchCommand(), a.traceCommand(),
+		a.splitCommand(), a.statusCommand(), a.switchCommand(), a.traceCommand(), a.indexCommand(),
 		a.upCommand(), a.benchCommand(), a.compareCommand(), a.demoCommand(), a.faultsCommand(), a.skewCommand(),
 		a.masterCommand(),
 		a.simCommand(),

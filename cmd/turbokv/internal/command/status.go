@@ -18,10 +18,12 @@ func (a *app) statusCommand() *cobra.Command {
 		Use:     "status",
 		GroupID: groupCluster,
 		Short:   "Show switches, nodes, plans, keyspaces, sub-ranges with their chains, and load",
-		Long: `Show what the controller knows: switches, nodes, the plans that it carries out,
-keyspaces, and every sub-range with its chain from head to tail, its epoch and its
-requests a second, read from the counters of the switch. What needs an operator comes
-first, what is wrong with sub-ranges in one line per keyspace.
+		Long: `Show what the controller knows: switches, links between them that are down, nodes,
+the plans that it carries out, keyspaces, and every sub-range with its chain from head
+to tail, its epoch and its requests a second, read from the counters of the switches.
+What needs an operator comes first, what is wrong with sub-ranges in one line per
+keyspace. LEVEL 0 are racks; PARTITIONS and SUB-RANGES are the rows of the index that a
+switch holds, see turbokv index.
 
 With --watch again every second until ctrl-C: in place on a terminal, one block after
 the other elsewhere, with --output json one object a line.`,
@@ -88,7 +90,8 @@ func (s statusOutput) table(w io.Writer) error {
 		header string
 		rows   [][]string
 	}{
-		{"SWITCH P4RUNTIME STATE ENTRIES PARTITIONS HOSTS DROPS", s.switchRows()},
+		{switchHeader, s.switchRows()},
+		{"LINK TO STATE WHY", s.linkRows()},
 		{nodeHeader, s.nodeRows()},
 		{planHeader, planRows(s.Plans, s.at)},
 		{keyspaceHeader, keyspaceRows(s.Keyspaces)},
@@ -113,6 +116,9 @@ func (s statusOutput) headline(w io.Writer) {
 	}
 	if s.Term != 0 {
 		fmt.Fprintf(w, ", term %d", s.Term)
+	}
+	if len(s.Links) > 0 {
+		fmt.Fprintf(w, ", %d of %d links up", len(s.Links)-len(s.linkRows()), len(s.Links))
 	}
 	if !s.at.IsZero() {
 		fmt.Fprintf(w, ", %s", s.at.Local().Format(time.DateTime))

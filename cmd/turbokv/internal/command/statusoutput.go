@@ -15,6 +15,7 @@ type statusOutput struct {
 	Time      string           `json:"time,omitempty"` // RFC 3339
 	Problems  []string         `json:"problems"`
 	Switches  []switchOutput   `json:"switches"`
+	Links     []linkOutput     `json:"links"` // between switches
 	Nodes     []nodeOutput     `json:"nodes"`
 	Plans     []planOutput     `json:"plans"` // in progress
 	Keyspaces []keyspaceOutput `json:"keyspaces"`
@@ -25,13 +26,25 @@ type statusOutput struct {
 
 type switchOutput struct {
 	Name       string            `json:"name"`
+	Level      int               `json:"level"` // 0: a rack
 	P4Runtime  string            `json:"p4runtime"`
-	State      string            `json:"state"` // synced, catching up, away
+	State      string            `json:"state"`    // synced, catching up, away
+	Carrier    bool              `json:"carrier"`  // the controller's own packets go through it
+	Revision   uint64            `json:"revision"` // of the directory, that it holds; 0: not known
 	Entries    int               `json:"entries"`
 	Partitions int               `json:"partition_entries"`
+	SubRanges  int               `json:"sub_range_entries"`
 	Hosts      int               `json:"hosts"`
 	Drops      map[string]uint64 `json:"drops"`
 	Error      string            `json:"error,omitempty"`
+}
+
+type linkOutput struct {
+	A     string `json:"a"` // its ends, as in s1-p4
+	B     string `json:"b"`
+	Up    bool   `json:"up"`
+	Why   string `json:"why,omitempty"`   // it is not
+	Since string `json:"since,omitempty"` // RFC 3339; none: since the controller began
 }
 
 type nodeOutput struct {
@@ -73,7 +86,7 @@ type subRangeOutput struct {
 func statusOutputOf(s admin.Status) statusOutput {
 	out := statusOutput{
 		Cluster: s.ClusterID, Leader: s.Leader, Term: s.Term, at: s.Time,
-		Switches: []switchOutput{}, Nodes: []nodeOutput{}, Plans: planOutputsOf(s.Plans),
+		Switches: []switchOutput{}, Links: []linkOutput{}, Nodes: []nodeOutput{}, Plans: planOutputsOf(s.Plans),
 		Keyspaces: []keyspaceOutput{}, SubRanges: []subRangeOutput{},
 	}
 	if !s.Time.IsZero() {
@@ -86,6 +99,9 @@ func statusOutputOf(s admin.Status) statusOutput {
 	}
 	for _, sw := range s.Switches {
 		out.Switches = append(out.Switches, switchOutputOf(sw))
+	}
+	for _, l := range s.Links {
+		out.Links = append(out.Links, linkOutputOf(l))
 	}
 	for _, n := range s.Nodes {
 		out.Nodes = append(out.Nodes, nodeOutputOf(n))
@@ -115,9 +131,18 @@ func switchOutputOf(s admin.Switch) switchOutput {
 		state = "catching up"
 	}
 	return switchOutput{
-		Name: s.Name, P4Runtime: s.Target, State: state, Entries: s.Entries,
-		Partitions: s.PartitionEntries, Hosts: s.Hosts, Drops: s.Drops, Error: s.Error,
+		Name: s.Name, Level: s.Level, P4Runtime: s.Target, State: state, Carrier: s.Carrier,
+		Revision: s.Revision, Entries: s.Entries, Partitions: s.PartitionEntries,
+		SubRanges: s.SubRangeEntries, Hosts: s.Hosts, Drops: s.Drops, Error: s.Error,
 	}
+}
+
+func linkOutputOf(l admin.Link) linkOutput {
+	out := linkOutput{A: l.A, B: l.B, Up: l.Up, Why: l.Why}
+	if !l.Since.IsZero() {
+		out.Since = l.Since.UTC().Format(time.RFC3339Nano)
+	}
+	return out
 }
 
 func subRangeOutputOf(r admin.SubRange, keyspace string) subRangeOutput {

@@ -11,6 +11,8 @@ import (
 const nodeHeader = "NODE STATE STORAGE SWITCH PORT REPLICAS HEADS TAILS JOINING LOAD READS/S " +
 	"WRITES/S CPU BYTES REPORT"
 
+const switchHeader = "SWITCH LEVEL P4RUNTIME STATE REVISION ENTRIES PARTITIONS SUB-RANGES HOSTS DROPS"
+
 func (s statusOutput) switchRows() (rows [][]string) {
 	for _, sw := range s.Switches {
 		drops := uint64(0)
@@ -18,9 +20,20 @@ func (s statusOutput) switchRows() (rows [][]string) {
 			drops += n
 		}
 		rows = append(rows, []string{
-			cmp.Or(shown(sw.Name), "-"), sw.P4Runtime, sw.State, strconv.Itoa(sw.Entries),
-			strconv.Itoa(sw.Partitions), strconv.Itoa(sw.Hosts), strconv.FormatUint(drops, 10),
+			cmp.Or(shown(sw.Name), "-"), strconv.Itoa(sw.Level), sw.P4Runtime, sw.State,
+			strconv.FormatUint(sw.Revision, 10), strconv.Itoa(sw.Entries), strconv.Itoa(sw.Partitions),
+			strconv.Itoa(sw.SubRanges), strconv.Itoa(sw.Hosts), strconv.FormatUint(drops, 10),
 		})
+	}
+	return rows
+}
+
+// linkRows tells only of links that are down: a tree has many. The headline counts them all.
+func (s statusOutput) linkRows() (rows [][]string) {
+	for _, l := range s.Links {
+		if !l.Up {
+			rows = append(rows, []string{shown(l.A), shown(l.B), "down", shown(l.Why)})
+		}
 	}
 	return rows
 }
