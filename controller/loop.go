@@ -161,6 +161,9 @@ func (l *loop) finishRound() error {
 	for _, p := range e.Publications {
 		l.publish(p)
 	}
+	if e.ChangeCarrier {
+		l.network.leaveCarrier()
+	}
 	if len(e.Probes) > 0 {
 		l.probe(e.Probes)
 	}
