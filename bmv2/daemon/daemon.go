@@ -203,6 +203,7 @@ func (d *Daemon) newSwitch(program *bmv2.Program) (*v1model.Switch, error) {
 		DropPort: d.cfg.DropPort,
 		OnDigest: d.server.Digest,
 		OnLog:    d.cfg.Events.Log,
+		HasPort:  d.hasPort,
 	})
 }
 

@@ -61,6 +61,11 @@ func (d *Daemon) detach(number uint16, only *livePort) *livePort {
 	return p
 }
 
+// hasPort reports whether a port is in service.
+func (d *Daemon) hasPort(number uint16) bool {
+	return number <= port.MaxNumber && d.table.Load()[number] != nil
+}
+
 // Ports returns the counters of all ports by ascending number, the CPU port included.
 func (d *Daemon) Ports() []PortCounters {
 	var all []PortCounters

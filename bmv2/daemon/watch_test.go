@@ -32,7 +32,8 @@ func TestWatchLastsOverPipelines(t *testing.T) {
 		r.forward(2, "ingress.forward", 2)
 		r.send(1, [][]byte{frame(3, 60), frame(2, 60)})
 		r.receive(2, 1)
-		if x := <-traces; x.Port != 1 || x.Passes[0].Out == nil || x.Passes[0].Out.Port != 2 {
+		if x := <-traces; x.Port != 1 || x.Passes[0].Out == nil || x.Passes[0].Out.Port != 2 ||
+			x.Passes[0].Out.NoPort {
 			t.Errorf("trace %+v", x.Passes[0])
 		}
 	}
@@ -41,6 +42,13 @@ func TestWatchLastsOverPipelines(t *testing.T) {
 		t.Fatal(err)
 	}
 	send()
+	if err := r.daemon.RemovePort(2); err != nil {
+		t.Fatal(err)
+	}
+	r.send(1, [][]byte{frame(2, 60)})
+	if x := <-traces; x.Passes[0].Out == nil || !x.Passes[0].Out.NoPort {
+		t.Errorf("without the port: %+v", x.Passes[0])
+	}
 	stop()
 	if r.daemon.sw.Load() == nil || len(r.daemon.followers) != 0 {
 		t.Error("a follower is left after stop")

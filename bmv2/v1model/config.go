@@ -27,6 +27,8 @@ type Config struct {
 	OnDigest func(Digest)
 	// OnLog receives the texts of the extern log_msg. Nil: they are not formatted at all.
 	OnLog func(string)
+	// HasPort tells, for traces, whether frames can leave by a port. Nil: by all.
+	HasPort func(port uint16) bool
 }
 
 // Digest is one digest message. Values holds the fields in the order of List.Fields as

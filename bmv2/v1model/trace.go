@@ -110,6 +110,7 @@ type Count struct {
 // Out is a packet as it left.
 type Out struct {
 	Port    uint16   `json:"port"`
+	NoPort  bool     `json:"no_port,omitempty"` // there is none of that number: the packet is lost
 	Frame   Bytes    `json:"frame"`
 	Headers []Header `json:"headers"`
 }
@@ -311,7 +312,9 @@ func (r *recorder) drop(reason string) {
 	}
 }
 
-// out is called when a frame leaves.
-func (r *recorder) out(st *engine.State, port uint16, frame []byte) {
-	r.pass.Out = &Out{Port: port, Frame: append(Bytes(nil), frame...), Headers: r.headers(st)}
+// recordOut is called when a frame leaves that is followed.
+func (w *Worker) recordOut(st *engine.State, port uint16, frame []byte) {
+	has := w.sw.cfg.HasPort
+	w.rec.pass.Out = &Out{Port: port, NoPort: has != nil && !has(port),
+		Frame: append(Bytes(nil), frame...), Headers: w.rec.headers(st)}
 }

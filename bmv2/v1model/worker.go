@@ -254,7 +254,7 @@ func (w *Worker) egress(st *engine.State, port, rid uint16) {
 		return
 	}
 	if w.rec != nil {
-		w.rec.out(st, port, frame)
+		w.recordOut(st, port, frame)
 	}
 	w.sent++
 	w.out(port, frame)

@@ -94,6 +94,9 @@ func (t *Teller) part(sw string, p *v1model.Pass) Part {
 		port := t.port(sw, p.Out.Port)
 		out.Out = &port
 		out.Fate = answer(p.Out) + "out " + port.String()
+		if p.Out.NoPort {
+			out.Fate += ", where no port is: lost"
+		}
 	case dropped != "":
 		out.Fate = "dropped: " + dropped
 	case p.Drop != "":

@@ -223,7 +223,6 @@ func TestDropsHaveReasons(t *testing.T) {
 
 // TestWordsForPackets gives packets as they come between nodes and after resolving.
 func TestWordsForPackets(t *testing.T) {
-	l := newLab(t)
 	resolved := ask(wire.OpGet, "user:42")
 	resolved.SetChain(kv.Chain{kv.NodeIDOf(netip.MustParseAddr("10.0.1.2"))}, 0)
 	scan := wire.Packet(wire.ScanRequest{Limit: 1, Start: []byte(" ")}.Append(wire.Append(nil, wire.OpScan)))
@@ -235,7 +234,7 @@ func TestWordsForPackets(t *testing.T) {
 		"CHAIN_HELLO from 10.0.1.1 to 10.0.1.2": wire.Append(nil, wire.OpChainHello),
 		"answer NOT_FOUND to DELETE \"a b\"":    wire.Packet(ask(wire.OpDelete, "a b").AppendReply(nil, 1)),
 	} {
-		if got, _ := l.send(1, "10.0.1.1:5", "10.0.1.2:6", p); !strings.Contains(got, ": "+want+": ") {
+		if got, _ := newLab(t).send(1, "10.0.1.1:5", "10.0.1.2:6", p); !strings.Contains(got, ": "+want+": ") {
 			t.Errorf("got %s, want %s", got, want)
 		}
 	}
