@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/turbokv/turbokv/cluster"
 	"github.com/turbokv/turbokv/cmd/turbokv/internal/comparison"
 	"github.com/turbokv/turbokv/cmd/turbokv/internal/layout"
 	"github.com/turbokv/turbokv/cmd/turbokv/internal/netns"
@@ -57,8 +58,9 @@ and switch, which only routes where it does not coordinate.
 The ways take turns at every point of a grid of zipfian exponents and write ratios, in
 several rounds, so that what else goes on hits all alike. With many requests in flight it
 shows throughput, with one the latency. Numbers are medians of the rounds with the least
-and the greatest behind; ratios are to server-driven of the same round. At the end every
-acknowledged write is read back: the exit code is 0 only then.
+and the greatest behind; ratios are to server-driven of the same round; bars of the
+picture hold the middle half of the rounds. At the end every acknowledged write is read
+back: the exit code is 0 only then.
 
 All processes share the processors of this machine, so throughput is what the processor
 time of an operation allows, all parts together, the software switch included. The last
@@ -139,8 +141,8 @@ func (f *compareFlags) check() (d kv.Durability, err error) {
 		return d, usagef("--delay and --switch need --rig %s", rigNetns)
 	case f.delay < 0:
 		return d, usagef("--delay %v: must not be negative", f.delay)
-	case f.nodes < 3:
-		return d, usagef("--nodes %d: must be at least 3, one for each replica", f.nodes)
+	case f.nodes < 3 || f.nodes > cluster.MaxNodes:
+		return d, usagef("--nodes %d: must be 3, one for each replica, to %d", f.nodes, cluster.MaxNodes)
 	case f.nodeCores < 0:
 		return d, usagef("--node-cores %v: must not be negative", f.nodeCores)
 	}
@@ -254,6 +256,10 @@ func (o compareOutput) table(w io.Writer) error {
 		return err
 	}
 	if err := o.Report.WriteTable(w); err != nil {
+		return err
+	}
+	fmt.Fprintln(w)
+	if err := o.Report.WriteSummary(w); err != nil {
 		return err
 	}
 	v := o.Verification

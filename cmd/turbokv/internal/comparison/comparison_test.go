@@ -152,7 +152,7 @@ func checkComplete(t *testing.T, r *Report) {
 				if len(x.Samples) != small.Rounds || x.Of(Throughput).Min <= 0 || x.Of(Mean).Min <= 0 {
 					t.Errorf("%v, %d in flight, %s: %+v", p, d, m, x.Samples)
 				}
-				if s := r.Ratio(x.Cell, Throughput); m == Server && (s != Spread{1, 1, 1}) {
+				if s := r.Ratio(x.Cell, Throughput); m == Server && (s != Spread{1, 1, 1, 1, 1}) {
 					t.Errorf("%v: server-driven over itself is %v", p, s)
 				}
 			}
@@ -174,7 +174,10 @@ func checkOutputs(t *testing.T, r *Report) {
 	if err := r.WriteTable(&b); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"uniform, reads", "zipf 1.2, scans", "zipf 1.2, 50 % writes", "master"} {
+	if err := r.WriteSummary(&b); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"uniform, reads", "zipf 1.2, scans", "zipf 1.2, 50 % writes", "master", "zipf, mixed"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("the table has no %q:\n%s", want, &b)
 		}
@@ -218,10 +221,10 @@ func TestSpreads(t *testing.T) {
 		r.add(Cell{p, 1, Switch}, Sample{Throughput: pair[0]})
 		r.add(Cell{p, 1, Server}, Sample{Throughput: pair[1]})
 	}
-	if got := r.Result(p, 1, Switch).Of(Throughput); (got != Spread{90, 100, 130}) {
+	if got := r.Result(p, 1, Switch).Of(Throughput); (got != Spread{90, 95, 100, 115, 130}) {
 		t.Errorf("throughput %v", got)
 	}
-	if got := r.Ratio(Cell{p, 1, Switch}, Throughput); (got != Spread{0.5, 1.3, 1.5}) {
+	if got := r.Ratio(Cell{p, 1, Switch}, Throughput); (got != Spread{0.5, 0.9, 1.3, 1.4, 1.5}) {
 		t.Errorf("ratio, turn by turn: %v", got)
 	}
 	if got := r.Result(p, 1, Master).Of(Throughput); (got != Spread{}) {

@@ -189,7 +189,7 @@ func (r *Report) panels() (rows [][]*plot.Plot, err error) {
 	return rows, nil
 }
 
-// lines adds a line for each way, with bars from the least to the greatest round.
+// lines adds a line for each way through the medians, with bars over the middle half of the rounds.
 func (r *Report) lines(
 	p *plot.Plot, a axis, depth int, number func(Sample) float64, scale float64,
 ) error {
@@ -202,9 +202,9 @@ func (r *Report) lines(
 			s := r.Result(point, depth, m).Of(number)
 			d.XYs = append(d.XYs, plotter.XY{X: a.at(point) + shift, Y: s.Median * scale})
 			d.YErrors = append(d.YErrors, struct{ Low, High float64 }{
-				(s.Median - s.Min) * scale, (s.Max - s.Median) * scale,
+				(s.Median - s.Low) * scale, (s.High - s.Median) * scale,
 			})
-			top = max(top, s.Max*scale)
+			top = max(top, s.High*scale)
 		}
 		line, dots, err := plotter.NewLinePoints(d.XYs)
 		if err != nil {
@@ -235,7 +235,7 @@ func (ticks) Ticks(min, max float64) []plot.Tick {
 	all := plot.DefaultTicks{}.Ticks(min, max)
 	for i := range all {
 		if !all[i].IsMinor() {
-			all[i].Label = fmt.Sprintf("%.4g", all[i].Value)
+			all[i].Label = fmt.Sprintf("%.6g", all[i].Value)
 		}
 	}
 	return all

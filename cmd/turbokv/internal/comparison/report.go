@@ -1,6 +1,7 @@
 package comparison
 
 import (
+	"math"
 	"slices"
 	"time"
 
@@ -75,21 +76,30 @@ func (r *Report) Result(p Point, depth int, m Mode) Result {
 	return Result{Cell: c}
 }
 
-// Spread is what the rounds say about one number.
-type Spread struct{ Min, Median, Max float64 }
+// Spread is what several turns say about one number: the least, the quartiles, the greatest.
+type Spread struct{ Min, Low, Median, High, Max float64 }
 
-// Of summarises a number of all samples; without samples it is zero.
-func (x Result) Of(number func(Sample) float64) Spread {
-	if len(x.Samples) == 0 {
+// spreadOf summarises numbers, which it sorts; without any it is zero.
+func spreadOf(all []float64) Spread {
+	if len(all) == 0 {
 		return Spread{}
 	}
+	slices.Sort(all)
+	at := func(share float64) float64 {
+		i, part := math.Modf(share * float64(len(all)-1))
+		n := int(i)
+		return all[n] + part*(all[min(n+1, len(all)-1)]-all[n])
+	}
+	return Spread{all[0], at(0.25), at(0.5), at(0.75), all[len(all)-1]}
+}
+
+// Of summarises a number of all samples.
+func (x Result) Of(number func(Sample) float64) Spread {
 	var all []float64
 	for _, s := range x.Samples {
 		all = append(all, number(s))
 	}
-	slices.Sort(all)
-	n := len(all)
-	return Spread{all[0], (all[(n-1)/2] + all[n/2]) / 2, all[n-1]}
+	return spreadOf(all)
 }
 
 // Numbers of a sample.
@@ -105,14 +115,17 @@ func CPU(p Part) func(Sample) float64 { return func(s Sample) float64 { return s
 // Ratio returns how a number of a cell relates to that of server-driven coordination of the same
 // rounds, turn by turn; zero if that was not measured.
 func (r *Report) Ratio(c Cell, number func(Sample) float64) Spread {
+	return spreadOf(r.ratios(c, number))
+}
+
+func (r *Report) ratios(c Cell, number func(Sample) float64) (ratios []float64) {
 	own, base := r.Result(c.Point, c.Depth, c.Mode), r.Result(c.Point, c.Depth, Server)
-	var ratios Result
 	for i := range min(len(own.Samples), len(base.Samples)) {
 		if b := number(base.Samples[i]); b > 0 {
-			ratios.Samples = append(ratios.Samples, Sample{Throughput: number(own.Samples[i]) / b})
+			ratios = append(ratios, number(own.Samples[i])/b)
 		}
 	}
-	return ratios.Of(Throughput)
+	return ratios
 }
 
 // Failures are the operations that failed.
