@@ -38,7 +38,7 @@ func someRacks(r *rand.Rand) (Input, map[kv.NodeID]string) {
 		in.Nodes = append(in.Nodes, n)
 		rack[n.ID] = n.Rack
 	}
-	parts := kv.EvenSplit(4 + r.IntN(30))
+	parts, cold := kv.EvenSplit(4+r.IntN(30)), r.IntN(3) == 0
 	for i, part := range parts {
 		s := SubRange{ID: kv.SubRangeID(i + 1), Keyspace: 1, Interval: part, Bytes: 1000,
 			Reads: r.ExpFloat64() * 1000, Writes: r.ExpFloat64() * 300}
@@ -47,6 +47,19 @@ func someRacks(r *rand.Rand) (Input, map[kv.NodeID]string) {
 		}
 		for _, at := range r.Perm(nodes)[:1+r.IntN(min(nodes, 4))] {
 			s.Chain = append(s.Chain, in.Nodes[at].ID)
+		}
+		if cold {
+			s.Reads, s.Writes = 0.001, 0
+		}
+		if i > 0 && cold && r.IntN(2) == 0 { // another order, or another member
+			last := in.SubRanges[i-1].Chain
+			s.Chain = nil
+			for _, at := range r.Perm(len(last)) {
+				s.Chain = append(s.Chain, last[at])
+			}
+			if n := in.Nodes[r.IntN(nodes)].ID; r.IntN(2) == 0 && s.Chain.Position(n) < 0 {
+				s.Chain[0] = n
+			}
 		}
 		in.SubRanges = append(in.SubRanges, s)
 	}
@@ -78,7 +91,7 @@ func TestNothingIsSpreadWorse(t *testing.T) {
 			}
 		}
 	}
-	if seen[Move] < 50 || seen[Reorder] < 50 {
+	if seen[Move] < 50 || seen[Reorder] < 50 || seen[Merge] < 5 {
 		t.Fatalf("%v: the test tests nothing", seen)
 	}
 }
@@ -124,25 +137,27 @@ func TestRepairsGoToTheRackThatSpreadsBest(t *testing.T) {
 	}
 }
 
-// TestAHomeStaysIfThatCostsLittle: of two orders that are as good, the one that keeps the home is taken.
+// TestAHomeStaysIfThatCostsLittle: of two heads, the one in the same rack is taken, though it is a little
+// busier.
 func TestAHomeStaysIfThatCostsLittle(t *testing.T) {
-	in := Input{Now: time.Hour}
-	for i, rack := range []string{"a", "a", "b", "b"} {
-		in.Nodes = append(in.Nodes, Node{ID: kv.NodeID(i + 1), Rack: rack, Alive: true})
-	}
-	for i, part := range kv.EvenSplit(8) { // node 1 is the head of all
-		in.SubRanges = append(in.SubRanges, SubRange{ID: kv.SubRangeID(i + 1), Keyspace: 1,
-			Interval: part, Chain: kv.Chain{1, 2, 3}, Writes: 500, Reads: 1})
-	}
-	b, err := New(Config{Plans: 20})
-	if err != nil {
-		t.Fatal(err)
-	}
-	proposals := b.Now(in)
-	if len(proposals) == 0 {
-		t.Fatal("nothing is done")
-	}
-	if c := proposals[0].Chain; c.Head() != 2 && c.Head() != 1 {
-		t.Fatalf("the first is %+v: the home could stay in rack a", proposals[0].Change)
+	for cost, want := range map[float64]kv.NodeID{1e-9: 3, 0.005: 2} {
+		in := Input{Now: time.Hour}
+		for i, rack := range []string{"a", "a", "b", "c", "c"} {
+			in.Nodes = append(in.Nodes, Node{ID: kv.NodeID(i + 1), Rack: rack, Alive: true})
+		}
+		for i, part := range kv.EvenSplit(8) { // node 1 is the head of all
+			in.SubRanges = append(in.SubRanges, SubRange{ID: kv.SubRangeID(i + 1), Keyspace: 1,
+				Interval: part, Chain: kv.Chain{1, 2, 3, 4}, Writes: 500, Reads: 1})
+		}
+		in.SubRanges = append(in.SubRanges, SubRange{ID: 9, Keyspace: 2, Interval: kv.FullInterval,
+			Chain: kv.Chain{2}, Writes: 20})
+		b, err := New(Config{Plans: 1, HomeCost: cost, MoveCost: 10, SplitCost: 10, Doubt: 1e-9})
+		if err != nil {
+			t.Fatal(err)
+		}
+		proposals := b.Now(in)
+		if len(proposals) != 1 || proposals[0].Chain.Head() != want {
+			t.Fatalf("cost %v: %+v, want %v as the head", cost, proposals, want)
+		}
 	}
 }

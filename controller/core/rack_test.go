@@ -120,3 +120,42 @@ func TestWithTwoRacksTheOtherCarriesAllUntilTheLostOneReturns(t *testing.T) {
 		w.fail("it does not come to rest: %+v", w.core.View().Plans())
 	}
 }
+
+// TestKeyspacesAreCreatedWithoutASwitch that is out of reach, whether it was lost before or goes in the
+// middle.
+func TestKeyspacesAreCreatedWithoutASwitch(t *testing.T) {
+	for _, before := range []bool{true, false} {
+		w := newRacks(t, 3, 2)
+		sw := w.sw[0]
+		sw.lost = true // nothing reaches it from now on
+		if before {
+			w.loseTheSwitch(sw)
+		}
+		_, err := w.core.CreateKeyspace(w.now, directory.CreateKeyspace{Name: "more",
+			Partitioner: kv.HashPartitioned, Durability: kv.DurabilitySync, SubRanges: 6})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.pass(500 * ms)
+		if !before {
+			w.loseTheSwitch(sw)
+		}
+		ready := func() bool {
+			k, _ := w.core.View().KeyspaceNamed("more")
+			return k.Phase == directory.PhaseReady
+		}
+		if !w.run(10*time.Second, ready) {
+			w.fail("lost before %v: %+v", before, w.core.View().SubRanges())
+		}
+		sw.lost = false
+		w.did(func() {})
+		home := func() bool {
+			return !slices.ContainsFunc(w.core.View().SubRanges(), func(s directory.SubRange) bool {
+				return s.Home != directory.HomeOf(s.Chain, w.at) || len(s.Stampers) > 1
+			})
+		}
+		if !w.run(20*time.Second, home) {
+			w.fail("not at home again: %+v", w.core.View().SubRanges())
+		}
+	}
+}
