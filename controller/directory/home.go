@@ -59,9 +59,8 @@ func (d *Directory) here(name string) bool {
 }
 
 // Rehome gives sub-ranges another home, in a new epoch: back to the switch that HomeOf names when it is
-// within reach again, or its nodes have been moved; and away from one that is out of reach and has not
-// confirmed their present epoch, since nobody could get at them. Sub-ranges whose home was lost later
-// stay: it serves them without a controller (I2). steady limits the choice to switches that have not come
+// within reach again, or its nodes have been moved; and away from one that is out of reach and is waited
+// for. All other sub-ranges whose home is lost stay: it serves them without a controller (I2). steady limits the choice to switches that have not come
 // or gone just now, and at most so many sub-ranges are moved.
 func (d *Directory) Rehome(steady func(name string) bool, most int) Effects {
 	var e Effects
@@ -82,15 +81,18 @@ func (d *Directory) Rehome(steady func(name string) bool, most int) Effects {
 	return e
 }
 
-// owed reports whether a home that is out of reach may lack the present epoch. After a start of the
-// controller that is assumed only of what was under way.
+// owed reports whether something waits for a home that is out of reach: a plan, a keyspace that is being
+// created, or an epoch that it may lack. After a start of the controller the last is assumed only of what
+// was under way.
 func (d *Directory) owed(s SubRange) bool {
+	k, _ := d.keyspaces.Get(s.Keyspace)
+	if _, planned := d.PlanOf(s.ID); planned || k.Phase == PhaseCreating {
+		return true
+	}
 	if had, ok := d.had[s.Home]; ok || d.changedAt[s.ID] > 0 {
 		return had < d.changed(s.ID)
 	}
-	k, _ := d.keyspaces.Get(s.Keyspace)
-	_, planned := d.PlanOf(s.ID)
-	return k.Phase == PhaseCreating || planned || len(s.Stampers) > 1
+	return len(s.Stampers) > 1
 }
 
 // adopt completes what was loaded: sub-ranges that were stored before there were homes, and those of

@@ -242,6 +242,28 @@ func TestAHomeThatServesStaysThoughItIsOutOfReach(t *testing.T) {
 	}
 }
 
+// TestAPlanDoesNotWaitForAHomeThatIsOutOfReach, although that had the epoch before it was lost.
+func TestAPlanDoesNotWaitForAHomeThatIsOutOfReach(t *testing.T) {
+	d, s := racks(t, 4, 4, 3)
+	e := must(t)(d.AddLearner(s.ID, node(3)))
+	if _, _, err := d.PutPlan(Plan{Kind: PlanRepair, SubRange: s.ID, To: node(3),
+		Cause: CauseFailure}); err != nil {
+		t.Fatal(err)
+	}
+	syncAll(d, "s1", "s2", "s3", "s4")
+	d.SwitchLost("s1")
+	d.Acknowledged(acksFor(e))
+	if d.Settled(s.ID) {
+		t.Fatal("who knows what the home holds now?")
+	}
+	e = d.Rehome(func(string) bool { return true }, 9)
+	add(&e, syncAll(d, "s2", "s3", "s4"))
+	d.Acknowledged(acksFor(e))
+	if now := sub(t, d, s.ID); now.Home != "s2" || !d.Settled(s.ID) || now.Learner != node(3) {
+		t.Fatalf("%+v", now)
+	}
+}
+
 // TestAHomeThatIsLostBeforeItHeardIsReplaced, and gets the sub-range back when it returns.
 func TestAHomeThatIsLostBeforeItHeardIsReplaced(t *testing.T) {
 	d, s := racks(t, 3, 3, 3)
