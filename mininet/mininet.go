@@ -60,6 +60,9 @@ func Interpreter(ctx context.Context) (string, error) {
 		if err == nil {
 			return path, mnexec()
 		}
+		if ctx.Err() != nil {
+			return "", ctx.Err()
+		}
 		asked = append(asked, fmt.Errorf("%s: %s", path, lastLine(out)))
 	}
 	return "", errors.Join(append([]error{ErrNoMininet}, asked...)...)

@@ -92,7 +92,7 @@ type lab struct {
 func (a *app) mininetUp(ctx context.Context, f mininetFlags) (err error) {
 	python, err := mininet.Interpreter(ctx)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w: %w", netns.ErrMissing, err)
 	}
 	l := &lab{app: a, f: f}
 	if l.plan, err = f.plan(""); err != nil {
@@ -112,7 +112,7 @@ func (a *app) mininetUp(ctx context.Context, f mininetFlags) (err error) {
 	stop, done := l.signals(ctx)
 	defer done()
 	if err := l.prepare(stop); err != nil {
-		return err
+		return cmp.Or(ctx.Err(), err) // the program sees a ctrl-C as well
 	}
 	if !f.script {
 		fmt.Fprint(l.Out, "TurboKV is ready. ")
