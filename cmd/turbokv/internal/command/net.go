@@ -68,7 +68,7 @@ func verbs(c *cobra.Command) (names []string) {
 
 // operatorCommands are those that work on the cluster as a whole.
 var operatorCommands = []string{
-	"nodes", "keyspace", "plans", "events", "move", "split", "merge", "rebalance", "drain", "admit", "forget",
+	"nodes", "index", "keyspace", "plans", "events", "move", "split", "merge", "rebalance", "drain", "admit", "forget",
 }
 
 // openNet finds the network of a run file, or the usual one.

@@ -42,11 +42,14 @@ func Adopt(p *netplan.Plan, by string, clear func(*netplan.Run) error) (*Adopted
 			return nil, err
 		}
 	}
+	if err := writeFiles(p); err != nil {
+		return nil, err
+	}
 	run := &netplan.Run{
 		Plan: p, By: by, Namespaces: map[string]string{}, Processes: map[string]int{},
 	}
 	Self(run)
-	return &Adopted{Net: &Net{path: p.Path(), plan: p}}, errors.Join(writeFiles(p), write(p.Path(), run))
+	return &Adopted{Net: &Net{path: p.Path(), plan: p}}, write(p.Path(), run)
 }
 
 // inUse is the error for a folder that has an owner.

@@ -88,8 +88,17 @@ func enter(path string) []string {
 	return []string{"nsenter", "--net=" + path, "--"}
 }
 
-// writeFiles writes those of a plan.
+// writeFiles writes those of a plan. It refuses a folder with the data of another topology: its nodes
+// would look for each other in vain.
 func writeFiles(p *netplan.Plan) error {
+	old, err := os.ReadFile(p.TopologyFile())
+	_, kept := os.Stat(p.StoreFile())
+	for _, f := range p.Files {
+		if f.Path == p.TopologyFile() && err == nil && kept == nil && f.Text != string(old) {
+			return fmt.Errorf("folder %s has the data of another topology, as %s says: choose another folder, "+
+				"or remove it", p.Dir, p.TopologyFile())
+		}
+	}
 	for _, f := range p.Files {
 		if err := os.WriteFile(f.Path, []byte(f.Text), 0o644); err != nil {
 			return err

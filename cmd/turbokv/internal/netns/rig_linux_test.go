@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -68,16 +69,39 @@ func sweep(t testing.TB) {
 	}
 }
 
-// program is the program under test, built once.
+// buildDir is where the program is built; it goes when all tests have ended.
+var buildDir string
+
+func TestMain(m *testing.M) {
+	var err error
+	if buildDir, err = os.MkdirTemp("", "turbokv-test-"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	code := m.Run()
+	_ = os.RemoveAll(buildDir)
+	os.Exit(code)
+}
+
+// build compiles the program under test, once.
+var build = sync.OnceValues(func() (path string, err error) {
+	path = filepath.Join(buildDir, "turbokv")
+	cmd := exec.Command("go", "build", "-o", path, "github.com/turbokv/turbokv/cmd/turbokv")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go build: %w: %s", err, out)
+	}
+	return path, nil
+})
+
+// program is the path of the program under test.
 func program(t testing.TB) string {
 	t.Helper()
 	if _, err := exec.LookPath("go"); err != nil {
 		t.Skip("needs the go command to build the program")
 	}
-	path := filepath.Join(t.TempDir(), "turbokv")
-	cmd := exec.Command("go", "build", "-o", path, "github.com/turbokv/turbokv/cmd/turbokv")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
+	path, err := build()
+	if err != nil {
+		t.Fatal(err)
 	}
 	return path
 }

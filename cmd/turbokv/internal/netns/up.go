@@ -125,10 +125,10 @@ func (r *Run) up(ctx context.Context, c Config) error {
 	p := r.plan
 	r.step("building %d hosts, %d switches, %d links", len(p.Hosts()), len(p.Switches()),
 		len(p.Topology.Links))
-	if err := build(ctx, p); err != nil {
+	if err := writeFiles(p); err != nil {
 		return err
 	}
-	if err := writeFiles(p); err != nil {
+	if err := build(ctx, p); err != nil {
 		return err
 	}
 	var err error

@@ -11,6 +11,7 @@ const (
 	RunFile      = "run.json"   // see Run
 	adminSocket  = "admin.sock" // the controller's admin service, as seen everywhere on this machine
 	topologyFile = "topology.json"
+	storeFile    = "controller.db"
 )
 
 // maxSocketPath is what the kernel takes for the path of a socket, less the zero byte.
@@ -41,6 +42,9 @@ func (p *Plan) Path() string { return p.path(RunFile) }
 
 // TopologyFile is the path of the topology as processes read it.
 func (p *Plan) TopologyFile() string { return p.path(topologyFile) }
+
+// StoreFile is where the controller keeps its directory, if Options.Store says nothing else.
+func (p *Plan) StoreFile() string { return p.path(storeFile) }
 
 // AdminSocket is the path of a socket of which a runner forwards connections to Plan.Admin. Sockets
 // with a path are the same in every network namespace.

@@ -59,7 +59,7 @@ func (o Options) complete(n *topology.Network) (Options, error) {
 	o.Prefix = cmp.Or(o.Prefix, DefaultPrefix)
 	o.Switch = cmp.Or(o.Switch, Builtin)
 	o.SimpleSwitch = cmp.Or(o.SimpleSwitch, DefaultSimpleSwitch)
-	o.Store = cmp.Or(o.Store, filepath.Join(o.Dir, "controller.db"))
+	o.Store = cmp.Or(o.Store, filepath.Join(o.Dir, storeFile))
 	o.Expect = cmp.Or(o.Expect, nodes)
 	o.MTU = cmp.Or(o.MTU, defaultMTU)
 	if !o.Service.IsValid() {

@@ -1,33 +1,38 @@
-package realswitch_test
+package netns_test
 
 import (
-	"net/netip"
 	"testing"
 
-	"github.com/turbokv/turbokv/clientlib"
+	"github.com/turbokv/turbokv/cmd/turbokv/internal/netns"
+	"github.com/turbokv/turbokv/cmd/turbokv/internal/netplan"
 	"github.com/turbokv/turbokv/cmd/turbokv/internal/suite"
 	"github.com/turbokv/turbokv/cmd/turbokv/internal/target"
-	"github.com/turbokv/turbokv/transport"
-	"github.com/turbokv/turbokv/wire"
 	"github.com/turbokv/turbokv/workload"
 )
 
-// BenchmarkYCSB measures the same cluster behind either switch, with 64 requests in flight:
+// BenchmarkYCSB measures the same network with either switch, with 64 requests in flight:
 //
-//	go test -run=- -bench=YCSB -benchtime=3s ./cmd/turbokv/internal/realswitch
+//	go test -run=- -bench=YCSB -benchtime=3s ./cmd/turbokv/internal/netns
 func BenchmarkYCSB(b *testing.B) {
 	requireNamespaces(b)
-	b.Run("built-in", func(b *testing.B) { benchmarkMixes(b, builtIn) })
-	b.Run("simple_switch_grpc", func(b *testing.B) {
-		requireSimpleSwitch(b)
-		benchmarkMixes(b, simple)
-	})
+	for _, shape := range []string{"single:4", "spine-leaf:2x3x2"} {
+		for _, kind := range []netplan.Kind{netplan.Builtin, netplan.BMv2} {
+			b.Run(shape+"/"+string(kind), func(b *testing.B) {
+				if err := netns.Need(netplan.DefaultSimpleSwitch); kind == netplan.BMv2 && err != nil {
+					b.Skip(err)
+				}
+				benchmarkMixes(b, shape, kind)
+			})
+		}
+	}
 }
 
-func benchmarkMixes(b *testing.B, command switchCommand) {
-	c := startCluster(b, build(b), command)
-	c.operates("keyspace", "create", "bench", "--sub-ranges", "16")
-	store := target.New(c.dial(b, "bench"))
+func benchmarkMixes(b *testing.B, shape string, kind netplan.Kind) {
+	n := up(b, planOf(b, shape, netplan.Options{Switch: kind, Binary: program(b)}))
+	n.must(netplan.Ctl, "turbokv", "keyspace", "create", "bench", "--sub-ranges", "16",
+		"--durability", "memory")
+	hosts := n.Plan().Topology.HostsOf(n.Plan().Topology.Switches[0].Name)
+	store := target.New(n.dial(hosts[len(hosts)-1].Name, "bench"))
 	if err := newSuite(b, store, 0).Load(b.Context()); err != nil {
 		b.Fatal(err)
 	}
@@ -71,26 +76,4 @@ func newSuite(b *testing.B, store *target.Target, count int) *suite.Suite {
 		b.Fatal(err)
 	}
 	return s
-}
-
-// dial opens a client over a socket in the namespace of clients.
-func (c *cluster) dial(b *testing.B, keyspace string) *clientlib.Client {
-	b.Helper()
-	var conn transport.Conn
-	err := inside(c.client(), func() (err error) {
-		conn, err = transport.ListenUDP(netip.AddrPortFrom(clientAddr, 0))
-		return err
-	})
-	if err != nil {
-		b.Fatal(err)
-	}
-	client, err := clientlib.Dial(b.Context(), clientlib.Config{
-		Keyspace: keyspace, Conn: conn,
-		Service: netip.AddrPortFrom(netip.MustParseAddr(service), wire.Port),
-	})
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() { _ = client.Close() })
-	return client
 }
