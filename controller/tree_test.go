@@ -2,6 +2,7 @@ package controller_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/turbokv/turbokv/controller"
 	"github.com/turbokv/turbokv/controller/admin"
 	"github.com/turbokv/turbokv/controller/core"
+	"github.com/turbokv/turbokv/kv"
 	"github.com/turbokv/turbokv/topology"
 )
 
@@ -151,4 +153,116 @@ func TestATreeRepairsWhatANodeHeld(t *testing.T) {
 	for _, w := range writers {
 		w.verify(r.context())
 	}
+}
+
+// TestATreeLosesARackAndGetsItBack ends the switch of a rack. Its nodes go on to speak to the controller,
+// but no request reaches them: the others do without them, until the switch is back.
+func TestATreeLosesARackAndGetsItBack(t *testing.T) {
+	r := newTreeCluster(t, "spine-leaf:2x3x2")
+	r.create(usersKey)
+	var writers []*writer
+	for _, rack := range []string{"s1", "s2"} {
+		writers = append(writers, r.writeAs(rack, perRack, r.inRack(rack)))
+	}
+	r.progress(writers)
+	addr := r.killSwitch("s3")
+	for _, name := range r.hostsOf("s3", topology.Node) {
+		dead := r.byHost[name].ID()
+		r.await("failed", func(e controller.Event) bool {
+			return e.Kind == core.NodeFailed && e.Node == dead ||
+				e.Kind == core.RackLost && e.Switch == "s3"
+		})
+	}
+	r.progress(writers)
+	r.until("nobody waits for the lost rack", func(s admin.Status) bool {
+		for _, sr := range s.SubRanges {
+			if sr.State == string(core.Unavailable) || slices.ContainsFunc(sr.Chain, r.standsIn("s3")) {
+				return false
+			}
+		}
+		return true
+	})
+	r.startSwitch("s3", addr)
+	s := r.finished()
+	for _, n := range s.Nodes {
+		if n.State != "alive" {
+			t.Errorf("%v in rack %s is %s", n.ID, n.Switch, n.State)
+		}
+	}
+	for _, w := range writers {
+		w.verify(r.context())
+	}
+}
+
+// standsIn tells which nodes are in a rack.
+func (r *tree) standsIn(rack string) func(kv.NodeID) bool {
+	return func(n kv.NodeID) bool {
+		return slices.ContainsFunc(r.hostsOf(rack, topology.Node),
+			func(name string) bool { return r.byHost[name].ID() == n })
+	}
+}
+
+// TestTheIndexOfATreeIsReported compares the report with what the switches hold.
+func TestTheIndexOfATreeIsReported(t *testing.T) {
+	r := newTreeCluster(t, "spine-leaf:2x3x2")
+	r.create(usersKey)
+	s := r.finished()
+	x, err := r.admin.Index(r.context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(x.Levels) != 2 || x.Levels[0].Switches != 3 || x.Levels[1].Switches != 2 || x.FlatSubRanges != 9 ||
+		x.Levels[1].SubRanges.Max != 0 || x.Compression(x.Levels[1]) <= 0 {
+		t.Fatalf("%+v", x)
+	}
+	for _, sw := range s.Switches {
+		l := x.Levels[sw.Level]
+		if sw.PartitionEntries < l.Partition.Min || sw.PartitionEntries > l.Partition.Max ||
+			sw.SubRangeEntries < l.SubRanges.Min || sw.SubRangeEntries > l.SubRanges.Max {
+			t.Errorf("%+v, its level %+v", sw, l)
+		}
+	}
+	carriers := 0
+	for _, sw := range s.Switches {
+		if sw.Carrier {
+			carriers += sw.Level
+		}
+	}
+	if carriers != 1 || len(s.Links) != 6 || len(s.Problems) != 0 {
+		t.Errorf("carrier of level %d, links %+v, problems %q", carriers, s.Links, s.Problems)
+	}
+}
+
+// TestATreeIsLeftAloneByARestart stops and starts the controller: no switch is written to.
+func TestATreeIsLeftAloneByARestart(t *testing.T) {
+	r := newTreeCluster(t, "spine-leaf:2x3x2")
+	r.create(usersKey)
+	w := r.writeAs("s1", perRack, r.inRack("s1"))
+	r.progress([]*writer{w})
+	r.finished()
+	r.halt()
+	before := r.count(controller.CarrierChanged)
+	r.start(6)
+	s := r.until("the new controller has looked at all", whole)
+	if r.count(controller.CarrierChanged) > before {
+		t.Skip("this machine was too slow: the carrier did not come within reach in time, and another took over")
+	}
+	for _, sw := range s.Switches {
+		if sw.Updates != 0 || sw.PipelinePushes != 0 {
+			t.Errorf("%s: %d updates, %d pushes", sw.Name, sw.Updates, sw.PipelinePushes)
+		}
+	}
+	w.verify(r.context())
+}
+
+// count returns how often something has happened.
+func (r *rig) count(kind controller.EventKind) (n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, e := range r.events {
+		if e.Kind == kind {
+			n++
+		}
+	}
+	return n
 }
