@@ -193,6 +193,11 @@ func (c *client) note(done *session.Completion) {
 		c.noteBulk(t, done)
 		return
 	}
+	broken := done.Status == wire.StatusInternal && done.Op.Class() == wire.ClassRead // its disk
+	if done.Outcome == session.Unavailable || broken || c.damaged(done) {
+		c.refused++
+		return // nothing happened
+	}
 	out := told{
 		unknown: done.Outcome != session.Answered,
 		status:  done.Status, value: string(done.Value), version: done.Version,
@@ -201,11 +206,6 @@ func (c *client) note(done *session.Completion) {
 		c.unknown++
 	} else if done.Version != 0 {
 		c.seen[t.key] = done.Version
-	}
-	broken := done.Status == wire.StatusInternal && done.Op.Class() == wire.ClassRead // its disk
-	if done.Outcome == session.Unavailable || broken || c.damaged(done) {
-		c.refused++
-		return // nothing happened
 	}
 	if t.in.op == wire.OpScan {
 		c.noteScan(t, done)
