@@ -25,22 +25,25 @@ func (c *Cluster) homesRight() error {
 		case !slices.Equal(s.Stampers, []string{s.Home}) || len(s.Tails) > 0:
 			return fmt.Errorf("%v, home %s: %v may stamp older epochs, %v answer", s.ID, s.Home, s.Stampers,
 				s.Tails)
-		case c.rackOf(s.Chain[0]) == c.rackOf(s.Chain.Tail()) && len(s.Chain) > 1 && c.racksInUse() > 1:
+		case len(s.Chain) > 1 && c.rackOf(s.Chain[0]) == c.rackOf(s.Chain.Tail()) && c.mayBeSpread():
 			return fmt.Errorf("%v: head and tail of %v are in one rack", s.ID, s.Chain)
 		}
 	}
 	return nil
 }
 
-// racksInUse counts the racks that have nodes for replicas.
-func (c *Cluster) racksInUse() int {
-	racks := map[string]bool{}
+// mayBeSpread reports whether several racks have nodes for replicas. While a node is being drained nothing
+// is spread, and where an operator has made chains longer there may be no room to end that.
+func (c *Cluster) mayBeSpread() bool {
+	racks, drains := map[string]bool{}, false
 	for _, n := range c.nodes {
-		if !c.draining(n.id) {
+		if c.draining(n.id) {
+			drains = true
+		} else {
 			racks[n.host.sw.name] = true
 		}
 	}
-	return len(racks)
+	return len(racks) > 1 && !(drains && c.operator.grown)
 }
 
 // homeOf is the rule: the switch of the first member, from the head, that does not share the tail's; the
