@@ -32,18 +32,15 @@ func (c *Cluster) homesRight() error {
 	return nil
 }
 
-// mayBeSpread reports whether several racks have nodes for replicas. While a node is being drained nothing
-// is spread, and where an operator has made chains longer there may be no room to end that.
+// mayBeSpread reports whether several racks have nodes for replicas.
 func (c *Cluster) mayBeSpread() bool {
-	racks, drains := map[string]bool{}, false
+	racks := map[string]bool{}
 	for _, n := range c.nodes {
-		if c.draining(n.id) {
-			drains = true
-		} else {
+		if !c.draining(n.id) {
 			racks[n.host.sw.name] = true
 		}
 	}
-	return len(racks) > 1 && !(drains && c.operator.grown)
+	return len(racks) > 1
 }
 
 // homeOf is the rule: the switch of the first member, from the head, that does not share the tail's; the

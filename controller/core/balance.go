@@ -3,6 +3,7 @@ package core
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/turbokv/turbokv/controller/balance"
@@ -32,13 +33,20 @@ func (c *Core) balance() {
 	}
 }
 
+// quiet reports whether nothing is in sight that goes before balancing: trouble, or nodes that are being
+// emptied.
 func (c *Core) quiet() bool {
-	for _, n := range c.dir.Nodes() {
-		if s := c.health.Status(n.ID).State; n.Draining && !c.emptied[n.ID] || s == health.Suspected {
-			return false
-		}
-	}
-	return len(c.shortSince) == 0 && c.dir.OnlineNodes() > 0
+	return c.untroubled() && !slices.ContainsFunc(c.dir.Nodes(), func(n directory.Node) bool {
+		return n.Draining && !c.emptied[n.ID]
+	})
+}
+
+// untroubled reports whether no node is suspected, and every sub-range that can be had has all members.
+func (c *Core) untroubled() bool {
+	return len(c.shortSince) == 0 && c.dir.OnlineNodes() > 0 &&
+		!slices.ContainsFunc(c.dir.Nodes(), func(n directory.Node) bool {
+			return c.health.Status(n.ID).State == health.Suspected
+		})
 }
 
 // look describes the cluster to the balancer.

@@ -21,7 +21,7 @@ func (c *Core) spread() {
 	}
 	c.spreadAt = c.now
 	c.wakeAt(c.now + c.cfg.Policy.BalanceInterval)
-	if !c.quiet() {
+	if !c.untroubled() { // a drain may never end: what is lost as a whole stays where it is
 		return
 	}
 	t := c.targets()
