@@ -72,7 +72,8 @@ func indexOutputOf(x admin.Index) indexOutput {
 	out := indexOutput{Levels: []indexLevelOutput{}, Flat: indexRowsOutput{x.FlatPartition, x.FlatSubRanges}}
 	for _, l := range x.Levels {
 		out.Levels = append(out.Levels, indexLevelOutput{
-			Level: l.Level, Switches: l.Switches, Prefixes: spreadOutput{l.Partition.Min, l.Partition.Avg, l.Partition.Max},
+			Level: l.Level, Switches: l.Switches,
+			Prefixes:    spreadOutput{l.Partition.Min, l.Partition.Avg, l.Partition.Max},
 			SubRanges:   spreadOutput{l.SubRanges.Min, l.SubRanges.Avg, l.SubRanges.Max},
 			Compression: x.Compression(l),
 		})
