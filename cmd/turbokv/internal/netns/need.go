@@ -22,9 +22,9 @@ var hints = map[string]string{
 	"tc":     "it comes with the package iproute2: apt-get install iproute2",
 	"ping":   "it comes with the package iputils-ping: apt-get install iputils-ping",
 	"iperf3": "it comes with the package iperf3: apt-get install iperf3",
-	netplan.DefaultSimpleSwitch: "it is part of the behavioral model of P4, " +
-		"https://github.com/p4lang/behavioral-model, and comes with the package p4lang-bmv2 of " +
-		"https://github.com/p4lang; or use the built-in switch: --switch builtin",
+	netplan.DefaultSimpleSwitch: "it is part of the behavioral model of P4; " +
+		"https://github.com/p4lang/behavioral-model tells how to build it or to install it as a package " +
+		"(p4lang-bmv2); or use the built-in switch: --switch builtin",
 }
 
 // Need tells which programs are not there, and how to get them.
