@@ -43,9 +43,10 @@ func TestCompareOverProcesses(t *testing.T) {
 func compareSomewhere(t *testing.T, args ...string) string {
 	t.Helper()
 	for base := 41590; base < 50000; base += 1000 {
-		var stdout, stderr bytes.Buffer
+		var stdout bytes.Buffer
+		stderr := &signalWriter{seen: make(chan struct{})} // several processes write to it
 		all := append([]string{"compare", "--verbose", "--base-port", strconv.Itoa(base)}, args...)
-		code := Run(t.Context(), all, Streams{In: strings.NewReader(""), Out: &stdout, Err: &stderr})
+		code := Run(t.Context(), all, Streams{In: strings.NewReader(""), Out: &stdout, Err: stderr})
 		if code == 0 {
 			return stdout.String()
 		}

@@ -10,7 +10,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// Streams are what a command reads and writes.
+// Streams are what a command reads and writes. Err is written by several goroutines at a time, which an
+// os.File takes.
 type Streams struct {
 	In       io.Reader
 	Out, Err io.Writer
