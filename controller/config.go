@@ -119,6 +119,7 @@ func (c Config) complete() (Config, error) {
 func (c *Config) completeSwitches() error {
 	c.Switches = slices.Clone(c.Switches)
 	if c.Topology != nil {
+		c.Policy.Health.Data = true // who has hosts and cables has sessions that go another way
 		if err := c.adoptTopology(); err != nil {
 			return fmt.Errorf("topology: %w", err)
 		}

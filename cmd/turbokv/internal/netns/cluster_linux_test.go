@@ -47,6 +47,7 @@ func oneRack(n *network) {
 	n.testAlone(client)
 	n.testSwitchRestart(w, "s1", client)
 	n.testNode(w, "h2", client)
+	n.testCable(w, "h3", "s1", client)
 	w.judge()
 	n.prints("kiwi\npeach\n", client, "scan", "-k", "fruit", "h", "t", "--keys")
 }
@@ -312,6 +313,24 @@ func (n *network) testNode(w *watch, node string, clients ...string) {
 	w.progress(node+" is back", clients...)
 }
 
+// testCable cuts the cable of a node that goes on to speak with the controller, over another network:
+// its chains go on without it all the same.
+func (n *network) testCable(w *watch, node, sw string, clients ...string) {
+	n.t.Helper()
+	n.link(node, sw, false)
+	n.without(node)
+	w.progress("without the cable of "+node, clients...)
+	n.link(node, sw, true)
+	n.whole()
+}
+
+func (n *network) link(a, b string, up bool) {
+	n.t.Helper()
+	if err := n.Link(a, b, up); err != nil {
+		n.t.Fatal(err)
+	}
+}
+
 // testMove moves a replica into another rack.
 func (n *network) testMove(w *watch, clients ...string) {
 	n.t.Helper()
@@ -348,9 +367,7 @@ func (n *network) elsewhere(chain kv.Chain, from kv.NodeID) (to string) {
 func (n *network) testLink(w *watch, leaf, spine string, clients ...string) {
 	n.t.Helper()
 	for _, up := range []bool{false, true} {
-		if err := n.Link(leaf, spine, up); err != nil {
-			n.t.Fatal(err)
-		}
+		n.link(leaf, spine, up)
 		w.progress(fmt.Sprintf("link %s %s up: %t", leaf, spine, up), clients...)
 	}
 	n.whole()
