@@ -78,17 +78,24 @@ func (r *rig) unplug(number uint16) {
 	}
 }
 
+// listenAgain listens where another listener has just been closed: the port may not be free yet.
+func listenAgain(ctx context.Context, t *testing.T, addr string) net.Listener {
+	t.Helper()
+	for {
+		listener, err := net.Listen("tcp", addr)
+		if err == nil {
+			return listener
+		}
+		if ctx.Err() != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // startSwitch starts a switch that knows nothing, with all cables plugged in.
 func (r *rig) startSwitch(addr string) {
 	r.t.Helper()
-	var listener net.Listener
-	for ctx := r.context(); listener == nil; { // the port may not be free yet
-		var err error
-		if listener, err = net.Listen("tcp", addr); err != nil && ctx.Err() != nil {
-			r.t.Fatal(err)
-		}
-	}
-	sw, err := daemon.New(daemon.Config{Listener: listener})
+	sw, err := daemon.New(daemon.Config{Listener: listenAgain(r.context(), r.t, addr)})
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -3,7 +3,6 @@ package controller_test
 import (
 	"context"
 	"errors"
-	"net"
 	"net/netip"
 	"path/filepath"
 	"sync"
@@ -115,14 +114,7 @@ func (r *tree) addressed() *topology.Network {
 // startSwitch starts a switch that knows nothing, with all its cables.
 func (r *tree) startSwitch(name, addr string) {
 	r.t.Helper()
-	var listener net.Listener
-	for ctx := r.context(); listener == nil; { // the port may not be free yet
-		var err error
-		if listener, err = net.Listen("tcp", addr); err != nil && ctx.Err() != nil {
-			r.t.Fatal(err)
-		}
-	}
-	sw, err := daemon.New(daemon.Config{Listener: listener})
+	sw, err := daemon.New(daemon.Config{Listener: listenAgain(r.context(), r.t, addr)})
 	if err != nil {
 		r.t.Fatal(err)
 	}
