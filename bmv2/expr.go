@@ -20,6 +20,15 @@ type (
 	HeaderExpr struct{ Header *Header }
 	// StackExpr is a whole header stack.
 	StackExpr struct{ Stack *HeaderStack }
+	// UnionExpr is a whole header union.
+	UnionExpr struct{ Union *HeaderUnion }
+	// UnionStackExpr is a whole stack of header unions.
+	UnionStackExpr struct{ Stack *UnionStack }
+	// UnionIndexExpr is the element of a stack of unions at a computed index.
+	UnionIndexExpr struct {
+		Stack *UnionStack
+		Index Expr
+	}
 	// StackFieldExpr is a field of the last valid element of a stack.
 	StackFieldExpr struct {
 		Stack *HeaderStack
@@ -37,7 +46,8 @@ type (
 		Op                Op
 		Left, Right, Cond Expr
 	}
-	// IndexExpr is the element of a stack at a computed index.
+	// IndexExpr is the element of a stack at a computed index. A member of the element of a stack
+	// of unions is an element of a column.
 	IndexExpr struct {
 		Stack *HeaderStack
 		Index Expr
@@ -65,6 +75,9 @@ func (*BoolExpr) expr()          {}
 func (*ParamExpr) expr()         {}
 func (*HeaderExpr) expr()        {}
 func (*StackExpr) expr()         {}
+func (*UnionExpr) expr()         {}
+func (*UnionStackExpr) expr()    {}
+func (*UnionIndexExpr) expr()    {}
 func (*StackFieldExpr) expr()    {}
 func (*LookaheadExpr) expr()     {}
 func (*RegisterExpr) expr()      {}
@@ -103,6 +116,7 @@ const (
 	OpBitXor     Op = "^"
 	OpBitNot     Op = "~"
 	OpValid      Op = "valid"
+	OpValidUnion Op = "valid_union"
 	OpTernary    Op = "?"
 	OpTwoCompMod Op = "two_comp_mod"
 	OpSatCast    Op = "sat_cast"

@@ -9,12 +9,24 @@ type HeaderType struct {
 }
 
 // Field is a member of a header type. Offset and Width are in bits; Offset counts from the first
-// bit on the wire.
+// bit on the wire, and behind a variable-length field it holds when that has its maximum.
 type Field struct {
-	Name   string
-	Width  int
-	Offset int
-	Signed bool // two's complement
+	Name       string
+	Width      int // of a variable-length field: the maximum
+	Offset     int
+	Signed     bool // two's complement
+	Saturating bool // what is stored is the nearest number that fits
+	Var        bool // varbit: extract decides the length; a header type has at most one
+}
+
+// VarField returns the index of the variable-length field, or -1.
+func (t *HeaderType) VarField() int {
+	for i := range t.Fields {
+		if t.Fields[i].Var {
+			return i
+		}
+	}
+	return -1
 }
 
 // FieldIndex returns the position of the named field, or -1.
@@ -36,6 +48,7 @@ type Header struct {
 	Metadata bool
 	Stack    *HeaderStack // the stack it is an element of, or nil
 	Index    int          // the place in Stack
+	Union    *HeaderUnion // the union it is a member of, or nil
 }
 
 // HeaderStack is an array of headers of one type.
@@ -44,6 +57,7 @@ type HeaderStack struct {
 	ID      int
 	Type    *HeaderType
 	Headers []*Header
+	Unions  *UnionStack // set if this is a column of a stack of unions
 }
 
 // ValidField is the index of the hidden one-bit field that tells whether a header is valid.

@@ -26,6 +26,10 @@ type loader struct {
 	types     map[string]*HeaderType
 	headers   map[string]*Header
 	stacks    map[string]*HeaderStack
+	unions    map[string]*HeaderUnion
+	unionSts  map[string]*UnionStack
+	sets      map[string]*ValueSet
+	setUsed   map[*ValueSet]bool // by a select
 	counters  map[string]*Counter
 	registers map[string]*Register
 	calcs     map[string]*Calculation
@@ -53,6 +57,10 @@ func Load(data []byte) (*Program, error) {
 		types:     map[string]*HeaderType{},
 		headers:   map[string]*Header{},
 		stacks:    map[string]*HeaderStack{},
+		unions:    map[string]*HeaderUnion{},
+		unionSts:  map[string]*UnionStack{},
+		sets:      map[string]*ValueSet{},
+		setUsed:   map[*ValueSet]bool{},
 		counters:  map[string]*Counter{},
 		registers: map[string]*Register{},
 		calcs:     map[string]*Calculation{},
@@ -68,9 +76,9 @@ func Load(data []byte) (*Program, error) {
 // load decodes the sections in the order of their dependencies.
 func (l *loader) load(raw *rawProgram) error {
 	steps := []func(*rawProgram) error{
-		l.loadHeaderTypes, l.loadHeaders, l.loadStacks, l.loadErrors, l.loadEnums,
+		l.loadHeaderTypes, l.loadHeaders, l.loadStacks, l.loadUnions, l.loadErrors, l.loadEnums,
 		l.loadCounters, l.loadRegisters, l.loadCalculations, l.loadActions, l.loadPipelines,
-		l.bindCounters, l.loadFieldLists, l.loadChecksums, l.loadParsers, l.loadDeparsers,
+		l.bindCounters, l.loadFieldLists, l.loadChecksums, l.loadValueSets, l.loadParsers, l.loadDeparsers,
 		l.loadAliases,
 	}
 	for _, step := range steps {
@@ -103,10 +111,6 @@ func refuse(raw *rawProgram) error {
 		kind  string
 		found []rawNamed
 	}{
-		{"header union type", raw.UnionTypes},
-		{"header union", raw.Unions},
-		{"header union stack", raw.UnionStacks},
-		{"parser value set", raw.ValueSets},
 		{"meter array", raw.Meters},
 		{"extern instance", raw.Externs},
 	}

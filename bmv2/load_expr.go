@@ -10,8 +10,8 @@ import (
 const maxExprDepth = 1000
 
 // valueKinds are the types of value objects, for error messages.
-var valueKinds = []string{"field", "hexstr", "bool", "header", "header_stack", "stack_field",
-	"lookahead", "register", "expression", "local", "runtime_data", "string",
+var valueKinds = []string{"field", "hexstr", "bool", "header", "header_stack", "header_union",
+	"header_union_stack", "stack_field", "union_stack_field", "lookahead", "register", "expression", "local", "runtime_data", "string",
 	"parameters_vector", "calculation", "counter_array", "register_array"}
 
 type rawOp struct {
@@ -45,6 +45,8 @@ func (l *loader) exprAt(v rawValue, depth int) (Expr, error) {
 		return &FieldExpr{ref}, err
 	case "stack_field":
 		return l.stackField(v.Value)
+	case "union_stack_field":
+		return l.unionStackField(v.Value)
 	case "lookahead":
 		return lookahead(v.Value)
 	case "bool":
@@ -75,6 +77,12 @@ func (l *loader) named(v rawValue) (Expr, error) {
 	case "header_stack":
 		s := l.stacks[name]
 		return &StackExpr{s}, known(s != nil, v.Type, name)
+	case "header_union":
+		u := l.unions[name]
+		return &UnionExpr{u}, known(u != nil, v.Type, name)
+	case "header_union_stack":
+		s := l.unionSts[name]
+		return &UnionStackExpr{s}, known(s != nil, v.Type, name)
 	case "calculation":
 		c := l.calcs[name]
 		return &CalcExpr{c}, known(c != nil, v.Type, name)
@@ -148,6 +156,23 @@ func (l *loader) stackField(raw json.RawMessage) (Expr, error) {
 	return &StackFieldExpr{s, i}, nil
 }
 
+// unionStackField decodes [stack, member, field].
+func (l *loader) unionStackField(raw json.RawMessage) (Expr, error) {
+	var names []string
+	if err := json.Unmarshal(raw, &names); err != nil || len(names) != 3 {
+		return nil, fmt.Errorf("union_stack_field %s: want stack, member and field", raw)
+	}
+	column, err := l.member(names)
+	if err != nil {
+		return nil, err
+	}
+	i := column.Type.FieldIndex(names[2])
+	if i < 0 {
+		return nil, fmt.Errorf("header union stack %q has no field %q", column.Name, names[2])
+	}
+	return &StackFieldExpr{column, i}, nil
+}
+
 func lookahead(raw json.RawMessage) (Expr, error) {
 	var v []int
 	if err := json.Unmarshal(raw, &v); err != nil || len(v) != 2 {
@@ -181,11 +206,15 @@ func (l *loader) wrapped(raw json.RawMessage, depth int) (Expr, error) {
 	if op.Op == "" {
 		return l.exprAt(rawValue{Type: op.Type, Value: op.Value}, depth)
 	}
-	if op.Op == "access_field" {
+	switch op.Op {
+	case "access_field":
 		return l.access(&op, depth)
-	}
-	if op.Op == "dereference_header_stack" {
+	case "access_union_header":
+		return l.unionMember(&op, depth)
+	case "dereference_header_stack", "dereference_stack":
 		return l.element(&op, depth)
+	case "dereference_union_stack":
+		return l.unionElement(&op, depth)
 	}
 	if err := checkOp(Op(op.Op)); err != nil {
 		return nil, err
@@ -216,63 +245,20 @@ func (l *loader) operation(op *rawOp, depth int) (Expr, error) {
 	return e, checkOperands(e)
 }
 
-// access decodes element.field where the element is chosen at run time.
-func (l *loader) access(op *rawOp, depth int) (Expr, error) {
-	var i int
-	if err := json.Unmarshal(op.Right, &i); err != nil {
-		return nil, fmt.Errorf("access_field: %w", err)
-	}
-	if op.Left == nil {
-		return nil, fmt.Errorf("access_field: no header")
-	}
-	left, err := l.exprAt(*op.Left, depth)
-	if err != nil {
-		return nil, err
-	}
-	switch h := left.(type) {
-	case *IndexExpr:
-		if i < 0 || i >= len(h.Stack.Type.Fields) {
-			return nil, fmt.Errorf("access_field %d of stack %q: out of range", i, h.Stack.Name)
-		}
-		return &AccessExpr{h, i}, nil
-	case *HeaderExpr:
-		if i < 0 || i >= len(h.Header.Type.Fields) {
-			return nil, fmt.Errorf("access_field %d of %q: out of range", i, h.Header.Name)
-		}
-		return &FieldExpr{FieldRef{h.Header, i}}, nil
-	}
-	return nil, unsupported("access_field of this value", "header", "element of a header stack")
-}
-
-func (l *loader) element(op *rawOp, depth int) (Expr, error) {
-	var index rawValue
-	if err := json.Unmarshal(op.Right, &index); err != nil || op.Left == nil {
-		return nil, fmt.Errorf("dereference_header_stack: want stack and index")
-	}
-	left, err := l.exprAt(*op.Left, depth)
-	if err != nil {
-		return nil, err
-	}
-	s, ok := left.(*StackExpr)
-	if !ok {
-		return nil, fmt.Errorf("dereference_header_stack: the left side is not a stack")
-	}
-	i, err := l.exprAt(index, depth)
-	return &IndexExpr{s.Stack, i}, err
-}
-
 // arity is the number of operands: 1 (right), 2, or 3 (with cond). 12 takes one or two.
 var arity = map[Op]int{
 	OpAdd: 12, OpSub: 12, OpMul: 2, OpDiv: 2, OpMod: 2, OpShl: 2, OpShr: 2, OpEq: 2, OpNe: 2,
 	OpGt: 2, OpGe: 2, OpLt: 2, OpLe: 2, OpAnd: 2, OpOr: 2, OpNot: 1, OpBitAnd: 2, OpBitOr: 2,
 	OpBitXor: 2, OpBitNot: 1, OpValid: 1, OpTernary: 3, OpTwoCompMod: 2, OpSatCast: 2,
 	OpUsatCast: 2, OpToBool: 1, OpToData: 1, OpLastIndex: 1, OpStackSize: 1,
+	OpValidUnion: 1,
 }
 
 var opNames = []string{"+", "-", "*", "/", "%", "<<", ">>", "==", "!=", ">", ">=", "<", "<=",
 	"and", "or", "not", "&", "|", "^", "~", "valid", "?", "two_comp_mod", "sat_cast",
 	"usat_cast", "d2b", "b2d", "last_stack_index", "size_stack", "access_field",
-	"dereference_header_stack"}
+	"dereference_header_stack", "dereference_union_stack", "access_union_header",
+	"valid_union"}
 
 func checkOp(op Op) error {
 	if arity[op] == 0 {

@@ -23,10 +23,18 @@ func (l *loader) loadHeaderTypes(raw *rawProgram) error {
 
 func headerType(r *rawHeaderType) (*HeaderType, error) {
 	t := &HeaderType{Name: r.Name, ID: r.ID}
+	if len(r.LengthExp) > 0 && string(r.LengthExp) != "null" {
+		return nil, unsupported("length_exp", "a length in extract_VL")
+	}
 	for _, rf := range r.Fields {
 		f, err := field(rf)
 		if err != nil {
 			return nil, err
+		}
+		if f.Var {
+			if err := varWidth(&f, r, t); err != nil {
+				return nil, fmt.Errorf("variable-length field %q: %w", f.Name, err)
+			}
 		}
 		f.Offset = t.Bits
 		t.Bits += f.Width
@@ -38,16 +46,41 @@ func headerType(r *rawHeaderType) (*HeaderType, error) {
 	return t, nil
 }
 
-// field decodes [name, width] or [name, width, signed].
+// varWidth sets the maximum of a variable-length field: what max_length leaves to it.
+func varWidth(f *Field, r *rawHeaderType, t *HeaderType) error {
+	switch {
+	case t.VarField() >= 0:
+		return fmt.Errorf("a header type has at most one")
+	case r.MaxLength == nil || *r.MaxLength < 1 || *r.MaxLength > maxHeaderBits/8:
+		return fmt.Errorf("the header type has no max_length from 1 to %d bytes", maxHeaderBits/8)
+	}
+	f.Width = 8 * *r.MaxLength
+	for _, rf := range r.Fields {
+		other, err := field(rf)
+		if err != nil {
+			return err
+		}
+		f.Width -= other.Width
+	}
+	if f.Width < 1 {
+		return fmt.Errorf("max_length %d leaves no bits for it", *r.MaxLength)
+	}
+	return nil
+}
+
+// field decodes [name, width], [name, width, signed] or [name, width, signed, saturating].
+// The width of a variable-length field is left 0.
 func field(parts []json.RawMessage) (f Field, err error) {
-	if len(parts) != 2 && len(parts) != 3 {
-		return f, fmt.Errorf("field with %d parts: want name, width and signedness", len(parts))
+	if len(parts) < 2 || len(parts) > 4 {
+		return f, fmt.Errorf("field with %d parts: want name, width, signed and saturating",
+			len(parts))
 	}
 	if err = json.Unmarshal(parts[0], &f.Name); err != nil {
 		return f, fmt.Errorf("field name: %w", err)
 	}
 	if string(parts[1]) == `"*"` {
-		return f, unsupported(fmt.Sprintf("variable-length field %q", f.Name), "fixed widths")
+		f.Var = true
+		return f, nil
 	}
 	if err = json.Unmarshal(parts[1], &f.Width); err != nil {
 		return f, fmt.Errorf("width of field %q: %w", f.Name, err)
@@ -55,8 +88,11 @@ func field(parts []json.RawMessage) (f Field, err error) {
 	if f.Width < 1 || f.Width > maxFieldBits {
 		return f, fmt.Errorf("field %q: width %d, want 1 to %d", f.Name, f.Width, maxFieldBits)
 	}
-	if len(parts) == 3 {
+	if len(parts) > 2 {
 		f.Signed, err = flag(parts[2])
+	}
+	if len(parts) > 3 && err == nil {
+		f.Saturating, err = flag(parts[3])
 	}
 	if f.Signed && f.Width < 2 {
 		return f, fmt.Errorf("field %q: a signed field has at least 2 bits", f.Name)
@@ -99,10 +135,7 @@ func (l *loader) loadHeaders(raw *rawProgram) error {
 }
 
 func (l *loader) loadStacks(raw *rawProgram) error {
-	byID := map[int]*Header{}
-	for _, h := range l.prog.Headers {
-		byID[h.ID] = h
-	}
+	byID := l.headersByID()
 	for _, r := range raw.Stacks {
 		s := &HeaderStack{Name: r.Name, ID: r.ID, Type: l.types[r.Type]}
 		if s.Type == nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"math/big"
 )
 
 func (l *loader) loadParsers(raw *rawProgram) error {
@@ -64,7 +65,7 @@ func (l *loader) parseState(s *ParseState, r *rawParseState, all map[string]*Par
 		s.Key = append(s.Key, key)
 	}
 	for _, rt := range r.Transitions {
-		t, err := transition(rt, bits)
+		t, err := l.transition(rt, s.Key, bits)
 		if err == nil {
 			t.Next, err = nextState(rt.Next, all)
 		}
@@ -90,17 +91,21 @@ func (l *loader) transitionKey(k rawValue) (TransitionKey, error) {
 		return TransitionKey{e, v.Width}, nil
 	}
 	return TransitionKey{}, unsupported(fmt.Sprintf("transition key of type %q", k.Type),
-		"field", "stack_field", "lookahead")
+		"field", "stack_field", "union_stack_field", "lookahead")
 }
 
-func transition(r rawTransition, bits int) (t Transition, err error) {
+func (l *loader) transition(r rawTransition, key []TransitionKey, bits int) (t Transition,
+	err error) {
 	switch {
+	case r.Type == "parse_vset":
+		return l.setTransition(r, key, bits)
 	case r.Type == "default", r.Type == "" && r.Value != nil && *r.Value == "default",
 		r.Type == "" && r.Value == nil:
 		t.Default = true
 		return t, nil
 	case r.Type != "hexstr" && r.Type != "":
-		return t, unsupported(fmt.Sprintf("transition type %q", r.Type), "default", "hexstr")
+		return t, unsupported(fmt.Sprintf("transition type %q", r.Type), "default", "hexstr",
+			"parse_vset")
 	case r.Value == nil:
 		return t, fmt.Errorf("transition without a value")
 	}
@@ -110,19 +115,25 @@ func transition(r rawTransition, bits int) (t Transition, err error) {
 	if err = checkUnsigned(t.Value, bits); err != nil {
 		return t, fmt.Errorf("transition: %w", err)
 	}
-	if r.Mask != nil {
-		if t.Mask, err = number(*r.Mask); err != nil {
-			return t, err
-		}
-		err = checkUnsigned(t.Mask, bits)
-	}
+	t.Mask, err = transitionMask(r, bits)
 	return t, err
 }
 
-var parserOpNames = []string{"extract", "set", "verify", "advance", "shift", "primitive"}
+func transitionMask(r rawTransition, bits int) (*big.Int, error) {
+	if r.Mask == nil {
+		return nil, nil
+	}
+	m, err := number(*r.Mask)
+	if err != nil {
+		return nil, err
+	}
+	return m, checkUnsigned(m, bits)
+}
+
+var parserOpNames = []string{"extract", "extract_VL", "set", "verify", "advance", "shift", "primitive"}
 
 func (l *loader) parserOp(r rawParserOp) (ParserOp, error) {
-	counts := map[string]int{"extract": 1, "set": 2, "verify": 2, "advance": 1, "shift": 1,
+	counts := map[string]int{"extract": 1, "extract_VL": 2, "set": 2, "verify": 2, "advance": 1, "shift": 1,
 		"primitive": 1}
 	want := counts[r.Op]
 	if want == 0 {
@@ -134,6 +145,8 @@ func (l *loader) parserOp(r rawParserOp) (ParserOp, error) {
 	switch r.Op {
 	case "extract":
 		return l.extract(r.Params[0])
+	case "extract_VL":
+		return l.extractVar(r.Params)
 	case "primitive":
 		return l.parserCall(r.Params[0])
 	case "shift":
@@ -183,22 +196,68 @@ func (l *loader) extract(raw json.RawMessage) (ParserOp, error) {
 	if err != nil {
 		return ParserOp{}, err
 	}
-	var name string
-	if err := json.Unmarshal(v.Value, &name); err != nil || v.Type == "union_stack" {
-		return ParserOp{}, unsupported(fmt.Sprintf("extract to %q", v.Type), "regular", "stack")
+	op, t, err := l.extractTarget(v)
+	if err == nil && t.VarField() >= 0 {
+		err = fmt.Errorf("type %q has a variable-length field: want extract_VL", t.Name)
 	}
-	switch v.Type {
-	case "regular":
-		h := l.headers[name]
-		if h != nil && h.Metadata {
-			return ParserOp{}, fmt.Errorf("%q is metadata", name)
+	return op, err
+}
+
+// extractTarget decodes where to extract to.
+func (l *loader) extractTarget(v rawValue) (op ParserOp, t *HeaderType, err error) {
+	if v.Type == "union_stack" {
+		var names []string
+		if err := json.Unmarshal(v.Value, &names); err != nil {
+			return op, nil, fmt.Errorf("extract to a header union stack: %w", err)
 		}
-		return ParserOp{Kind: OpExtract, Header: h}, known(h != nil, "header", name)
-	case "stack":
-		s := l.stacks[name]
-		return ParserOp{Kind: OpExtractStack, Stack: s}, known(s != nil, "header stack", name)
+		s, err := l.member(names)
+		if err != nil {
+			return op, nil, err
+		}
+		return ParserOp{Kind: OpExtractStack, Stack: s}, s.Type, nil
 	}
-	return ParserOp{}, unsupported(fmt.Sprintf("extract to %q", v.Type), "regular", "stack")
+	var name string
+	if err := json.Unmarshal(v.Value, &name); err != nil || v.Type != "regular" &&
+		v.Type != "stack" {
+		return op, nil, unsupported(fmt.Sprintf("extract to %q", v.Type), "regular", "stack",
+			"union_stack")
+	}
+	if v.Type == "stack" {
+		s := l.stacks[name]
+		if err := known(s != nil, "header stack", name); err != nil {
+			return op, nil, err
+		}
+		return ParserOp{Kind: OpExtractStack, Stack: s}, s.Type, nil
+	}
+	h := l.headers[name]
+	switch {
+	case h == nil:
+		return op, nil, known(false, "header", name)
+	case h.Metadata:
+		return op, nil, fmt.Errorf("%q is metadata", name)
+	}
+	return ParserOp{Kind: OpExtract, Header: h}, h.Type, nil
+}
+
+// extractVar decodes an extraction with the length of the variable-length field in bits.
+func (l *loader) extractVar(params []json.RawMessage) (op ParserOp, err error) {
+	v, err := strictValue(params[0])
+	if err != nil {
+		return op, err
+	}
+	op, t, err := l.extractTarget(v)
+	if err != nil {
+		return op, err
+	}
+	if t.VarField() < 0 {
+		return op, fmt.Errorf("type %q has no variable-length field", t.Name)
+	}
+	length, err := strictValue(params[1])
+	if err != nil {
+		return op, err
+	}
+	op.Value, err = l.expr(length)
+	return op, err
 }
 
 func (l *loader) parserCall(raw json.RawMessage) (ParserOp, error) {

@@ -82,9 +82,7 @@ const minimal = `{"__meta__": {"version": [2, 23]}, "program": "p", ` +
 func TestLoadNamesWhatItDoesNotSupport(t *testing.T) {
 	for _, c := range []struct{ more, want string }{
 		{`, "meter_arrays": [{"name": "m"}]`, `meter array "m" is not supported`},
-		{`, "parse_vsets": [{"name": "v"}]`, `parser value set "v"`},
 		{`, "extern_instances": [{"name": "x"}]`, `extern instance "x"`},
-		{`, "header_unions": [{"name": "u"}]`, `header union "u"`},
 		{`, "novelty": []`, `attribute "novelty"`},
 		{`, "pipelines": [{"name": "i", "action_profiles": [{"name": "ap"}]}]`,
 			`action profile "ap" in pipeline "i"`},
@@ -107,7 +105,7 @@ func TestLoadNamesWhatItDoesNotSupport(t *testing.T) {
 			`value of type "cheese" in primitive "assign"`},
 		{`, "parsers": [{"name": "p", "init_state": null, "parse_states": [` +
 			`{"name": "s", "parser_ops": [` +
-			`{"op": "extract_VL", "parameters": []}]}]}]`, `parser operation "extract_VL"`},
+			`{"op": "extract_XL", "parameters": []}]}]}]`, `parser operation "extract_XL"`},
 	} {
 		_, err := Load([]byte(strings.Replace(minimal, "%s", c.more, 1)))
 		if !errors.Is(err, ErrUnsupported) || !strings.Contains(err.Error(), c.want) {
@@ -133,6 +131,19 @@ func TestLoadNamesWhatIsWrong(t *testing.T) {
 			`"expression": {"type": "bool", "value": true}}]}]`, `control node "c" follows itself`},
 		{`, "field_lists": [{"name": "l", "elements": [{"type": "hexstr", "value": "0xzz"}]}]`,
 			`hexstr "0xzz"`},
+		{`, "parse_vsets": [{"name": "v", "max_size": 1}]`, `compressed_bitwidth 0: want 1`},
+		{`, "header_unions": [{"name": "u", "union_type": "U"}]`,
+			`header union "u": unknown header union type "U"`},
+		{`, "header_union_types": [{"name": "U", "headers": [["m", "t"]]}], "header_unions": [` +
+			`{"name": "u", "union_type": "U", "header_ids": [0]}, ` +
+			`{"name": "w", "id": 1, "union_type": "U", "header_ids": [0]}]`,
+			`header union "w": header id 0 is not a free header of type "t"`},
+		{`, "header_union_stacks": [{"name": "s", "union_type": "U"}]`,
+			`header union stack "s": unknown header union type "U"`},
+		{`, "parsers": [{"name": "p", "init_state": null, "parse_states": [` +
+			`{"name": "s", "parser_ops": [{"op": "extract_VL", "parameters": [` +
+			`{"type": "regular", "value": "h"}, {"type": "hexstr", "value": "0x8"}]}]}]}]`,
+			`type "t" has no variable-length field`},
 	} {
 		_, err := Load([]byte(strings.Replace(minimal, "%s", c.more, 1)))
 		if err == nil || errors.Is(err, ErrUnsupported) || !strings.Contains(err.Error(), c.want) {

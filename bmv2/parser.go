@@ -26,11 +26,24 @@ type TransitionKey struct {
 }
 
 // Transition is one case of a select. Value and Mask cover the key parts in order, each padded
-// to whole bytes. Mask nil compares everything.
+// to whole bytes. Mask nil compares everything. With a Set the case applies when the key is one of
+// its members under Mask, and Value is nil.
 type Transition struct {
 	Default     bool
 	Value, Mask *big.Int
+	Set         *ValueSet
 	Next        *ParseState // nil: accept
+}
+
+// ValueSet is a parser value set: the control plane decides what it holds, at most MaxSize members.
+// Parts are the widths of the parts of the key in bits, as the select that uses it has them; Width
+// is the width of the whole key, with each part padded to whole bytes.
+type ValueSet struct {
+	Name    string
+	ID      int
+	Width   int
+	Parts   []int
+	MaxSize int
 }
 
 // ParserOpKind tells what a parser operation does.
@@ -38,8 +51,8 @@ type ParserOpKind uint8
 
 // The operations of a parse state.
 const (
-	OpExtract      ParserOpKind = iota + 1 // Header
-	OpExtractStack                         // Stack: the next element
+	OpExtract      ParserOpKind = iota + 1 // Header; Value: bits of its variable-length field
+	OpExtractStack                         // Stack: the next element; Value: as above
 	OpSet                                  // Dst = Value
 	OpVerify                               // Cond, else Error
 	OpAdvance                              // Value bits
@@ -52,7 +65,7 @@ type ParserOp struct {
 	Header *Header
 	Stack  *HeaderStack
 	Dst    Expr
-	Value  Expr // OpSet: the value; OpAdvance: bits; OpVerify: the error to raise
+	Value  Expr // OpSet: the value; OpAdvance: bits; OpVerify: the error to raise; see the kind
 	Cond   Expr
 	Call   *Primitive
 }

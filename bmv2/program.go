@@ -11,9 +11,12 @@ type Program struct {
 	HeaderTypes  []*HeaderType
 	Headers      []*Header // header and metadata instances, stack elements included
 	Stacks       []*HeaderStack
+	Unions       []*HeaderUnion // elements of stacks included
+	UnionStacks  []*UnionStack
 	Errors       []NamedValue
 	Enums        []Enum
 	Parsers      []*Parser
+	ValueSets    []*ValueSet
 	Deparsers    []*Deparser
 	Actions      []*Action
 	Pipelines    []*Pipeline
@@ -294,6 +297,16 @@ func (p *Program) Register(name string) *Register {
 	for _, r := range p.Registers {
 		if r.Name == name {
 			return r
+		}
+	}
+	return nil
+}
+
+// ValueSet returns the parser value set of the given name, or nil.
+func (p *Program) ValueSet(name string) *ValueSet {
+	for _, v := range p.ValueSets {
+		if v.Name == name {
+			return v
 		}
 	}
 	return nil

@@ -29,14 +29,14 @@ type rawProgram struct {
 	HeaderTypes  []rawHeaderType  `json:"header_types"`
 	Headers      []rawHeader      `json:"headers"`
 	Stacks       []rawStack       `json:"header_stacks"`
-	UnionTypes   []rawNamed       `json:"header_union_types"`
-	Unions       []rawNamed       `json:"header_unions"`
-	UnionStacks  []rawNamed       `json:"header_union_stacks"`
+	UnionTypes   []rawUnionType   `json:"header_union_types"`
+	Unions       []rawUnion       `json:"header_unions"`
+	UnionStacks  []rawUnionStack  `json:"header_union_stacks"`
 	FieldLists   []rawFieldList   `json:"field_lists"`
 	Errors       []rawPair        `json:"errors"`
 	Enums        []rawEnum        `json:"enums"`
 	Parsers      []rawParser      `json:"parsers"`
-	ValueSets    []rawNamed       `json:"parse_vsets"`
+	ValueSets    []rawValueSet    `json:"parse_vsets"`
 	Deparsers    []rawDeparser    `json:"deparsers"`
 	Meters       []rawNamed       `json:"meter_arrays"`
 	Counters     []rawCounter     `json:"counter_arrays"`
@@ -72,7 +72,7 @@ type rawHeaderType struct {
 	ID        int                 `json:"id"`
 	Fields    [][]json.RawMessage `json:"fields"`
 	LengthExp json.RawMessage     `json:"length_exp"`
-	MaxLength json.RawMessage     `json:"max_length"`
+	MaxLength *int                `json:"max_length"` // bytes, with a variable-length field
 	Source    ignored             `json:"source_info"`
 }
 
@@ -91,7 +91,42 @@ type rawStack struct {
 	Type   string  `json:"header_type"`
 	Size   ignored `json:"size"`
 	IDs    []int   `json:"header_ids"`
+	PIOmit ignored `json:"pi_omit"`
 	Source ignored `json:"source_info"`
+}
+
+type rawUnionType struct {
+	Name    string      `json:"name"`
+	ID      int         `json:"id"`
+	Members [][2]string `json:"headers"`
+	Source  ignored     `json:"source_info"`
+}
+
+type rawUnion struct {
+	Name   string  `json:"name"`
+	ID     int     `json:"id"`
+	Type   string  `json:"union_type"`
+	IDs    []int   `json:"header_ids"`
+	PIOmit ignored `json:"pi_omit"`
+	Source ignored `json:"source_info"`
+}
+
+type rawUnionStack struct {
+	Name   string  `json:"name"`
+	ID     int     `json:"id"`
+	Type   string  `json:"union_type"`
+	Size   ignored `json:"size"`
+	IDs    []int   `json:"header_union_ids"`
+	PIOmit ignored `json:"pi_omit"`
+	Source ignored `json:"source_info"`
+}
+
+type rawValueSet struct {
+	Name    string  `json:"name"`
+	ID      int     `json:"id"`
+	Bits    int     `json:"compressed_bitwidth"`
+	MaxSize int     `json:"max_size"`
+	Source  ignored `json:"source_info"`
 }
 
 type rawFieldList struct {

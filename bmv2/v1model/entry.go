@@ -1,7 +1,7 @@
 package v1model
 
 // Entity is something the control plane can write: an [*Entry], [*DefaultEntry],
-// [*CloneSession], [*MulticastGroup], [*CounterCell] or [*DirectCounter].
+// [*CloneSession], [*MulticastGroup], [*CounterCell], [*DirectCounter] or [*ValueSet].
 type Entity interface{ entity() }
 
 func (*Entry) entity()          {}
@@ -10,6 +10,7 @@ func (*CloneSession) entity()   {}
 func (*MulticastGroup) entity() {}
 func (*CounterCell) entity()    {}
 func (*DirectCounter) entity()  {}
+func (*ValueSet) entity()       {}
 
 // Entry is a table entry. Values are big-endian byte strings; shorter ones than the field are
 // padded with zeroes on the left, longer ones must only exceed it by leading zeroes.

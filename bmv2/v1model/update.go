@@ -86,6 +86,9 @@ func (s *Switch) Delete(e *Entry) error { return s.update1(OpDelete, e) }
 // SetDefault sets what a table does on a miss.
 func (s *Switch) SetDefault(d *DefaultEntry) error { return s.update1(OpModify, d) }
 
+// SetValueSet replaces the members of a parser value set.
+func (s *Switch) SetValueSet(v *ValueSet) error { return s.update1(OpModify, v) }
+
 // WriteCounter sets one cell of an indirect counter array.
 func (s *Switch) WriteCounter(name string, index int, v CounterValue) error {
 	return s.update1(OpModify, &CounterCell{Counter: name, Index: index, Value: v})
@@ -109,6 +112,8 @@ func (u *update) apply(op Op) error {
 		return in(u.counter(op.Type, e), "counter", e.Counter)
 	case *DirectCounter:
 		return in(u.direct(op.Type, e), "direct counter of table", e.Entry.Table)
+	case *ValueSet:
+		return in(u.valueSet(op.Type, e), "parser value set", e.Name)
 	}
 	return fmt.Errorf("%w: entity of type %T", ErrInvalid, op.Entity)
 }
