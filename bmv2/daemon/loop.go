@@ -53,10 +53,10 @@ func (p *livePort) counters() PortCounters {
 		TxBytes:  p.txBytes.Load(),
 		TxDrops:  p.txDrops.Load(),
 	}
-	if counting, ok := p.port.(port.Counting); ok {
+	if counting, ok := port.As[port.Counting](p.port); ok {
 		c.RxDrops += counting.Counters().RxDrops
 	}
-	if linked, ok := p.port.(port.Linked); ok {
+	if linked, ok := port.As[port.Linked](p.port); ok {
 		c.Link, c.Shaped = linked.Link(), true
 		c.TxDrops += c.Link.TxRefused
 	}

@@ -42,3 +42,19 @@ type counters struct {
 func (c *counters) Counters() Counters {
 	return Counters{RxDrops: c.rxDrops.Load(), TxDrops: c.txDrops.Load()}
 }
+
+// As finds the outermost of p and the ports that it wraps which is a T, such as [Counting]. A port
+// that wraps another says so by a method Unwrap() Port.
+func As[T any](p Port) (T, bool) {
+	for {
+		if t, ok := p.(T); ok {
+			return t, true
+		}
+		w, ok := p.(interface{ Unwrap() Port })
+		if !ok {
+			var none T
+			return none, false
+		}
+		p = w.Unwrap()
+	}
+}

@@ -174,3 +174,6 @@ func (s *shaped) Close() error {
 	s.moving.Wait()
 	return err
 }
+
+// Unwrap returns the port below, for [As].
+func (s *shaped) Unwrap() Port { return s.below }

@@ -84,17 +84,4 @@ func (s Spec) String() string {
 }
 
 // Open opens the port and gives its link the properties.
-func (s Spec) Open() (Port, error) {
-	p, err := s.open()
-	if err != nil {
-		return nil, err
-	}
-	return Shape(p, s.Link), nil
-}
-
-func (s Spec) open() (Port, error) {
-	if s.Interface != "" {
-		return OpenPacket(s.Interface)
-	}
-	return ListenUDP(s.UDP)
-}
+func (s Spec) Open() (Port, error) { return Opener{}.Open(s) }
