@@ -10,9 +10,8 @@
 // names the construct, says where it stands, and lists what is supported: a program either loads
 // completely or not at all.
 //
-// Not supported yet, and so refused: meters, action profiles and selectors, variable-length fields,
-// header unions, parser value sets, idle timeouts, and extern instances other than counters and
-// registers.
+// Not supported yet, and so refused: variable-length fields, header unions, parser value sets, and
+// extern instances other than counters, meters and registers.
 //
 // The format is described in docs/JSON_format.md of the p4lang/behavioral-model project. What
 // its text leaves open follows the behaviour of that project's simple_switch.

@@ -65,6 +65,8 @@ type (
 	CalcExpr struct{ Calc *Calculation }
 	// CounterExpr names a counter array.
 	CounterExpr struct{ Counter *Counter }
+	// MeterExpr names a meter array.
+	MeterExpr struct{ Meter *Meter }
 	// RegisterArrayExpr names a register array.
 	RegisterArrayExpr struct{ Register *Register }
 )
@@ -88,6 +90,7 @@ func (*StringExpr) expr()        {}
 func (*VectorExpr) expr()        {}
 func (*CalcExpr) expr()          {}
 func (*CounterExpr) expr()       {}
+func (*MeterExpr) expr()         {}
 func (*RegisterArrayExpr) expr() {}
 
 // Op is an operator, spelled as in the JSON.

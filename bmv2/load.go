@@ -31,6 +31,7 @@ type loader struct {
 	sets      map[string]*ValueSet
 	setUsed   map[*ValueSet]bool // by a select
 	counters  map[string]*Counter
+	meters    map[string]*Meter
 	registers map[string]*Register
 	calcs     map[string]*Calculation
 	actions   map[int]*Action
@@ -62,6 +63,7 @@ func Load(data []byte) (*Program, error) {
 		sets:      map[string]*ValueSet{},
 		setUsed:   map[*ValueSet]bool{},
 		counters:  map[string]*Counter{},
+		meters:    map[string]*Meter{},
 		registers: map[string]*Register{},
 		calcs:     map[string]*Calculation{},
 		actions:   map[int]*Action{},
@@ -77,8 +79,9 @@ func Load(data []byte) (*Program, error) {
 func (l *loader) load(raw *rawProgram) error {
 	steps := []func(*rawProgram) error{
 		l.loadHeaderTypes, l.loadHeaders, l.loadStacks, l.loadUnions, l.loadErrors, l.loadEnums,
-		l.loadCounters, l.loadRegisters, l.loadCalculations, l.loadActions, l.loadPipelines,
-		l.bindCounters, l.loadFieldLists, l.loadChecksums, l.loadValueSets, l.loadParsers, l.loadDeparsers,
+		l.loadCounters, l.loadMeters, l.loadRegisters, l.loadCalculations, l.loadActions,
+		l.loadPipelines, l.bindCounters, l.loadFieldLists, l.loadChecksums, l.loadValueSets,
+		l.loadParsers, l.loadDeparsers,
 		l.loadAliases,
 	}
 	for _, step := range steps {
@@ -111,7 +114,6 @@ func refuse(raw *rawProgram) error {
 		kind  string
 		found []rawNamed
 	}{
-		{"meter array", raw.Meters},
 		{"extern instance", raw.Externs},
 	}
 	for _, s := range sections {

@@ -11,8 +11,9 @@ const maxExprDepth = 1000
 
 // valueKinds are the types of value objects, for error messages.
 var valueKinds = []string{"field", "hexstr", "bool", "header", "header_stack", "header_union",
-	"header_union_stack", "stack_field", "union_stack_field", "lookahead", "register", "expression", "local", "runtime_data", "string",
-	"parameters_vector", "calculation", "counter_array", "register_array"}
+	"header_union_stack", "stack_field", "union_stack_field", "lookahead", "register", "expression",
+	"local", "runtime_data", "string", "parameters_vector", "calculation", "counter_array",
+	"meter_array", "register_array"}
 
 type rawOp struct {
 	Op    string          `json:"op"`
@@ -89,6 +90,9 @@ func (l *loader) named(v rawValue) (Expr, error) {
 	case "counter_array":
 		c := l.counters[name]
 		return &CounterExpr{c}, known(c != nil, v.Type, name)
+	case "meter_array":
+		m := l.meters[name]
+		return &MeterExpr{m}, known(m != nil, v.Type, name)
 	case "register_array":
 		r := l.registers[name]
 		return &RegisterArrayExpr{r}, known(r != nil, v.Type, name)

@@ -33,8 +33,8 @@ func (l *loader) loadPipelines(raw *rawProgram) error {
 }
 
 func (l *loader) pipeline(r *rawPipeline) (*Pipeline, error) {
-	if len(r.Profiles) > 0 {
-		return nil, unsupported(fmt.Sprintf("action profile %q", r.Profiles[0].name))
+	if err := l.profiles(r.Profiles); err != nil {
+		return nil, err
 	}
 	p := &Pipeline{Name: r.Name, ID: r.ID}
 	nodes := map[string]Node{}
@@ -164,20 +164,14 @@ func successors(n Node) []Node {
 }
 
 func (l *loader) table(r *rawTable) (*Table, error) {
-	if r.Type != "simple" {
-		return nil, unsupported(fmt.Sprintf("table type %q", r.Type), "simple")
-	}
-	if r.DirectMeter != nil {
-		return nil, unsupported(fmt.Sprintf("direct meter %q", *r.DirectMeter))
-	}
-	if r.Timeout {
-		return nil, unsupported("support_timeout (idle timeouts of entries)")
-	}
 	if r.MaxSize < 0 || r.MaxSize > maxCells {
 		return nil, fmt.Errorf("max_size %d: want 0 to %d", r.MaxSize, maxCells)
 	}
 	t := &Table{Name: r.Name, ID: r.ID, MaxSize: r.MaxSize}
-	var err error
+	err := l.resources(t, r)
+	if err != nil {
+		return nil, err
+	}
 	if t.MatchKind, err = matchKind(r.Match); err != nil {
 		return nil, err
 	}

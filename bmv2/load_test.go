@@ -74,6 +74,37 @@ func TestLoadResolvesDigests(t *testing.T) {
 	}
 }
 
+func TestLoadBindsStatefulObjects(t *testing.T) {
+	p, err := Load(readSample(t, "stateful.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	flow := p.Meter("ingress.flow_meter")
+	if !flow.Direct || flow.Bytes || flow.Table != p.Table("ingress.metered_table") ||
+		flow.Table.Meter != flow || flow.Result.Width() != 2 {
+		t.Errorf("direct meter %+v", flow)
+	}
+	if m := p.Meter("ingress.byte_meter"); !m.Bytes || m.Direct || m.Size != 4 || m.Table != nil {
+		t.Errorf("meter %+v", m)
+	}
+	if m := p.Meter("nope"); m != nil {
+		t.Errorf("a meter that does not exist: %+v", m)
+	}
+	hops, paths := p.Profile("ingress.nexthops"), p.Profile("ingress.paths")
+	if hops.Selector != nil || hops.MaxSize != 8 || len(hops.Tables) != 2 ||
+		hops.Tables[1] != p.Table("ingress.second_table") || hops.Tables[1].Profile != hops {
+		t.Errorf("profile %+v", hops)
+	}
+	if s := paths.Selector; s == nil || s.Algo != "crc16" || len(s.Input) != 2 {
+		t.Errorf("selector %+v", paths.Selector)
+	}
+	for _, table := range p.Tables() {
+		if table.IdleTimeout != (table.Name == "ingress.aging_table") {
+			t.Errorf("idle timeouts of table %q: %t", table.Name, table.IdleTimeout)
+		}
+	}
+}
+
 // minimal is a complete program that does nothing; %s takes more members.
 const minimal = `{"__meta__": {"version": [2, 23]}, "program": "p", ` +
 	`"header_types": [{"name": "t", "id": 0, "fields": [["f", 8, false]]}], ` +
@@ -81,20 +112,18 @@ const minimal = `{"__meta__": {"version": [2, 23]}, "program": "p", ` +
 
 func TestLoadNamesWhatItDoesNotSupport(t *testing.T) {
 	for _, c := range []struct{ more, want string }{
-		{`, "meter_arrays": [{"name": "m"}]`, `meter array "m" is not supported`},
+		{`, "meter_arrays": [{"name": "m", "type": "cheese"}]`,
+			`meter type "cheese" in meter "m" is not supported; supported: packets, bytes`},
+		{`, "meter_arrays": [{"name": "m", "type": "bytes", "rate_count": 3}]`,
+			`rate_count 3 in meter "m" is not supported; supported: 2`},
 		{`, "extern_instances": [{"name": "x"}]`, `extern instance "x"`},
 		{`, "novelty": []`, `attribute "novelty"`},
-		{`, "pipelines": [{"name": "i", "action_profiles": [{"name": "ap"}]}]`,
-			`action profile "ap" in pipeline "i"`},
 		{`, "pipelines": [{"name": "i", "tables": [` +
-			`{"name": "x", "type": "indirect", "match_type": "exact"}]}]`,
-			`table type "indirect" in table "x" is not supported; supported: simple`},
-		{`, "pipelines": [{"name": "i", "tables": [` +
-			`{"name": "x", "type": "simple", "match_type": "exact", ` +
-			`"direct_meters": "dm"}]}]`, `direct meter "dm"`},
-		{`, "pipelines": [{"name": "i", "tables": [` +
-			`{"name": "x", "type": "simple", "match_type": "exact", "support_timeout": true}]}]`,
-			`support_timeout (idle timeouts of entries) in table "x"`},
+			`{"name": "x", "type": "cheese", "match_type": "exact"}]}]`,
+			`table type "cheese" in table "x" is not supported; supported: simple, indirect`},
+		{`, "pipelines": [{"name": "i", "action_profiles": [{"name": "ap"}], "tables": [` +
+			`{"name": "x", "type": "indirect", "match_type": "exact", "action_profile": "ap", ` +
+			`"entries": [{}]}]}]`, `const entries of a table with an action profile in table "x"`},
 		{`, "pipelines": [{"name": "i", "conditionals": [` +
 			`{"name": "c", "expression": {"type": "expression", ` +
 			`"value": {"op": "<=>", "left": null, "right": {"type": "bool", "value": true}}}}]}]`,
@@ -121,6 +150,23 @@ func TestLoadNamesWhatIsWrong(t *testing.T) {
 		{`, "register_arrays": [{"name": "r", "size": 1, "bitwidth": 4096}]`,
 			`width 4096: want 1 to 2048`},
 		{`, "counter_arrays": [{"name": "c", "size": -1}]`, `counter "c": size -1`},
+		{`, "meter_arrays": [{"name": "m", "type": "bytes", "rate_count": 2, "size": -1}]`,
+			`meter "m": size -1`},
+		{`, "meter_arrays": [{"name": "m", "type": "bytes", "rate_count": 2, "size": 1, ` +
+			`"is_direct": true, "result_target": ["h", "g"]}]`, `header "h" has no field "g"`},
+		{`, "pipelines": [{"name": "i", "action_profiles": [{"name": "ap", "max_size": -1}]}]`,
+			`action profile "ap": max_size -1`},
+		{`, "pipelines": [{"name": "i", "action_profiles": [{"name": "a"}, {"name": "a"}]}]`,
+			`action profile "a": declared twice`},
+		{`, "pipelines": [{"name": "i", "tables": [` +
+			`{"name": "x", "type": "indirect", "match_type": "exact", "action_profile": "ap"}]}]`,
+			`table "x": unknown action profile "ap"`},
+		{`, "pipelines": [{"name": "i", "action_profiles": [{"name": "ap"}], "tables": [` +
+			`{"name": "x", "type": "indirect_ws", "match_type": "exact", "action_profile": "ap"}]}]`,
+			`action profile "ap" has no selector`},
+		{`, "pipelines": [{"name": "i", "tables": [` +
+			`{"name": "x", "type": "simple", "match_type": "exact", "direct_meters": "dm"}]}]`,
+			`table "x": unknown direct meter "dm"`},
 		{`, "field_aliases": [["x", ["h", "g"]]]`, `header "h" has no field "g"`},
 		{`, "actions": [{"name": "a", "id": 1}, {"name": "b", "id": 1}]`,
 			`action "b": id 1 is taken`},
@@ -161,7 +207,7 @@ func TestLoadNamesWhatIsWrong(t *testing.T) {
 
 func FuzzLoad(f *testing.F) {
 	f.Add([]byte(strings.Replace(minimal, "%s", "", 1)))
-	for _, name := range []string{"tables.json", "copies.json", "parsing.json"} {
+	for _, name := range []string{"tables.json", "copies.json", "parsing.json", "stateful.json"} {
 		f.Add(readSample(f, name))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {

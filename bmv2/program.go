@@ -21,6 +21,8 @@ type Program struct {
 	Actions      []*Action
 	Pipelines    []*Pipeline
 	Counters     []*Counter
+	Meters       []*Meter
+	Profiles     []*ActionProfile
 	Registers    []*Register
 	Calculations []*Calculation
 	Checksums    []*Checksum
@@ -199,11 +201,16 @@ type Table struct {
 	Actions   []*Action
 	MaxSize   int
 	Counter   *Counter // the direct counter, or nil
-	Default   *DefaultEntry
-	Entries   []ConstEntry // const entries; a table that has some cannot be changed
-	Next      map[*Action]Node
-	Hit, Miss Node // used instead of Next when ByHit
-	ByHit     bool
+	Meter     *Meter   // the direct meter, or nil
+	// Profile holds the actions of the entries, which only point at its members and groups. Nil: each
+	// entry has an action of its own.
+	Profile     *ActionProfile
+	IdleTimeout bool // entries may have an idle timeout
+	Default     *DefaultEntry
+	Entries     []ConstEntry // const entries; a table that has some cannot be changed
+	Next        map[*Action]Node
+	Hit, Miss   Node // used instead of Next when ByHit
+	ByHit       bool
 }
 
 // Const reports whether the entries of the table are fixed by the program.

@@ -38,7 +38,7 @@ type rawProgram struct {
 	Parsers      []rawParser      `json:"parsers"`
 	ValueSets    []rawValueSet    `json:"parse_vsets"`
 	Deparsers    []rawDeparser    `json:"deparsers"`
-	Meters       []rawNamed       `json:"meter_arrays"`
+	Meters       []rawMeter       `json:"meter_arrays"`
 	Counters     []rawCounter     `json:"counter_arrays"`
 	Registers    []rawRegister    `json:"register_arrays"`
 	Calculations []rawCalculation `json:"calculations"`
@@ -207,6 +207,31 @@ type rawCounter struct {
 	Source  ignored `json:"source_info"`
 }
 
+type rawMeter struct {
+	Name    string          `json:"name"`
+	ID      int             `json:"id"`
+	Size    int             `json:"size"`
+	Rates   int             `json:"rate_count"`
+	Type    string          `json:"type"`
+	Direct  bool            `json:"is_direct"`
+	Binding ignored         `json:"binding"` // the table says it, too
+	Result  json.RawMessage `json:"result_target"`
+	Source  ignored         `json:"source_info"`
+}
+
+type rawProfile struct {
+	Name     string       `json:"name"`
+	ID       int          `json:"id"`
+	MaxSize  int          `json:"max_size"`
+	Selector *rawSelector `json:"selector"`
+	Source   ignored      `json:"source_info"`
+}
+
+type rawSelector struct {
+	Algo  string     `json:"algo"`
+	Input []rawValue `json:"input"`
+}
+
 type rawRegister struct {
 	Name   string  `json:"name"`
 	ID     int     `json:"id"`
@@ -253,7 +278,7 @@ type rawPipeline struct {
 	ID           int              `json:"id"`
 	Init         *string          `json:"init_table"`
 	Tables       []rawTable       `json:"tables"`
-	Profiles     []rawNamed       `json:"action_profiles"`
+	Profiles     []rawProfile     `json:"action_profiles"`
 	Conditionals []rawConditional `json:"conditionals"`
 	Calls        []rawCall        `json:"action_calls"`
 	Source       ignored          `json:"source_info"`

@@ -75,5 +75,7 @@ var (
 	ErrWidth     = errors.New("value too wide")       // a value exceeds the width of its field
 	ErrInvalid   = errors.New("invalid argument")     // malformed entry, wrong count, bad mask
 	ErrConst     = errors.New("fixed by the program") // const entries or const default action
+	ErrInUse     = errors.New("still in use")         // deletion of what others point at
+	ErrSize      = errors.New("profile full")         // a limit of an action profile or group
 	ErrRange     = errors.New("index out of range")   // cell of a counter or register array
 )

@@ -1,7 +1,10 @@
 package v1model
 
-// Entity is something the control plane can write: an [*Entry], [*DefaultEntry],
-// [*CloneSession], [*MulticastGroup], [*CounterCell], [*DirectCounter] or [*ValueSet].
+import "time"
+
+// Entity is something the control plane can write: an [*Entry], [*DefaultEntry], [*ProfileMember],
+// [*ProfileGroup], [*CloneSession], [*MulticastGroup], [*CounterCell], [*DirectCounter], [*MeterCell],
+// [*DirectMeter], [*RegisterCell] or [*ValueSet].
 type Entity interface{ entity() }
 
 func (*Entry) entity()          {}
@@ -11,6 +14,11 @@ func (*MulticastGroup) entity() {}
 func (*CounterCell) entity()    {}
 func (*DirectCounter) entity()  {}
 func (*ValueSet) entity()       {}
+func (*ProfileMember) entity()  {}
+func (*ProfileGroup) entity()   {}
+func (*MeterCell) entity()      {}
+func (*DirectMeter) entity()    {}
+func (*RegisterCell) entity()   {}
 
 // Entry is a table entry. Values are big-endian byte strings; shorter ones than the field are
 // padded with zeroes on the left, longer ones must only exceed it by leading zeroes.
@@ -23,6 +31,11 @@ type Entry struct {
 	Priority int32
 	Action   string
 	Params   [][]byte
+	// Ref is used instead of Action and Params in tables with an action profile.
+	Ref ActionRef
+	// IdleTimeout is how long the entry may go without a hit before [Switch.Expired] reports it; 0: it
+	// never does. Only for tables with support_timeout.
+	IdleTimeout time.Duration
 	// Meta is kept with the entry and returned as it is; the switch does not look at it.
 	Meta any
 }
@@ -93,6 +106,14 @@ type CounterCell struct {
 type DirectCounter struct {
 	Entry *Entry // Table, Match and Priority identify it
 	Value CounterValue
+}
+
+// RegisterCell names and sets one cell of a register array. Only OpModify applies. Value is a
+// big-endian byte string.
+type RegisterCell struct {
+	Register string
+	Index    int
+	Value    []byte
 }
 
 // OpType is what an [Op] does with its entity.

@@ -124,41 +124,34 @@ func (s *Switch) ReadCounter(name string, index int) (CounterValue, error) {
 	return valueOf(cell), nil
 }
 
-// register calls fn with an array while no packet runs.
-func (s *Switch) register(name string, index int, fn func(*engine.RegisterArray) error) error {
-	rt := s.snap.Load().rt
+// register returns an array that has the given cell.
+func (rt *runtime) register(name string, index int) (*engine.RegisterArray, error) {
 	a := rt.machine.Registers[name]
 	if a == nil {
-		return fmt.Errorf("%w: register %q, the program has %s", ErrUnknown, name,
+		return nil, fmt.Errorf("%w: the program has %s", ErrUnknown,
 			strings.Join(slices.Sorted(maps.Keys(rt.machine.Registers)), ", "))
 	}
 	if index < 0 || index >= a.Size() {
-		return fmt.Errorf("register %q: %w: %d, the array has %d cells", name, ErrRange, index,
-			a.Size())
+		return nil, fmt.Errorf("%w: %d, the array has %d cells", ErrRange, index, a.Size())
 	}
-	rt.serial.Lock()
-	defer rt.serial.Unlock()
-	return fn(a)
+	return a, nil
 }
 
 // ReadRegister returns one cell as a big-endian byte string of the full width.
-func (s *Switch) ReadRegister(name string, index int) (value []byte, err error) {
-	err = s.register(name, index, func(a *engine.RegisterArray) error {
-		value, err = a.Bytes(index)
-		return err
-	})
-	return value, err
+func (s *Switch) ReadRegister(name string, index int) ([]byte, error) {
+	rt := s.snap.Load().rt
+	a, err := rt.register(name, index)
+	if err != nil {
+		return nil, in(err, "register", name)
+	}
+	rt.serial.Lock()
+	defer rt.serial.Unlock()
+	return a.Bytes(index)
 }
 
 // WriteRegister sets one cell.
 func (s *Switch) WriteRegister(name string, index int, value []byte) error {
-	return s.register(name, index, func(a *engine.RegisterArray) error {
-		v, err := fit(value, a.Width())
-		if err != nil {
-			return in(err, "register", name)
-		}
-		return a.SetBytes(index, v)
-	})
+	return s.update1(OpModify, &RegisterCell{Register: name, Index: index, Value: value})
 }
 
 // CloneSessions returns all clone sessions by ascending id. They must not be changed.

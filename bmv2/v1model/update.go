@@ -15,6 +15,8 @@ type update struct {
 	next                        *snapshot
 	ownTables, ownSess, ownGrps bool // already copied from the old snapshot
 	undo                        []func()
+	// later is what happens to cells, which are in no snapshot, when the batch takes effect.
+	later []func()
 }
 
 func (s *Switch) begin() *update {
@@ -22,7 +24,12 @@ func (s *Switch) begin() *update {
 	return &update{sw: s, next: &next}
 }
 
-func (u *update) commit() { u.sw.snap.Store(u.next) }
+func (u *update) commit() {
+	u.sw.snap.Store(u.next)
+	for _, do := range u.later {
+		do()
+	}
+}
 
 func (u *update) rollback() {
 	for _, undo := range slices.Backward(u.undo) {
@@ -114,6 +121,8 @@ func (u *update) apply(op Op) error {
 		return in(u.direct(op.Type, e), "direct counter of table", e.Entry.Table)
 	case *ValueSet:
 		return in(u.valueSet(op.Type, e), "parser value set", e.Name)
+	case *RegisterCell:
+		return in(u.register(op.Type, e), "register", e.Register)
 	}
 	return fmt.Errorf("%w: entity of type %T", ErrInvalid, op.Entity)
 }
@@ -300,6 +309,27 @@ func (u *update) direct(t OpType, d *DirectCounter) error {
 		return err
 	}
 	u.setCounter(cell, d.Value)
+	return nil
+}
+
+func (u *update) register(t OpType, c *RegisterCell) error {
+	if t != OpModify {
+		return fmt.Errorf("%w: a register cell can only be modified", ErrInvalid)
+	}
+	rt := u.next.rt
+	a, err := rt.register(c.Register, c.Index)
+	if err != nil {
+		return err
+	}
+	v, err := fit(c.Value, a.Width())
+	if err != nil {
+		return err
+	}
+	u.later = append(u.later, func() {
+		rt.serial.Lock()
+		defer rt.serial.Unlock()
+		_ = a.SetBytes(c.Index, v) // fails only for an index out of range
+	})
 	return nil
 }
 
