@@ -2,7 +2,7 @@
 GO ?= go
 BIN := bin/turbokv
 
-.PHONY: demo test bench build p4 fuzz clean
+.PHONY: demo test bench bench-switch build p4 fuzz clean
 
 # demo runs the main job: an embedded cluster, its load, a node that stops, its checks, one table.
 # TRACE=file replays a cache trace as well (Twitter or CacheLib CSV).
@@ -18,6 +18,11 @@ test:
 # bench compares with etcd, and measures the pipeline, in one run.
 bench: build
 	cd bench && $(GO) run .
+
+# bench-switch compares the built-in switch with simple_switch_grpc, where that is on PATH, and with
+# reflectors, over veth pairs; it needs root. FLAGS=-quick only shows that it works, FLAGS=-h tells more.
+bench-switch: build
+	cd bench && $(GO) run ./switchbench $(FLAGS)
 
 build:
 	$(GO) build -o $(BIN) ./cmd/turbokv
