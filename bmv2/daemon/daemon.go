@@ -40,9 +40,11 @@ var (
 // Config describes a switch. The zero value is a switch without ports that listens on
 // DefaultAddress.
 type Config struct {
-	// DeviceID is the P4Runtime device id. 0: DefaultDeviceID.
+	// DeviceID is the P4Runtime device id. 0: DefaultDeviceID, or 0 if DeviceZero is set.
 	DeviceID uint64
-	// Address is where P4Runtime is served, as host:port. "": DefaultAddress.
+	// DeviceZero makes the device id 0, which simple_switch_grpc has if it is told nothing.
+	DeviceZero bool
+	// Address is where P4Runtime is served, see [Listen]. "": DefaultAddress.
 	Address string
 	// Listener serves P4Runtime instead of Address; the switch closes it.
 	Listener net.Listener
@@ -58,6 +60,9 @@ type Config struct {
 	Ports map[uint16]port.Port
 	// Pipeline is put into service at the start. Nil: a controller has to send one.
 	Pipeline *p4v1.ForwardingPipelineConfig
+	// Program processes packets from the start, with empty tables, until a controller sends a
+	// pipeline: without P4Info, P4Runtime has none to speak about. Pipeline goes before it.
+	Program *bmv2.Program
 	// Now returns microseconds since the start, for timestamps in packets; it is called once per
 	// batch. Nil: the clock.
 	Now func() uint64
@@ -79,7 +84,7 @@ type Events struct {
 }
 
 func (c Config) withDefaults() Config {
-	if c.DeviceID == 0 {
+	if c.DeviceID == 0 && !c.DeviceZero {
 		c.DeviceID = DefaultDeviceID
 	}
 	if c.Address == "" {
@@ -160,16 +165,30 @@ func (d *Daemon) open() error {
 		return err
 	}
 	if d.listener = d.cfg.Listener; d.listener == nil {
-		if d.listener, err = net.Listen("tcp", d.cfg.Address); err != nil {
-			return fmt.Errorf("p4runtime: %w", err)
-		}
-	}
-	if d.cfg.Pipeline != nil {
-		if err := d.server.SetPipeline(d.cfg.Pipeline); err != nil {
+		if d.listener, err = Listen(d.cfg.Address); err != nil {
 			return err
 		}
 	}
+	if err := d.begin(); err != nil {
+		return err
+	}
 	return d.openPorts()
+}
+
+// begin puts the program of the configuration into service, if there is one.
+func (d *Daemon) begin() error {
+	if d.cfg.Pipeline != nil {
+		return d.server.SetPipeline(d.cfg.Pipeline)
+	}
+	if d.cfg.Program == nil {
+		return nil
+	}
+	sw, err := d.newSwitch(d.cfg.Program)
+	if err != nil {
+		return err
+	}
+	d.activate(sw)
+	return nil
 }
 
 func (d *Daemon) openPorts() error {

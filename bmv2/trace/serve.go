@@ -1,7 +1,9 @@
 package trace
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"sync/atomic"
@@ -63,7 +65,7 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	x := &reader{device: h.sw.DeviceID(), lines: make(chan Line, waiting), ended: make(chan error, 1)}
+	x := newReader(h.sw)
 	stop, err := h.sw.Watch(filter, x.take, func(err error) { x.ended <- err })
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
@@ -86,21 +88,54 @@ func (x *reader) take(t *v1model.Trace) {
 // stream writes lines until the reader is gone or has enough.
 func (x *reader) stream(w http.ResponseWriter, r *http.Request, limit int) {
 	out, flush := json.NewEncoder(w), http.NewResponseController(w).Flush
-	for n := 0; limit == 0 || n < limit; n++ {
-		if len(x.lines) == 0 && flush() != nil {
-			return
+	if flush() != nil {
+		return
+	}
+	err := x.each(r.Context(), limit, func(line Line) error {
+		if err := out.Encode(line); err != nil || len(x.lines) > 0 {
+			return err
 		}
+		return flush()
+	})
+	if errors.Is(err, ErrEnded) {
+		_ = out.Encode(Line{Switch: x.device, Time: time.Now(), Error: err.Error()})
+	}
+}
+
+// each hands lines out until there were enough, the context ends, or emit returns an error. The error
+// is ErrEnded when the program was replaced by one that the filter does not fit.
+func (x *reader) each(ctx context.Context, limit int, emit func(Line) error) error {
+	for n := 0; limit == 0 || n < limit; n++ {
 		select {
 		case line := <-x.lines:
 			line.Lost = x.lost.Swap(0)
-			if out.Encode(line) != nil {
-				return
+			if err := emit(line); err != nil {
+				return err
 			}
 		case err := <-x.ended:
-			_ = out.Encode(Line{Switch: x.device, Time: time.Now(), Error: err.Error()})
-			return
-		case <-r.Context().Done():
-			return
+			return fmt.Errorf("%w: %w", ErrEnded, err)
+		case <-ctx.Done():
+			return nil
 		}
 	}
+	return nil
+}
+
+// Watch calls emit for each frame that meets the filter, as the handler of /trace streams them, until
+// the context ends or emit returns an error. following is called when frames are being followed. What
+// emit is too slow for is lost, and the next line says how many were.
+func Watch(ctx context.Context, sw *daemon.Daemon, filter v1model.Filter, following func(),
+	emit func(Line) error) error {
+	x := newReader(sw)
+	stop, err := sw.Watch(filter, x.take, func(err error) { x.ended <- err })
+	if err != nil {
+		return err
+	}
+	defer stop()
+	following()
+	return x.each(ctx, 0, emit)
+}
+
+func newReader(sw *daemon.Daemon) *reader {
+	return &reader{device: sw.DeviceID(), lines: make(chan Line, waiting), ended: make(chan error, 1)}
 }

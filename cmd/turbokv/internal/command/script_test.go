@@ -143,7 +143,8 @@ func scripts(t *testing.T, folder string) []string {
 func TestOfflineScripts(t *testing.T) {
 	for _, path := range scripts(t, "offline") {
 		t.Run(filepath.Base(path), func(t *testing.T) {
-			t.Chdir(t.TempDir())
+			files := switchFiles(t)
+			t.Chdir(files)
 			t.Setenv("TURBOKV_CLUSTER", "")
 			runScript(t, path)
 		})

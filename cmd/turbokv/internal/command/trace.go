@@ -152,19 +152,30 @@ func (a *app) traceQuery(ctx context.Context, f traceFlags) (url.Values, error) 
 			return nil, err
 		}
 	}
-	query := url.Values{}
-	if len(f.where) == 0 || s != (hops.Search{}) {
-		query = s.Query()
+	query, err := filterQuery("--where", f.where)
+	if err != nil {
+		return nil, err
 	}
-	for _, text := range f.where {
-		name, value, ok := strings.Cut(text, "=")
-		if !ok {
-			return nil, usagef("--where %q: must be FIELD=VALUE", text)
+	if len(f.where) == 0 || s != (hops.Search{}) {
+		for name, values := range s.Query() {
+			query[name] = append(values, query[name]...)
 		}
-		query.Add(name, value)
 	}
 	if _, _, err := trace.ParseQuery(query); err != nil {
 		return nil, usagef("--where: %w", err)
+	}
+	return query, nil
+}
+
+// filterQuery reads filters of a switch from a flag.
+func filterQuery(flag string, texts []string) (url.Values, error) {
+	query := url.Values{}
+	for _, text := range texts {
+		name, value, ok := strings.Cut(text, "=")
+		if !ok {
+			return nil, usagef("%s %q: must be FIELD=VALUE", flag, text)
+		}
+		query.Add(name, value)
 	}
 	return query, nil
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	switchmetrics "github.com/turbokv/turbokv/bmv2/metrics"
+	"github.com/turbokv/turbokv/bmv2/port"
 	"github.com/turbokv/turbokv/cluster"
 	"github.com/turbokv/turbokv/cmd/turbokv/internal/layout"
 	"github.com/turbokv/turbokv/controller"
@@ -21,7 +22,7 @@ func (a *app) upHere(
 ) (err error) {
 	defer func() { err = errors.Join(err, self.stop()) }()
 	makeRoomForSyncs(d)
-	ports, err := openPorts(plan.GatewayPorts())
+	ports, err := openPorts(port.Opener{}, plan.GatewayPorts())
 	if err != nil {
 		return err
 	}
