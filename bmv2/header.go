@@ -83,6 +83,16 @@ func (r FieldRef) Signed() bool {
 	return r.Index != ValidField && r.Header.Type.Fields[r.Index].Signed
 }
 
+// Var reports whether the field has a variable length.
+func (r FieldRef) Var() bool {
+	return r.Index != ValidField && r.Header.Type.Fields[r.Index].Var
+}
+
+// Saturating reports whether the field keeps the nearest number that fits.
+func (r FieldRef) Saturating() bool {
+	return r.Index != ValidField && r.Header.Type.Fields[r.Index].Saturating
+}
+
 // String returns "header.field".
 func (r FieldRef) String() string {
 	if r.Index == ValidField {

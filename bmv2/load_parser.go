@@ -98,7 +98,7 @@ func (l *loader) transition(r rawTransition, key []TransitionKey, bits int) (t T
 	err error) {
 	switch {
 	case r.Type == "parse_vset":
-		return l.setTransition(r, key, bits)
+		return l.setTransition(r, key)
 	case r.Type == "default", r.Type == "" && r.Value != nil && *r.Value == "default",
 		r.Type == "" && r.Value == nil:
 		t.Default = true

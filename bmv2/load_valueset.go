@@ -36,8 +36,7 @@ func (v *ValueSet) shape(parts []int) {
 }
 
 // setTransition decodes the case of a select that a value set decides.
-func (l *loader) setTransition(r rawTransition, key []TransitionKey, bits int) (t Transition,
-	err error) {
+func (l *loader) setTransition(r rawTransition, key []TransitionKey) (t Transition, err error) {
 	if r.Value == nil {
 		return t, fmt.Errorf("transition without a value set")
 	}
@@ -53,8 +52,10 @@ func (l *loader) setTransition(r rawTransition, key []TransitionKey, bits int) (
 	if err := l.useSet(t.Set, parts, total); err != nil {
 		return t, fmt.Errorf("parser value set %q: %w", t.Set.Name, err)
 	}
-	t.Mask, err = transitionMask(r, bits)
-	return t, err
+	if r.Mask != nil {
+		return t, unsupported(fmt.Sprintf("mask on parser value set %q", t.Set.Name), "no mask")
+	}
+	return t, nil
 }
 
 // useSet checks that all selects that use a set have the same key.

@@ -27,7 +27,7 @@ type TransitionKey struct {
 
 // Transition is one case of a select. Value and Mask cover the key parts in order, each padded
 // to whole bytes. Mask nil compares everything. With a Set the case applies when the key is one of
-// its members under Mask, and Value is nil.
+// its members; Value and Mask are nil.
 type Transition struct {
 	Default     bool
 	Value, Mask *big.Int

@@ -174,8 +174,11 @@ var corePrimitives = map[string]struct {
 	compile func(*compiler, []bmv2.Expr) (op, error)
 }{
 	"assign":              {2, (*compiler).assign},
+	"assign_VL":           {2, (*compiler).assignVar},
 	"assign_header":       {2, (*compiler).assignHeader},
 	"assign_header_stack": {2, (*compiler).assignStack},
+	"assign_union":        {2, (*compiler).assignUnion},
+	"assign_union_stack":  {2, (*compiler).assignUnionStack},
 	"add_header":          {1, (*compiler).addHeader},
 	"remove_header":       {1, (*compiler).removeHeader},
 	"push":                {2, (*compiler).push},

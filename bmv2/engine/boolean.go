@@ -33,6 +33,8 @@ func (c *compiler) logic(e *bmv2.OpExpr) (pred, error) {
 		return c.toBool(e.Right)
 	case bmv2.OpValid:
 		return c.validity(e.Right)
+	case bmv2.OpValidUnion:
+		return c.unionValidity(e.Right)
 	case bmv2.OpTernary:
 		return c.chooseBool(e)
 	case bmv2.OpEq, bmv2.OpNe:
@@ -96,26 +98,13 @@ func (c *compiler) validity(e bmv2.Expr) (pred, error) {
 		meta := e.Header.Metadata
 		return func(st *State) bool { return meta || st.arena[off] != 0 }, nil
 	case *bmv2.IndexExpr:
-		at, err := c.elementValid(e)
+		t, err := c.target(e)
 		return func(st *State) bool {
-			off := at(st)
-			return off >= 0 && st.arena[off] != 0
+			i := t.at(st)
+			return i >= 0 && st.arena[t.h.valid+i] != 0
 		}, err
 	}
 	return nil, unsupported(fmt.Sprintf("validity of %T", e), "header", "stack element")
-}
-
-// elementValid compiles the offset of the validity byte of stack[index], or -1.
-func (c *compiler) elementValid(e *bmv2.IndexExpr) (func(*State) int, error) {
-	s := c.layout.stacks[e.Stack]
-	index, err := c.amount(e.Index)
-	return func(st *State) int {
-		i := index(st)
-		if i >= uint64(s.count) {
-			return -1
-		}
-		return s.first.valid + int(i)
-	}, err
 }
 
 func (c *compiler) chooseBool(e *bmv2.OpExpr) (pred, error) {
@@ -146,26 +135,16 @@ func (c *compiler) equal(e *bmv2.OpExpr) (pred, error) {
 		l, r, err := c.booleans(e)
 		return func(st *State) bool { return l(st) == r(st) }, err
 	}
-	lh, ok := e.Left.(*bmv2.HeaderExpr)
-	rh, ok2 := e.Right.(*bmv2.HeaderExpr)
-	if ok && ok2 {
-		return c.equalHeaders(lh.Header, rh.Header)
+	switch e.Left.(type) {
+	case *bmv2.HeaderExpr, *bmv2.IndexExpr:
+		return c.equalHeaders(e.Left, e.Right)
+	case *bmv2.UnionExpr, *bmv2.UnionIndexExpr:
+		return c.equalUnions(e.Left, e.Right)
+	}
+	if isVar(e.Left) && isVar(e.Right) {
+		return c.equalVars(e.Left, e.Right)
 	}
 	return c.compareNumbers(bmv2.OpEq, e.Left, e.Right)
-}
-
-// equalHeaders is true when both are invalid, or both valid with the same content.
-func (c *compiler) equalHeaders(l, r *bmv2.Header) (pred, error) {
-	if l.Type != r.Type {
-		return nil, fmt.Errorf("comparison of headers %q and %q of different types", l.Name, r.Name)
-	}
-	a, b := c.layout.headers[l], c.layout.headers[r]
-	return func(st *State) bool {
-		if st.arena[a.valid] == 0 || st.arena[b.valid] == 0 {
-			return st.arena[a.valid] == st.arena[b.valid]
-		}
-		return bytes.Equal(st.arena[a.base:a.base+a.size], st.arena[b.base:b.base+b.size])
-	}, nil
 }
 
 func (c *compiler) compare(e *bmv2.OpExpr) (pred, error) {

@@ -140,7 +140,7 @@ func isBool(e bmv2.Expr) bool {
 	case *bmv2.OpExpr:
 		switch e.Op {
 		case bmv2.OpEq, bmv2.OpNe, bmv2.OpGt, bmv2.OpGe, bmv2.OpLt, bmv2.OpLe, bmv2.OpAnd,
-			bmv2.OpOr, bmv2.OpNot, bmv2.OpValid, bmv2.OpToBool:
+			bmv2.OpOr, bmv2.OpNot, bmv2.OpValid, bmv2.OpValidUnion, bmv2.OpToBool:
 			return true
 		case bmv2.OpTernary:
 			return isBool(e.Left)

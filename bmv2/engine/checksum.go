@@ -14,6 +14,7 @@ import (
 type piece struct {
 	valid      int // offset of the validity byte, or -1
 	bit, width int
+	length     int    // of a variable-length field: see variable; else 0
 	constant   []byte // used instead of the arena: width bits, right-aligned in whole bytes
 }
 
@@ -59,6 +60,9 @@ func (c *compiler) calculation(k *bmv2.Calculation) (u64, error) {
 			case p.valid >= 0 && st.arena[p.valid] == 0:
 			case p.constant != nil:
 				w.add(p.constant, 8*len(p.constant)-p.width, p.width)
+			case p.length > 0:
+				n := int(be.Uint32(st.arena[p.length:]))
+				w.add(st.arena, p.bit+p.width-n, n)
 			default:
 				w.add(st.arena, p.bit, p.width)
 			}
@@ -75,7 +79,7 @@ func (c *compiler) calculation(k *bmv2.Calculation) (u64, error) {
 // they stand.
 func evenPieces(pieces []piece) bool {
 	for _, p := range pieces {
-		if p.constant != nil || p.bit%8 != 0 || p.width%16 != 0 {
+		if p.constant != nil || p.length > 0 || p.bit%8 != 0 || p.width%16 != 0 {
 			return false
 		}
 	}
@@ -107,13 +111,26 @@ func (c *compiler) pieces(inputs []bmv2.CalcInput) (out []piece, payload bool) {
 		case in.Payload:
 			payload = true
 		case in.Header != nil:
-			h := c.layout.headers[in.Header]
-			out = append(out, piece{valid: h.valid, bit: 8 * h.base, width: 8 * h.size})
+			out = append(out, c.layout.headers[in.Header].pieces()...)
 		default:
 			out = appendPiece(out, c.piece(in))
 		}
 	}
 	return out, payload
+}
+
+// pieces are a whole header.
+func (h *header) pieces() []piece {
+	whole := piece{valid: h.valid, bit: 8 * h.base, width: 8 * h.size}
+	v := h.vari
+	if v == nil {
+		return []piece{whole}
+	}
+	middle, last := whole, whole
+	whole.width = v.before
+	middle.bit, middle.width, middle.length = v.bit, v.width, v.length
+	last.bit, last.width = v.end, v.after
+	return []piece{whole, middle, last}
 }
 
 func (c *compiler) piece(in bmv2.CalcInput) piece {
@@ -131,14 +148,18 @@ func (c *compiler) piece(in bmv2.CalcInput) piece {
 	if !ref.Header.Metadata {
 		valid = c.layout.headers[ref.Header].valid
 	}
-	return piece{valid: valid, bit: p.bit, width: p.width}
+	out := piece{valid: valid, bit: p.bit, width: p.width}
+	if ref.Var() {
+		out.length = c.layout.headers[ref.Header].vari.length
+	}
+	return out
 }
 
 // appendPiece joins a field to its left neighbour.
 func appendPiece(out []piece, p piece) []piece {
 	if n := len(out); n > 0 {
 		last := &out[n-1]
-		if last.constant == nil && p.constant == nil && last.valid == p.valid &&
+		if last.constant == nil && p.constant == nil && last.length+p.length == 0 && last.valid == p.valid &&
 			last.bit+last.width == p.bit {
 			last.width += p.width
 			return out

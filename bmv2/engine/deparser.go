@@ -13,7 +13,10 @@ type Deparser struct {
 	order  []emit
 }
 
-type emit struct{ valid, base, end int }
+type emit struct {
+	valid, base, end int
+	h                *header // if its size varies
+}
 
 // Run updates checksums and appends the valid headers, in order, and the payload to dst.
 func (d *Deparser) Run(st *State, dst []byte) []byte {
@@ -29,11 +32,16 @@ func (d *Deparser) Run(st *State, dst []byte) []byte {
 		if st.arena[e.valid] == 0 {
 			continue
 		}
-		if e.base != to {
+		if e.base != to || e.h != nil {
 			dst = append(dst, st.arena[from:to]...)
 			from = e.base
 		}
 		to = e.end
+		if e.h != nil {
+			w := bitBuffer{b: dst, bits: 8 * len(dst)}
+			e.h.append(&w, st.arena)
+			dst, from = w.b, to
+		}
 	}
 	dst = append(dst, st.arena[from:to]...)
 	return append(dst, st.packet[st.pos:]...)
@@ -44,7 +52,11 @@ func (c *compiler) compileDeparsers() error {
 		out := &Deparser{}
 		for _, h := range d.Order {
 			p := c.layout.headers[h]
-			out.order = append(out.order, emit{p.valid, p.base, p.base + p.size})
+			e := emit{valid: p.valid, base: p.base, end: p.base + p.size}
+			if p.vari != nil {
+				e.h = p
+			}
+			out.order = append(out.order, e)
 		}
 		var err error
 		if out.update, err = c.updates(); err != nil {

@@ -98,7 +98,7 @@ func (c *compiler) move(dst, src bmv2.Expr) (instr, bool) {
 	}
 	p := c.layout.place(f.Ref)
 	off, n, ok := p.bytes()
-	if !ok {
+	if !ok || f.Ref.Var() || f.Ref.Saturating() {
 		return instr{}, false
 	}
 	switch src := src.(type) {
@@ -296,6 +296,9 @@ func (l *layout) isGap(b int) bool {
 			for _, p := range h.fields {
 				off, n, _ := p.bytes()
 				clear(l.gaps[off : off+n])
+			}
+			if v := h.vari; v != nil {
+				clear(l.gaps[v.length : v.length+4])
 			}
 		}
 	}

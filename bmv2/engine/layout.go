@@ -35,10 +35,12 @@ func (p place) low() place {
 // header is where a header instance lives.
 type header struct {
 	base   int // byte offset of the first field
-	size   int // bytes on the wire; metadata: bytes in the arena
+	size   int // bytes on the wire, at most; metadata: bytes in the arena
 	valid  int // byte offset of the validity byte
 	fields []place
 	meta   bool
+	vari   *variable // nil: all fields have fixed widths
+	rivals []int     // validity bytes of the other members of the union, from the own one
 }
 
 // stack is where a header stack lives: its elements are neighbours, in headers and in validity
@@ -51,34 +53,47 @@ type stack struct {
 
 // layout assigns arena offsets:
 //
-//	validity bytes | stack counters | metadata | headers | slack
+//	validity bytes | stack counters | lengths | metadata and its lengths | headers | slack
 //
-// The order lets one clear reset everything, and another one only the metadata.
+// The order lets one clear reset everything, and another one only the metadata. The elements of a
+// stack are neighbours everywhere, and those of the columns of a stack of unions too.
 type layout struct {
 	headers            map[*bmv2.Header]*header
 	stacks             map[*bmv2.HeaderStack]*stack
+	unions             map[*bmv2.UnionStack]*unionStack
 	metaStart, metaEnd int
 	size               int
 	gaps               []bool // see isGap
 }
 
 func newLayout(p *bmv2.Program) *layout {
-	l := &layout{headers: map[*bmv2.Header]*header{}, stacks: map[*bmv2.HeaderStack]*stack{}}
+	l := &layout{headers: map[*bmv2.Header]*header{}, stacks: map[*bmv2.HeaderStack]*stack{},
+		unions: map[*bmv2.UnionStack]*unionStack{}}
 	order := placementOrder(p)
 	off := 0
 	for _, h := range order {
 		l.headers[h] = &header{valid: off, meta: h.Metadata}
 		off++
 	}
+	l.setRivals(p)
+	off = align(off, 4)
 	for _, s := range p.Stacks {
-		off = align(off, 4)
 		l.stacks[s] = &stack{first: l.headers[s.Headers[0]], count: len(s.Headers), next: off}
 		off += 4
+	}
+	for _, s := range p.UnionStacks {
+		off = l.placeUnionStack(s, off)
+	}
+	for _, h := range order {
+		if !h.Metadata {
+			off = l.headers[h].placeLength(h.Type, off)
+		}
 	}
 	off = align(off, 8)
 	l.metaStart = off
 	for _, h := range order {
 		if h.Metadata {
+			off = l.headers[h].placeLength(h.Type, off)
 			off = l.headers[h].placeMetadata(h.Type, off)
 		}
 	}
@@ -93,16 +108,22 @@ func newLayout(p *bmv2.Program) *layout {
 	return l
 }
 
-// placementOrder lists single headers first, then the elements of each stack in order.
+// placementOrder lists single headers first, then the elements of each stack and of each column of
+// a stack of unions in order.
 func placementOrder(p *bmv2.Program) []*bmv2.Header {
 	var order []*bmv2.Header
 	for _, h := range p.Headers {
-		if h.Stack == nil {
+		if h.Stack == nil && (h.Union == nil || h.Union.Stack == nil) {
 			order = append(order, h)
 		}
 	}
 	for _, s := range p.Stacks {
 		order = append(order, s.Headers...)
+	}
+	for _, s := range p.UnionStacks {
+		for _, column := range s.Columns {
+			order = append(order, column.Headers...)
+		}
 	}
 	return order
 }
@@ -118,6 +139,7 @@ func (h *header) placeMetadata(t *bmv2.HeaderType, off int) int {
 		h.fields = append(h.fields, place{bit: 8*off - f.Width, width: f.Width, box: box})
 	}
 	h.size = off - h.base
+	h.setVariable(t)
 	return off
 }
 
@@ -135,6 +157,7 @@ func (h *header) placeWire(t *bmv2.HeaderType, off int) int {
 	for _, f := range t.Fields {
 		h.fields = append(h.fields, place{bit: 8*off + f.Offset, width: f.Width})
 	}
+	h.setVariable(t)
 	return off + h.size
 }
 

@@ -62,9 +62,6 @@ func Compile(p *bmv2.Program, arch Arch) (*Machine, error) {
 	c := &compiler{Machine: m, arch: arch, registers: map[*bmv2.Register]*RegisterArray{},
 		errors: newErrorCodes(p)}
 	c.makeCells()
-	if err := refuse(p); err != nil {
-		return nil, err
-	}
 	steps := []func() error{c.compileActions, c.compileControls, c.compileParsers,
 		c.compileDeparsers}
 	for _, step := range steps {
@@ -73,22 +70,6 @@ func Compile(p *bmv2.Program, arch Arch) (*Machine, error) {
 		}
 	}
 	return m, nil
-}
-
-// refuse reports what decodes but is not executed yet.
-func refuse(p *bmv2.Program) error {
-	for _, t := range p.HeaderTypes {
-		if i := t.VarField(); i >= 0 {
-			return unsupported(fmt.Sprintf("variable-length field %q", t.Fields[i].Name))
-		}
-	}
-	if len(p.Unions) > 0 {
-		return unsupported(fmt.Sprintf("header union %q", p.Unions[0].Name))
-	}
-	if len(p.ValueSets) > 0 {
-		return unsupported(fmt.Sprintf("parser value set %q", p.ValueSets[0].Name))
-	}
-	return nil
 }
 
 // unsupported reports a construct that decodes but cannot be compiled.
@@ -176,6 +157,10 @@ func (m *Machine) Copier(l *bmv2.FieldList) func(dst, src *State) {
 	for _, f := range l.Fields {
 		if e, ok := f.Value.(*bmv2.FieldExpr); ok {
 			places = append(places, m.layout.place(e.Ref))
+			if e.Ref.Var() {
+				v := m.layout.headers[e.Ref.Header].vari
+				places = append(places, place{bit: 8 * v.length, width: 32, box: 4})
+			}
 		}
 	}
 	return func(dst, src *State) {

@@ -274,11 +274,16 @@ func (c *compiler) fromBool(e bmv2.Expr) (u64, error) {
 
 // stackCount compiles size_stack and last_stack_index.
 func (c *compiler) stackCount(e *bmv2.OpExpr, add int) (u64, error) {
-	s, ok := e.Right.(*bmv2.StackExpr)
-	if !ok {
-		return nil, unsupported(fmt.Sprintf("operator %q on %T", e.Op, e.Right), "header stack")
+	var next int
+	switch s := e.Right.(type) {
+	case *bmv2.StackExpr:
+		next = c.layout.stacks[s.Stack].next
+	case *bmv2.UnionStackExpr:
+		next = c.layout.unions[s.Stack].next
+	default:
+		return nil, unsupported(fmt.Sprintf("operator %q on %T", e.Op, e.Right), "header stack",
+			"header union stack")
 	}
-	next := c.layout.stacks[s.Stack].next
 	return func(st *State) uint64 { return uint64(int(be.Uint32(st.arena[next:])) + add) }, nil
 }
 

@@ -14,6 +14,7 @@ const (
 	stackOutOfBounds
 	parserTimeout
 	invalidArgument
+	headerTooShort
 	verifyFailed // the program's own number is already in State.ParserError
 )
 
@@ -23,7 +24,7 @@ type errorCodes [verifyFailed]uint32
 func newErrorCodes(p *bmv2.Program) (codes errorCodes) {
 	names := map[string]parserError{"PacketTooShort": packetTooShort,
 		"StackOutOfBounds": stackOutOfBounds, "ParserTimeout": parserTimeout,
-		"ParserInvalidArgument": invalidArgument}
+		"ParserInvalidArgument": invalidArgument, "HeaderTooShort": headerTooShort}
 	free := uint32(0) // above all numbers in use, for errors the program does not declare
 	for _, e := range p.Errors {
 		free = max(free, e.Value)
@@ -64,6 +65,7 @@ type parseState struct {
 	// key is the key of a select that is not made of tests; nil if it is.
 	key  u64
 	wide exactValue
+	sets bool // some cases are value sets; wide is the key
 }
 
 // parseCase is a case of a select: tests on the fields, or a comparison with the key.
@@ -72,6 +74,7 @@ type parseCase struct {
 	value, mask uint64
 	values      []uint64 // of wide keys
 	masks       []uint64
+	set         int // 1 + the index of a value set; values are unused
 	next        *parseState
 }
 
@@ -124,6 +127,8 @@ func (s *parseState) step(st *State) *parseState {
 		return nil
 	case s.key != nil:
 		return s.keyStep(st)
+	case s.sets:
+		return s.setStep(st)
 	case s.wide.fn != nil:
 		return s.wideStep(st)
 	}
@@ -192,11 +197,11 @@ func (c *compiler) compileParsers() error {
 func (c *compiler) parseState(out *parseState, s *bmv2.ParseState,
 	states map[*bmv2.ParseState]*parseState) error {
 	for i := range s.Ops {
-		in, err := c.parserInstr(&s.Ops[i])
+		in, err := c.parserInstrs(&s.Ops[i])
 		if err != nil {
 			return err
 		}
-		out.body = append(out.body, in)
+		out.body = append(out.body, in...)
 	}
 	f := fuser{gap: c.layout.isGap}
 	f.fuse(out.body)
@@ -212,13 +217,21 @@ func (c *compiler) parseState(out *parseState, s *bmv2.ParseState,
 			out.other = next
 			break // what follows a default is never reached
 		}
+		if t.Set != nil {
+			k, err := c.setCase(&t, limbs, next)
+			if err != nil {
+				return err
+			}
+			out.sets, out.cases = true, append(out.cases, k)
+			continue
+		}
 		out.cases = append(out.cases, newCase(&t, bits, limbs, next))
 	}
-	if len(out.cases) == 0 || c.caseTests(out, s) {
+	if len(out.cases) == 0 || !out.sets && c.caseTests(out, s) {
 		return nil
 	}
 	var err error
-	if bits <= 64 {
+	if bits <= 64 && !out.sets {
 		out.key, err = c.number(key)
 	} else {
 		out.wide, err = c.exactIn(key, limbs)
@@ -226,24 +239,33 @@ func (c *compiler) parseState(out *parseState, s *bmv2.ParseState,
 	return err
 }
 
-func (c *compiler) parserInstr(o *bmv2.ParserOp) (instr, error) {
-	if o.Kind == bmv2.OpExtract {
+// parserInstrs compiles an operation to steps. The first one that fails ends the state.
+func (c *compiler) parserInstrs(o *bmv2.ParserOp) ([]instr, error) {
+	if o.Kind == bmv2.OpExtract && o.Value == nil {
 		h := c.layout.headers[o.Header]
-		return instr{kind: instrExtract, dst: h.base, n: h.size, src: h.valid}, nil
+		out := []instr{{kind: instrExtract, dst: h.base, n: h.size, src: h.valid}}
+		for _, d := range h.rivals {
+			out = append(out, instr{kind: instrFill, dst: h.valid + d, n: 1, image: []byte{0}})
+		}
+		return out, nil
 	}
 	call, err := c.parserOp(o)
 	if err == nil && o.Kind == bmv2.OpSet {
 		if m, ok := c.move(o.Dst, o.Value); ok {
-			return m, nil
+			return []instr{m}, nil
 		}
 	}
-	return instr{kind: instrCall, call: call}, err
+	return []instr{{kind: instrCall, call: call}}, err
 }
 
 func (c *compiler) parserOp(o *bmv2.ParserOp) (op, error) {
 	switch o.Kind {
+	case bmv2.OpExtract:
+		h := c.layout.headers[o.Header]
+		bits, err := c.amount(o.Value)
+		return func(st *State) { h.extractVar(st, 0, bits(st)) }, err
 	case bmv2.OpExtractStack:
-		return extractNext(c.layout.stacks[o.Stack]), nil
+		return c.extractNext(o)
 	case bmv2.OpSet:
 		return c.assign([]bmv2.Expr{o.Dst, o.Value})
 	case bmv2.OpVerify:
@@ -255,24 +277,40 @@ func (c *compiler) parserOp(o *bmv2.ParserOp) (op, error) {
 }
 
 // extractNext extracts to the element after the last one.
-func extractNext(s *stack) op {
+func (c *compiler) extractNext(o *bmv2.ParserOp) (op, error) {
+	s := c.layout.stacks[o.Stack]
+	if o.Value == nil {
+		return func(st *State) { s.extract(st) }, nil
+	}
+	bits, err := c.amount(o.Value)
 	return func(st *State) {
 		next := int(be.Uint32(st.arena[s.next:]))
-		end := st.pos + s.first.size
 		if next >= s.count {
 			st.fail = stackOutOfBounds
 			return
 		}
-		if end > len(st.packet) {
-			st.fail = packetTooShort
-			return
+		if s.first.extractVar(st, next, bits(st)); st.fail == 0 {
+			be.PutUint32(st.arena[s.next:], uint32(next+1))
 		}
-		base := s.first.base + next*s.first.size
-		copy(st.arena[base:base+s.first.size], st.packet[st.pos:end])
-		st.arena[s.first.valid+next] = 1
-		be.PutUint32(st.arena[s.next:], uint32(next+1))
-		st.pos = end
+	}, err
+}
+
+func (s *stack) extract(st *State) {
+	next, h := int(be.Uint32(st.arena[s.next:])), s.first
+	end := st.pos + h.size
+	if next >= s.count {
+		st.fail = stackOutOfBounds
+		return
 	}
+	if end > len(st.packet) {
+		st.fail = packetTooShort
+		return
+	}
+	base := h.base + next*h.size
+	copy(st.arena[base:base+h.size], st.packet[st.pos:end])
+	h.setValid(st.arena, next)
+	be.PutUint32(st.arena[s.next:], uint32(next+1))
+	st.pos = end
 }
 
 func (c *compiler) verify(o *bmv2.ParserOp) (op, error) {

@@ -14,12 +14,15 @@ type State struct {
 	sum     []byte   // input of the checksum or hash being computed
 	exited  bool
 	fail    parserError
+	set     int // see Machine.chosenBy
 
 	packet []byte // what the parser reads
 	pos    int    // bytes parsed
 
 	// Tables is the snapshot that the packet uses, indexed as Machine.Tables.
 	Tables []*Table
+	// Sets are the parser value sets that the packet uses, as in bmv2.Program.ValueSets.
+	Sets []*ValueSet
 	// Length is the packet's length in bytes as add_header and remove_header change it.
 	Length int
 	// ParserError is the program's number of the error that stopped the parser.
@@ -68,7 +71,7 @@ func (st *State) CopyFrom(o *State) {
 	st.exited, st.Overrun, st.fail = o.exited, o.Overrun, o.fail
 	st.ParserError, st.ParserFailed = o.ParserError, o.ParserFailed
 	st.ChecksumError = o.ChecksumError
-	st.Regs, st.Tables, st.Watcher = o.Regs, o.Tables, o.Watcher
+	st.Regs, st.Tables, st.Sets, st.Watcher = o.Regs, o.Tables, o.Sets, o.Watcher
 }
 
 // SetPacket points the state at other bytes with the same content, so that a copy can outlive

@@ -208,7 +208,7 @@ func (t *threader) forget(f facts, off, n int) facts {
 func (c *compiler) writes(p *bmv2.Primitive) []segment {
 	args := p.Args
 	switch p.Op {
-	case "assign":
+	case "assign", "assign_VL":
 		args = args[:1]
 	case "exit":
 		return nil

@@ -9,8 +9,9 @@ import (
 // A Tracer is told what a packet meets, at the moment when it does. It may look at the state and
 // must not change it.
 type Tracer interface {
-	// State is called after a parser state, with the headers that it extracted.
-	State(s *bmv2.ParseState, extracted []*bmv2.Header)
+	// State is called after a parser state, with the headers that it extracted and, if the next
+	// state was chosen because a value set has the key, that set.
+	State(s *bmv2.ParseState, extracted []*bmv2.Header, by *bmv2.ValueSet)
 	// Condition is called with the outcome of an if statement.
 	Condition(c *bmv2.Conditional, outcome bool)
 	// Lookup is called before the action of the entry runs. On a miss e is the default entry, or nil.
@@ -24,8 +25,9 @@ func (p *Parser) Trace(st *State, t Tracer) {
 	budget := p.begin(st)
 	for s := p.init; s != nil; budget-- {
 		before := p.machine.ValidHeaders(st)
+		st.set = 0
 		next := s.step(st)
-		t.State(s.spec, added(before, p.machine.ValidHeaders(st)))
+		t.State(s.spec, added(before, p.machine.ValidHeaders(st)), p.machine.chosenBy(st))
 		s = next
 		if budget == 0 {
 			st.fail = parserTimeout
@@ -160,9 +162,13 @@ func (m *Machine) Valid(st *State, h *bmv2.Header) bool {
 	return h.Metadata || st.arena[m.layout.headers[h].valid] != 0
 }
 
-// Value returns a field as a big-endian byte string of whole bytes.
+// Value returns a field as a big-endian byte string of whole bytes; of a variable-length field, as
+// many as it has at present.
 func (m *Machine) Value(st *State, r bmv2.FieldRef) []byte {
 	p := m.layout.place(r)
+	if r.Var() {
+		p = m.present(st, r.Header)
+	}
 	return appendField(st.arena, p, (p.width+7)/8, nil)
 }
 

@@ -62,7 +62,7 @@ func (u usage) parsers(p *bmv2.Program) {
 func (u usage) body(body []bmv2.Primitive) {
 	for _, p := range body {
 		args := p.Args
-		if p.Op == "assign" && len(args) == 2 {
+		if (p.Op == "assign" || p.Op == "assign_VL") && len(args) == 2 {
 			args = args[1:]
 		}
 		for _, a := range args {
@@ -82,6 +82,8 @@ func (u usage) expr(e bmv2.Expr) {
 	case *bmv2.RegisterExpr:
 		u.expr(e.Index)
 	case *bmv2.IndexExpr:
+		u.expr(e.Index)
+	case *bmv2.UnionIndexExpr:
 		u.expr(e.Index)
 	case *bmv2.AccessExpr:
 		u.expr(e.Element.Index)

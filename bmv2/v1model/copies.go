@@ -18,7 +18,7 @@ func (w *Worker) cloneIngress(st *engine.State) {
 	}
 	meta := w.rt.meta
 	j.st.Reset(st.Packet())
-	j.st.Tables = w.snap.tables
+	j.st.Tables, j.st.Sets = w.snap.tables, w.snap.sets
 	// The parser may look at the ingress port; as in simple_switch nothing else survives.
 	meta.ingressPort.Set(j.st, meta.ingressPort.Get(st))
 	w.rt.parser.Run(j.st)

@@ -28,7 +28,9 @@ type snapshot struct {
 	tables   []*engine.Table // indexed as engine.State.Tables
 	sessions map[uint16]*CloneSession
 	groups   map[uint16]*MulticastGroup
-	sets     []*ValueSet // as in bmv2.Program.ValueSets
+	sets     []*engine.ValueSet // as in bmv2.Program.ValueSets
+	// setEntities are the same as the control plane wrote them.
+	setEntities []*ValueSet
 }
 
 // NewSwitch returns a switch that runs prog with the tables as the program declares them.
@@ -52,8 +54,8 @@ func (s *Switch) SetProgram(prog *bmv2.Program) error {
 		return err
 	}
 	next := &snapshot{rt: rt, tables: rt.machine.NewTables(),
-		sessions: map[uint16]*CloneSession{}, groups: map[uint16]*MulticastGroup{},
-		sets: emptySets(prog)}
+		sessions: map[uint16]*CloneSession{}, groups: map[uint16]*MulticastGroup{}}
+	next.clearSets(prog)
 	stores := map[string]*store{}
 	for _, t := range prog.Tables() {
 		st := newStore(rt, t)

@@ -49,15 +49,19 @@ type Pass struct {
 type State struct {
 	Name      string   `json:"state"`
 	Extracted []string `json:"extracted,omitempty"`
+	// ValueSet is the parser value set that had the key and so chose the next state, if one did.
+	ValueSet string `json:"value_set,omitempty"`
 }
 
 // Header is a header with the values of its fields, in their order.
 type Header struct {
 	Name   string  `json:"header"`
+	Union  string  `json:"union,omitempty"` // the header union it is the valid member of
 	Fields []Field `json:"fields"`
 }
 
-// Field is a field, a part of a key, or a parameter of an action.
+// Field is a field, a part of a key, or a parameter of an action. A variable-length field has the
+// bytes that it has at present.
 type Field struct {
 	Name  string `json:"name"`
 	Value Bytes  `json:"value"`
@@ -244,6 +248,9 @@ func (r *recorder) headers(st *engine.State) []Header {
 	out := []Header{}
 	for _, h := range r.rt.machine.ValidHeaders(st) {
 		x := Header{Name: h.Name}
+		if h.Union != nil {
+			x.Union = h.Union.Name
+		}
 		for i, f := range h.Type.Fields {
 			ref := bmv2.FieldRef{Header: h, Index: i}
 			x.Fields = append(x.Fields, Field{f.Name, r.rt.machine.Value(st, ref)})
@@ -259,8 +266,11 @@ func (r *recorder) step(s Step) {
 }
 
 // State implements [engine.Tracer].
-func (r *recorder) State(s *bmv2.ParseState, extracted []*bmv2.Header) {
+func (r *recorder) State(s *bmv2.ParseState, extracted []*bmv2.Header, by *bmv2.ValueSet) {
 	x := State{Name: s.Name}
+	if by != nil {
+		x.ValueSet = by.Name
+	}
 	for _, h := range extracted {
 		x.Extracted = append(x.Extracted, h.Name)
 	}

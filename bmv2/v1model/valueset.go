@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/turbokv/turbokv/bmv2"
+	"github.com/turbokv/turbokv/bmv2/engine"
 )
 
 // ValueSet is what a parser value set holds. Only OpModify applies: it replaces all members.
@@ -31,7 +32,7 @@ func (s *Switch) ValueSet(name string) (*ValueSet, error) {
 	if err != nil {
 		return nil, in(err, "parser value set", name)
 	}
-	return snap.sets[i], nil
+	return snap.setEntities[i], nil
 }
 
 // valueSet returns the position of a value set in the program.
@@ -46,13 +47,12 @@ func (rt *runtime) valueSet(name string) (int, error) {
 	return 0, fmt.Errorf("%w: the program has %s", ErrUnknown, strings.Join(names, ", "))
 }
 
-// emptySets returns the value sets of a program without members.
-func emptySets(p *bmv2.Program) []*ValueSet {
-	out := make([]*ValueSet, len(p.ValueSets))
-	for i, v := range p.ValueSets {
-		out[i] = &ValueSet{Name: v.Name}
+// clearSets gives the snapshot the value sets of a program, without members.
+func (s *snapshot) clearSets(p *bmv2.Program) {
+	for _, v := range p.ValueSets {
+		s.setEntities = append(s.setEntities, &ValueSet{Name: v.Name})
+		s.sets = append(s.sets, engine.NewValueSet(v, nil))
 	}
-	return out
 }
 
 func (u *update) valueSet(t OpType, v *ValueSet) error {
@@ -63,12 +63,19 @@ func (u *update) valueSet(t OpType, v *ValueSet) error {
 	if err != nil {
 		return err
 	}
-	clean, err := normalizeSet(u.next.rt.prog.ValueSets[i], v)
+	spec := u.next.rt.prog.ValueSets[i]
+	clean, err := normalizeSet(spec, v)
 	if err != nil {
 		return err
 	}
+	var members []engine.SetMember
+	for _, m := range clean.Members {
+		members = append(members, engine.SetMember(m))
+	}
+	u.next.setEntities = slices.Clone(u.next.setEntities)
+	u.next.setEntities[i] = clean
 	u.next.sets = slices.Clone(u.next.sets)
-	u.next.sets[i] = clean
+	u.next.sets[i] = engine.NewValueSet(spec, members)
 	return nil
 }
 

@@ -175,8 +175,14 @@ func (t *fieldTest) holds(m *engine.Machine, st *engine.State) bool {
 	if !m.Valid(st, t.ref.Header) {
 		return false
 	}
-	for i, b := range m.Value(st, t.ref) {
-		if (b^t.value[i])&t.mask[i] != 0 {
+	have := m.Value(st, t.ref)
+	lead := len(t.value) - len(have) // a variable-length field may be shorter than it can be
+	for i, want := range t.value {
+		b := byte(0)
+		if i >= lead {
+			b = have[i-lead]
+		}
+		if (b^want)&t.mask[i] != 0 {
 			return false
 		}
 	}

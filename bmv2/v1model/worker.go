@@ -122,7 +122,7 @@ func (w *Worker) receive(port uint16, frame []byte) {
 func (w *Worker) begin(st *engine.State, frame []byte, instance uint64) {
 	meta := w.rt.meta
 	st.Reset(frame)
-	st.Tables = w.snap.tables
+	st.Tables, st.Sets = w.snap.tables, w.snap.sets
 	meta.instanceType.Set(st, instance)
 	meta.packetLength.Set(st, uint64(len(frame)))
 	if meta.ingressTime.Present() {
