@@ -1,8 +1,6 @@
 package stf
 
 import (
-	"encoding/hex"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -10,28 +8,21 @@ import (
 
 // compare checks what left the switch on every port that the test mentions.
 func (r *run) compare() error {
+	m := &Mismatch{}
 	for _, port := range slices.Sorted(maps.Keys(r.ports)) {
-		got := r.output[port]
-		if r.any[port] {
-			continue
-		}
-		for i, want := range r.expects[port] {
-			if i >= len(got) {
-				return fmt.Errorf("port %d: %d frames left, want %d; missing %s",
-					port, len(got), len(r.expects[port]), want)
-			}
-			if !want.Matches(got[i]) {
-				return fmt.Errorf("port %d, frame %d:\n got %s\nwant %s",
-					port, i, hex.EncodeToString(got[i]), want)
-			}
-		}
-		if extra := len(r.expects[port]); len(got) > extra {
-			return fmt.Errorf("port %d: unexpected frame %s", port, hex.EncodeToString(got[extra]))
+		if !r.any[port] {
+			m.Differences = append(m.Differences, differences(port, r.expects[port], r.output[port])...)
 		}
 	}
-	if r.nothing && len(r.output) > 0 {
-		return fmt.Errorf("frames left on ports %v, want none",
-			slices.Sorted(maps.Keys(r.output)))
+	if r.nothing {
+		for _, port := range slices.Sorted(maps.Keys(r.output)) {
+			if !r.ports[port] || r.any[port] {
+				m.Differences = append(m.Differences, differences(port, nil, r.output[port])...)
+			}
+		}
+	}
+	if len(m.Differences) > 0 {
+		return m
 	}
 	return nil
 }

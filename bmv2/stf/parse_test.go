@@ -116,11 +116,11 @@ func TestRunFails(t *testing.T) {
 	const hit = "add exact_table nibble:1 small:2 send(port:3)\n" +
 		"packet 0 00 1000 0002 00000000000000000000000000000000\n"
 	for text, want := range map[string]string{
-		hit + "expect 3 00 1000 0003":                    "port 3, frame 0",
-		hit + "expect 3 00 1000 0002\nexpect 3 00":       "1 frames left, want 2",
-		hit + "expect 3 00\nexpect 4 00":                 "port 4: 0 frames left",
-		hit + "packet 3 08":                              "port 3: unexpected frame",
-		hit + "no_packet":                                "frames left on ports [3]",
+		hit + "expect 3 00 1000 0003":                    "port 3, frame 1: differs at byte 4 (line 3)",
+		hit + "expect 3 00 1000 0002\nexpect 3 00":       "port 3, frame 2: is missing (line 4)",
+		hit + "expect 3 00\nexpect 4 00":                 "port 4, frame 1: is missing (line 4)",
+		hit + "packet 3 08":                              "port 3, frame 1: nothing was expected",
+		hit + "no_packet":                                "port 3, frame 1: nothing was expected",
 		hit + "check_counter kinds(0) packets == 2":      "kinds(0) has 1 packets, want == 2",
 		hit + "check_counter kinds(9) packets == 2":      "out of range",
 		hit + "check_counter nope(0) packets == 2":       `unknown counter "nope"`,

@@ -14,10 +14,11 @@ type run struct {
 	sw      *v1model.Switch
 	worker  *v1model.Worker
 	output  map[uint16][][]byte // frames that left, by port
-	expects map[uint16][]Expect
+	expects map[uint16][]numbered
 	any     map[uint16]bool // ports on which everything is allowed
 	ports   map[uint16]bool // ports that the test mentions: others are not connected
 	nothing bool            // no_packet was said
+	line    int             // of the command under way
 	labels  map[string]*v1model.Entry
 	nodes   []node
 	groups  map[uint16][]int // nodes of a group
@@ -30,22 +31,24 @@ type node struct {
 	ports    []uint16
 }
 
-// Run executes a test on a switch, which should be fresh. The error says which line failed or
-// which frames differ.
+// Run executes a test on a switch, which should be fresh. The error says which line failed, or is a
+// [Mismatch] of the frames that left.
 func Run(sw *v1model.Switch, f *File) error {
 	r := &run{sw: sw, worker: sw.NewWorker(), output: map[uint16][][]byte{},
-		expects: map[uint16][]Expect{}, any: map[uint16]bool{}, ports: map[uint16]bool{},
+		expects: map[uint16][]numbered{}, any: map[uint16]bool{}, ports: map[uint16]bool{},
 		labels: map[string]*v1model.Entry{}, groups: map[uint16][]int{},
 		byGroup: map[uint16]uint16{}}
 	for _, s := range f.Steps {
+		r.line = s.Line
 		if err := r.step(s.Command); err != nil {
 			return fmt.Errorf("%s:%d: %w", f.Name, s.Line, err)
 		}
 	}
-	if err := r.compare(); err != nil {
-		return fmt.Errorf("%s: %w", f.Name, err)
+	err := r.compare()
+	if m := (*Mismatch)(nil); errors.As(err, &m) {
+		m.Test = f.Name
 	}
-	return nil
+	return err
 }
 
 func (r *run) step(c Command) error {
@@ -85,7 +88,7 @@ func (r *run) expect(e Expect) {
 		r.any[e.Port] = true
 		return
 	}
-	r.expects[e.Port] = append(r.expects[e.Port], e)
+	r.expects[e.Port] = append(r.expects[e.Port], numbered{e, r.line})
 }
 
 func (r *run) add(c Add) error {

@@ -66,6 +66,7 @@ after commas shape what the port sends, and with both also what it receives.`,
 		},
 	}
 	f.add(c.Flags())
+	c.AddCommand(a.switchSTFCommand())
 	return c
 }
 
