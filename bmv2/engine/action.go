@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"sync"
 
 	"github.com/turbokv/turbokv/bmv2"
 )
@@ -98,19 +99,32 @@ func (c *compiler) action(a *bmv2.Action) (*action, error) {
 	return out, nil
 }
 
-// image renders the bytes that the action stores for given parameters, by running the stores on
-// an empty arena.
-func (a *action) image(m *Machine, args []uint64) (out []byte) {
+// images renders the bytes that entries store. It keeps the arena in which that happens.
+type images struct {
+	mu sync.Mutex
+	st State
+}
+
+// image renders the bytes that an action stores for given parameters, by running the stores on an
+// empty arena of the given size.
+func (m *images) image(a *action, size int, args []uint64) (out []byte) {
 	if len(a.stages) == 0 {
 		return nil
 	}
-	st := &State{arena: make([]byte, m.layout.size), args: args}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.st.arena == nil {
+		m.st.arena = make([]byte, size)
+	}
+	clear(m.st.arena)
+	m.st.args = args
 	for _, stage := range a.stages {
-		execute(stage.stores, st)
+		execute(stage.stores, &m.st)
 		for _, s := range stage.segments {
-			out = append(out, st.arena[s.off:s.off+s.n]...)
+			out = append(out, m.st.arena[s.off:s.off+s.n]...)
 		}
 	}
+	m.st.args = nil
 	return out
 }
 

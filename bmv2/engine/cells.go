@@ -103,11 +103,24 @@ func (a *RegisterArray) SetBytes(i int, v []byte) error {
 // wordsOf converts a big-endian byte string to n little-endian limbs.
 func wordsOf(b []byte, n int) []uint64 {
 	out := make([]uint64, n)
+	putWords(out, b)
+	return out
+}
+
+// putWords does the same in place; the limbs must be zero.
+func putWords(out []uint64, b []byte) {
 	for i, v := range b {
 		bit := 8 * (len(b) - 1 - i)
-		if bit/64 < n {
+		if bit/64 < len(out) {
 			out[bit/64] |= uint64(v) << (bit % 64)
 		}
 	}
-	return out
+}
+
+// wordOf returns the low 64 bits of a big-endian byte string.
+func wordOf(b []byte) (word uint64) {
+	for _, v := range b {
+		word = word<<8 | uint64(v)
+	}
+	return word
 }

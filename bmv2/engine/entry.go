@@ -25,19 +25,13 @@ type Entry struct {
 	slot  int      // of the action in the table
 	hits  *Counter // direct counter, or nil
 
-	key      []byte // empty for packed keys
-	word     uint64 // packed key or hash of key
-	prefix   int    // bits, lpm tables
-	values   []uint64
-	masks    []uint64
-	ranges   []byteRange
-	priority int32
-}
-
-// byteRange bounds the key bytes from off on.
-type byteRange struct {
-	off    int
-	lo, hi []byte
+	key    []byte // exact and lpm tables; empty for packed keys
+	word   uint64 // packed key or hash of key
+	prefix int    // bits, lpm tables
+	rank   uint64 // ternary and range tables: priority and order; the highest wins
+	values []uint64
+	masks  []uint64
+	ranges []byteRange
 }
 
 // Hits returns the direct counter of the entry, nil if the table has none.
@@ -47,9 +41,12 @@ func (e *Entry) Hits() *Counter { return e.hits }
 type EntrySpec struct {
 	Match    []Match
 	Priority int32 // ternary and range tables: the largest wins
-	Action   *bmv2.Action
-	Params   [][]byte // big-endian, of any length; cut to the widths
-	Hits     *Counter // kept when an entry is modified; nil: no direct counter
+	// Order decides between entries of one priority: the smallest wins. Entries with one priority
+	// must differ in it; one that replaces another has the same.
+	Order  uint32
+	Action *bmv2.Action
+	Params [][]byte // big-endian, of any length; cut to the widths
+	Hits   *Counter // kept when an entry is modified; nil: no direct counter
 }
 
 // NewEntry compiles an entry for a table.
@@ -79,15 +76,14 @@ func (m *Machine) newAction(spec *tableSpec, s EntrySpec) (*Entry, error) {
 		return nil, fmt.Errorf("table %q: unknown action or wrong number of parameters",
 			spec.t.Name)
 	}
-	e := &Entry{act: a, args: make([]uint64, a.words), hits: s.Hits, slot: slot,
-		priority: s.Priority}
+	e := &Entry{act: a, args: make([]uint64, a.words), hits: s.Hits, slot: slot}
 	for i, p := range s.Action.Params {
 		n := (p.Width + 63) / 64
-		words := wordsOf(s.Params[i], n)
+		words := e.args[a.offsets[i]:][:n]
+		putWords(words, s.Params[i])
 		words[n-1] &= mask(p.Width - 64*(n-1))
-		copy(e.args[a.offsets[i]:], words)
 	}
-	e.image = a.image(m, e.args)
+	e.image = m.images.image(a, m.layout.size, e.args)
 	return e, nil
 }
 
@@ -95,7 +91,7 @@ func (m *Machine) newAction(spec *tableSpec, s EntrySpec) (*Entry, error) {
 func (s *tableSpec) setKey(e *Entry, in EntrySpec) {
 	if s.form == formPacked {
 		for i, p := range s.parts {
-			e.word = e.word<<p.width | wordsOf(in.Match[i].Value, 1)[0]&mask(p.width)
+			e.word = e.word<<p.width | wordOf(in.Match[i].Value)&mask(p.width)
 		}
 		e.word &= s.packMask
 		return
@@ -107,14 +103,15 @@ func (s *tableSpec) setKey(e *Entry, in EntrySpec) {
 	for i, m := range s.static {
 		key[i] &= m
 	}
-	e.key = key
 	switch s.form {
 	case formBytes:
-		e.word = hashKey(key)
+		e.key, e.word = key, hashKey(key)
 	case formLPM:
 		last := s.parts[s.lpm]
+		e.key = key
 		e.prefix = 8*last.off + 8*last.size - last.width + in.Match[s.lpm].PrefixLen
 	case formTernary:
+		e.rank = uint64(in.Priority)<<32 | uint64(^in.Order)
 		s.setTernary(e, key, in)
 	}
 }
@@ -130,14 +127,18 @@ func (s *tableSpec) setTernary(e *Entry, key []byte, in EntrySpec) {
 			prefixMask(dst, p.width, m.PrefixLen)
 		case bmv2.MatchTernary:
 			copy(dst, m.Mask)
-		case bmv2.MatchRange:
-			e.ranges = append(e.ranges, byteRange{off: p.off, lo: m.Value, hi: m.High})
 		}
 	}
 	for i, m := range s.static {
 		masks[i] &= m
 	}
-	e.masks, e.values = bigEndianWords(masks), bigEndianWords(key)
+	for i, p := range s.parts {
+		if p.kind == bmv2.MatchRange {
+			e.setRange(p, key, masks, in.Match[i])
+		}
+	}
+	words := bigEndianWords(masks, key)
+	e.masks, e.values = words[:len(words)/2], words[len(words)/2:]
 	for i, m := range e.masks {
 		e.values[i] &= m
 	}
@@ -154,11 +155,15 @@ func prefixMask(dst []byte, width, n int) {
 	}
 }
 
-// bigEndianWords splits a byte string into words as [tableSpec.keyWords] reads keys.
-func bigEndianWords(b []byte) []uint64 {
-	out := make([]uint64, (len(b)+7)/8)
-	for i, v := range b {
-		out[i/8] |= uint64(v) << (56 - 8*(i%8))
+// bigEndianWords splits byte strings of one length into words as tables read keys, one behind the
+// other.
+func bigEndianWords(strings ...[]byte) []uint64 {
+	each := (len(strings[0]) + 7) / 8
+	out := make([]uint64, each*len(strings))
+	for k, b := range strings {
+		for i, v := range b {
+			out[k*each+i/8] |= uint64(v) << (56 - 8*(i%8))
+		}
 	}
 	return out
 }

@@ -1,6 +1,10 @@
 package engine
 
-import "math/bits"
+import (
+	"cmp"
+	"math/bits"
+	"slices"
+)
 
 // lpmNode is a node of an immutable trie over the bytes of a key. A node looks at one byte: runs
 // of byte values with the same outcome share one element, found by counting bits. skip holds
@@ -8,13 +12,17 @@ import "math/bits"
 // similar prefixes costs one comparison.
 //
 // A prefix of n bits is stored in the node that looks at its last byte, byte (n-1)/8; there it
-// covers a range of byte values. Updates copy the path from the root.
+// covers a range of byte values. An update copies the path from the root; an [Editor] copies each
+// node once, and the runs of what it copied are computed when it is done.
+//
+// A prefix makes at most two nodes, so the trie is linear in what it holds.
 type lpmNode struct {
 	skip   string
 	starts [4]uint64 // bit b is set where a run of byte values begins
 	before [4]uint16 // runs that begin in the words before
 	runs   []lpmRun
-	local  []lpmPrefix // the prefixes that end in this node
+	local  []lpmPrefix // the prefixes that end in this node, shortest first
+	open   *openNode   // while the node is being changed, else nil; then it has no runs
 }
 
 // lpmRun is what a run of byte values leads to.
@@ -27,8 +35,23 @@ type lpmRun struct {
 // for the empty prefix.
 type lpmPrefix struct {
 	value byte
-	bits  int
+	bits  uint8
 	e     *Entry
+}
+
+func (p lpmPrefix) compare(o lpmPrefix) int {
+	return cmp.Or(cmp.Compare(p.bits, o.bits), cmp.Compare(p.value, o.value))
+}
+
+// openNode holds the children of a node that an editor changes, by byte value.
+type openNode struct {
+	owner    *edit
+	children []lpmChild
+}
+
+type lpmChild struct {
+	value byte
+	node  *lpmNode
 }
 
 // find returns the entry with the longest prefix of key, or nil.
@@ -53,20 +76,52 @@ func (n *lpmNode) find(key []byte) *Entry {
 	return best
 }
 
-// build computes the runs of a node from its prefixes and children.
-func build(skip string, local []lpmPrefix, children *[256]*lpmNode) *lpmNode {
-	n := &lpmNode{skip: skip, local: local}
-	var best [256]*Entry
-	var length [256]int
-	for _, p := range local {
-		for b := int(p.value); b < int(p.value)+1<<(8-p.bits); b++ {
-			if best[b] == nil || p.bits > length[b] {
-				best[b], length[b] = p.e, p.bits
-			}
+// newNode returns an open node without prefixes and children.
+func newNode(ed *edit, skip string) *lpmNode {
+	n := &lpmNode{skip: skip, open: &openNode{owner: ed}}
+	ed.opened = append(ed.opened, n)
+	return n
+}
+
+// edited returns a node that ed may change: n itself or a copy.
+func (n *lpmNode) edited(ed *edit) *lpmNode {
+	if n.open != nil && n.open.owner == ed {
+		return n
+	}
+	c := newNode(ed, n.skip)
+	c.local = slices.Clone(n.local)
+	at := -1
+	for b := range 256 {
+		if n.starts[b/64]>>(b%64)&1 == 0 {
+			continue
+		}
+		at++
+		// A child belongs to a single value, so its run has length one.
+		if child := n.runs[at].child; child != nil {
+			c.open.children = append(c.open.children, lpmChild{byte(b), child})
 		}
 	}
+	return c
+}
+
+// close computes the runs of an open node.
+func (n *lpmNode) close() {
+	if n.open == nil {
+		return
+	}
+	var best [256]*Entry
+	for _, p := range n.local { // longer ones come later
+		for b := int(p.value); b < int(p.value)+1<<(8-p.bits); b++ {
+			best[b] = p.e
+		}
+	}
+	children := n.open.children
+	n.open, n.runs = nil, make([]lpmRun, 0, 1+2*(len(n.local)+len(children)))
 	for b := range 256 {
-		r := lpmRun{best[b], children[b]}
+		r := lpmRun{best: best[b]}
+		if len(children) > 0 && int(children[0].value) == b {
+			r.child, children = children[0].node, children[1:]
+		}
 		if b == 0 || r != n.runs[len(n.runs)-1] {
 			n.starts[b/64] |= 1 << (b % 64)
 			n.runs = append(n.runs, r)
@@ -75,110 +130,124 @@ func build(skip string, local []lpmPrefix, children *[256]*lpmNode) *lpmNode {
 	for w := 1; w < 4; w++ {
 		n.before[w] = n.before[w-1] + uint16(bits.OnesCount64(n.starts[w-1]))
 	}
-	return n
 }
 
-// children returns the children of a node by byte value.
-func (n *lpmNode) children() (out [256]*lpmNode, count int) {
-	i := -1
-	for b := range 256 {
-		if n.starts[b/64]>>(b%64)&1 == 1 {
-			i++
-		}
-		// A child belongs to a single value, so its run has length one.
-		if out[b] = n.runs[i].child; out[b] != nil {
-			count++
-		}
+// child returns where the child of a byte value is, or would be, in an open node.
+func (n *lpmNode) child(value byte) (at int, found bool) {
+	return slices.BinarySearchFunc(n.open.children, value,
+		func(c lpmChild, v byte) int { return cmp.Compare(c.value, v) })
+}
+
+// setChild sets or, with nil, removes a child of an open node.
+func (n *lpmNode) setChild(value byte, child *lpmNode) {
+	at, found := n.child(value)
+	switch {
+	case child == nil && found:
+		n.open.children = slices.Delete(n.open.children, at, at+1)
+	case child == nil:
+	case found:
+		n.open.children[at].node = child
+	default:
+		n.open.children = slices.Insert(n.open.children, at, lpmChild{value, child})
 	}
-	return out, count
+}
+
+// setPrefix sets or, without an entry, removes a prefix of an open node.
+func (n *lpmNode) setPrefix(p lpmPrefix) {
+	at, found := slices.BinarySearchFunc(n.local, p, lpmPrefix.compare)
+	switch {
+	case p.e == nil && found:
+		n.local = slices.Delete(n.local, at, at+1)
+	case p.e == nil:
+	case found:
+		n.local[at] = p
+	default:
+		n.local = slices.Insert(n.local, at, p)
+	}
 }
 
 // lpmEnd returns the byte in which a prefix ends and how many of its bits count.
-func lpmEnd(prefixBits int) (at, n int) {
+func lpmEnd(prefixBits int) (at int, n uint8) {
 	if prefixBits == 0 {
 		return 0, 0
 	}
 	at = (prefixBits - 1) / 8
-	return at, prefixBits - 8*at
+	return at, uint8(prefixBits - 8*at)
 }
 
 // with returns a trie in which e replaced the entry of the same prefix or was added. key starts
 // at this node; its bits after the prefix are zero.
-func (n *lpmNode) with(key []byte, prefixBits int, e *Entry) *lpmNode {
+func (n *lpmNode) with(ed *edit, key []byte, prefixBits int, e *Entry) *lpmNode {
 	end, last := lpmEnd(prefixBits)
 	if n == nil {
-		p := lpmPrefix{key[end], last, e}
-		return build(string(key[:end]), []lpmPrefix{p}, new([256]*lpmNode))
+		n = newNode(ed, string(key[:end]))
 	}
 	if c := common(n.skip, key[:end]); c < len(n.skip) {
-		return n.split(c).with(key, prefixBits, e)
+		n = n.split(ed, c)
 	}
+	n = n.edited(ed)
 	at := len(n.skip)
-	children, _ := n.children()
 	if end == at {
-		local := replace(n.local, lpmPrefix{key[end], last, e})
-		return build(n.skip, local, &children)
+		n.setPrefix(lpmPrefix{key[end], last, e})
+		return n
 	}
 	b := key[at]
-	children[b] = children[b].with(key[at+1:], prefixBits-8*(at+1), e)
-	return build(n.skip, n.local, &children)
+	var below *lpmNode
+	if i, found := n.child(b); found {
+		below = n.open.children[i].node
+	}
+	n.setChild(b, below.with(ed, key[at+1:], prefixBits-8*(at+1), e))
+	return n
 }
 
 // without returns a trie that lacks the prefix, nil when nothing is left.
-func (n *lpmNode) without(key []byte, prefixBits int) *lpmNode {
+func (n *lpmNode) without(ed *edit, key []byte, prefixBits int) *lpmNode {
 	end, last := lpmEnd(prefixBits)
 	if n == nil || common(n.skip, key[:end]) < len(n.skip) {
 		return n
 	}
+	n = n.edited(ed)
 	at := len(n.skip)
-	children, _ := n.children()
-	local := n.local
 	if end == at {
-		local = replace(n.local, lpmPrefix{key[end], last, nil})
-	} else {
-		b := key[at]
-		children[b] = children[b].without(key[at+1:], prefixBits-8*(at+1))
+		n.setPrefix(lpmPrefix{key[end], last, nil})
+	} else if i, found := n.child(key[at]); found {
+		below := n.open.children[i].node
+		n.setChild(key[at], below.without(ed, key[at+1:], prefixBits-8*(at+1)))
 	}
-	return build(n.skip, local, &children).shrunk()
+	return n.shrunk()
 }
 
-// shrunk removes a node that decides nothing.
+// shrunk removes an open node that decides nothing.
 func (n *lpmNode) shrunk() *lpmNode {
-	children, count := n.children()
-	if len(n.local) > 0 || count > 1 {
+	if len(n.local) > 0 || len(n.open.children) > 1 {
 		return n
 	}
-	for b, c := range children {
-		if c != nil {
-			merged := *c
-			merged.skip = n.skip + string([]byte{byte(b)}) + c.skip
-			return &merged
-		}
+	if len(n.open.children) == 0 {
+		return nil
 	}
-	return nil
+	only := n.open.children[0]
+	skip := n.skip + string([]byte{only.value}) + only.node.skip
+	if only.node.open != nil { // this editor's
+		only.node.skip = skip
+		return only.node
+	}
+	merged := *only.node
+	merged.skip = skip
+	return &merged
 }
 
-// split puts a node that looks at skip[at] above n.
-func (n *lpmNode) split(at int) *lpmNode {
-	lower := *n
+// split puts an open node that looks at skip[at] above n.
+func (n *lpmNode) split(ed *edit, at int) *lpmNode {
+	upper := newNode(ed, n.skip[:at])
+	lower := n
+	if n.open == nil {
+		c := *n
+		lower = &c
+	}
+	value := n.skip[at]
 	lower.skip = n.skip[at+1:]
-	var children [256]*lpmNode
-	children[n.skip[at]] = &lower
-	return build(n.skip[:at], nil, &children)
-}
-
-// replace returns local with p instead of the same prefix; a nil entry removes it.
-func replace(local []lpmPrefix, p lpmPrefix) []lpmPrefix {
-	out := make([]lpmPrefix, 0, len(local)+1)
-	for _, o := range local {
-		if o.value != p.value || o.bits != p.bits {
-			out = append(out, o)
-		}
-	}
-	if p.e != nil {
-		out = append(out, p)
-	}
-	return out
+	upper.setChild(value, lower)
+	return upper
 }
 
 func common(a string, b []byte) int {

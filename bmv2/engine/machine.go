@@ -34,6 +34,7 @@ type Machine struct {
 	reads        map[bmv2.FieldRef]bool
 	scratchWords int
 	keyBytes     int
+	images       images
 }
 
 // compiler is the state of a compilation.

@@ -1,9 +1,7 @@
 package engine
 
 import (
-	"bytes"
 	"hash/maphash"
-	"slices"
 
 	"github.com/turbokv/turbokv/bmv2"
 )
@@ -44,11 +42,11 @@ type keyPart struct {
 // Table is an immutable snapshot of the entries of a table. Updates return a new snapshot that
 // shares structure with the old one.
 type Table struct {
-	spec    *tableSpec
-	exact   *exactIndex
-	root    *lpmNode
-	ordered []*Entry // ternary and range tables: best first
-	def     *Entry
+	spec  *tableSpec
+	exact *exactIndex
+	root  *lpmNode
+	rules *ruleNode
+	def   *Entry
 }
 
 // TableIndex returns the position of a table in State.Tables.
@@ -58,7 +56,7 @@ func (m *Machine) TableIndex(t *bmv2.Table) int { return m.spec(t).index }
 func (m *Machine) NewTables() []*Table {
 	out := make([]*Table, len(m.tables))
 	for i, s := range m.tables {
-		out[i] = &Table{spec: s, exact: newExactIndex(1)}
+		out[i] = &Table{spec: s, exact: newPaged[Entry](nil, 1)}
 	}
 	return out
 }
@@ -66,30 +64,16 @@ func (m *Machine) NewTables() []*Table {
 // With returns a table in which e replaced the entry with the same match (and priority, where
 // that counts) or was added.
 func (t *Table) With(e *Entry) *Table {
-	out := *t
-	switch t.spec.form {
-	case formPacked, formBytes:
-		out.exact = t.exact.with(e.word, e)
-	case formLPM:
-		out.root = t.root.with(e.key, e.prefix, e)
-	case formTernary:
-		out.ordered = insertOrdered(t.without(e), e)
-	}
-	return &out
+	ed := t.Edit()
+	ed.With(e)
+	return ed.Done()
 }
 
 // Without returns a table that lacks the entry with the match and priority of e.
 func (t *Table) Without(e *Entry) *Table {
-	out := *t
-	switch t.spec.form {
-	case formPacked, formBytes:
-		out.exact = t.exact.without(e.word, e.key)
-	case formLPM:
-		out.root = t.root.without(e.key, e.prefix)
-	case formTernary:
-		out.ordered = t.without(e)
-	}
-	return &out
+	ed := t.Edit()
+	ed.Without(e)
+	return ed.Done()
 }
 
 // WithDefault returns a table with another default entry; nil means none.
@@ -99,35 +83,11 @@ func (t *Table) WithDefault(e *Entry) *Table {
 	return &out
 }
 
-// without copies the ordered entries except the one with the match and priority of e.
-func (t *Table) without(e *Entry) []*Entry {
-	out := make([]*Entry, 0, len(t.ordered)+1)
-	for _, o := range t.ordered {
-		if o.priority != e.priority || !sameTernary(o, e) {
-			out = append(out, o)
-		}
-	}
-	return out
-}
-
-func sameTernary(a, b *Entry) bool {
-	return slices.Equal(a.values, b.values) && slices.Equal(a.masks, b.masks) &&
-		slices.EqualFunc(a.ranges, b.ranges, func(x, y byteRange) bool {
-			return bytes.Equal(x.lo, y.lo) && bytes.Equal(x.hi, y.hi)
-		})
-}
-
-// insertOrdered puts e behind all entries of the same or a better priority.
-func insertOrdered(list []*Entry, e *Entry) []*Entry {
-	at := len(list)
-	for at > 0 && list[at-1].priority < e.priority {
-		at--
-	}
-	return slices.Insert(list, at, e)
-}
-
 // hashSeed makes collisions unpredictable for whoever sends packets; it decides no result.
 var hashSeed = maphash.MakeSeed()
+
+// ruleSeed is a seed for numbers.
+var ruleSeed = maphash.String(hashSeed, "rules")
 
 func hashKey(key []byte) uint64 { return maphash.Bytes(hashSeed, key) }
 
@@ -135,14 +95,14 @@ func hashKey(key []byte) uint64 { return maphash.Bytes(hashSeed, key) }
 func (s *tableSpec) lookup(st *State, t *Table) *Entry {
 	switch s.form {
 	case formPacked:
-		return t.exact.find(s.packed(st), nil)
+		return findWord(t.exact, s.packed(st))
 	case formBytes:
 		key := s.key(st)
-		return t.exact.find(hashKey(key), key)
+		return findKey(t.exact, hashKey(key), key)
 	case formLPM:
 		return t.root.find(s.key(st))
 	case formTernary:
-		return s.scan(st, t.ordered)
+		return s.classify(st, t.rules)
 	}
 	return nil
 }
@@ -185,29 +145,13 @@ func (s *tableSpec) key(st *State) []byte {
 	return key
 }
 
-// scan tries entries in order of priority, 8 key bytes at a time.
-func (s *tableSpec) scan(st *State, ordered []*Entry) *Entry {
-	if len(ordered) == 0 {
+// classify returns the best entry of a ternary or range table.
+func (s *tableSpec) classify(st *State, rules *ruleNode) *Entry {
+	if rules == nil {
 		return nil
 	}
-	key := s.key(st)
-	padded := st.keyBuf[:align(s.keyBytes, 8)]
+	s.key(st)
+	padded := st.keyBuf[:align(s.keyBytes, 8)+8]
 	clear(padded[s.keyBytes:])
-next:
-	for _, e := range ordered {
-		for i, m := range e.masks {
-			if be.Uint64(padded[8*i:])&m != e.values[i] {
-				continue next
-			}
-		}
-		for i := range e.ranges {
-			r := &e.ranges[i]
-			v := key[r.off : r.off+len(r.lo)]
-			if bytes.Compare(v, r.lo) < 0 || bytes.Compare(v, r.hi) > 0 {
-				continue next
-			}
-		}
-		return e
-	}
-	return nil
+	return rules.find(padded, nil)
 }

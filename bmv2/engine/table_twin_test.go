@@ -3,7 +3,9 @@ package engine
 import (
 	"bytes"
 	"encoding/binary"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -50,38 +52,50 @@ func cut(key []byte, bits int) []byte {
 	return out
 }
 
+// entry makes what a trie needs of an entry.
+func (p prefix) entry() *Entry { return &Entry{key: p.key, prefix: p.bits} }
+
 func TestTrieAgreesWithList(t *testing.T) {
 	for seed := range uint64(60) {
 		r := rand.New(rand.NewPCG(seed, 2))
 		size := []int{1, 2, 4, 18}[r.IntN(4)]
-		var root *lpmNode
+		table := &Table{spec: &tableSpec{form: formLPM}}
 		var list []prefix
-		for step := range 200 {
-			if len(list) > 0 && r.IntN(3) == 0 {
-				i := r.IntN(len(list))
-				root = root.without(list[i].key, list[i].bits)
-				list = append(list[:i:i], list[i+1:]...)
-			} else {
-				bits := r.IntN(8*size + 1)
-				p := prefix{cut(randomKey(r, size), bits), bits, &Entry{}}
-				root = root.with(p.key, p.bits, p.e)
-				list = append(without(list, p), p)
-			}
-			for range 10 {
+		check := func(table *Table, list []prefix) {
+			for range 20 {
 				key := randomKey(r, size)
 				if len(list) > 0 && r.IntN(2) == 0 { // near a known prefix
 					copy(key, list[r.IntN(len(list))].key[:1+r.IntN(size)])
 				}
-				if got, want := root.find(key), longest(list, key); got != want {
-					t.Fatalf("seed %d, step %d, key %x: got %p, want %p", seed, step, key, got,
-						want)
+				if got, want := table.root.find(key), longest(list, key); got != want {
+					t.Fatalf("seed %d, key %x: got %p, want %p", seed, key, got, want)
 				}
 			}
 		}
-		for _, p := range list {
-			root = root.without(p.key, p.bits)
+		for range 60 {
+			before, listBefore := table, slices.Clone(list)
+			ed := table.Edit()
+			for range 1 + r.IntN(8) {
+				if len(list) > 0 && r.IntN(3) == 0 {
+					i := r.IntN(len(list))
+					ed.Without(list[i].entry())
+					list = append(list[:i:i], list[i+1:]...)
+					continue
+				}
+				bits := r.IntN(8*size + 1)
+				p := prefix{key: cut(randomKey(r, size), bits), bits: bits}
+				p.e = p.entry()
+				ed.With(p.e)
+				list = append(without(list, p), p)
+			}
+			table = ed.Done()
+			check(table, list)
+			check(before, listBefore)
 		}
-		if root != nil {
+		for _, p := range list {
+			table = table.Without(p.e)
+		}
+		if table.root != nil {
 			t.Fatalf("seed %d: the trie of no prefixes is not empty", seed)
 		}
 	}
@@ -96,58 +110,56 @@ func without(list []prefix, p prefix) (out []prefix) {
 	return out
 }
 
-func TestOldTrieIsUntouchedByUpdates(t *testing.T) {
-	r := rand.New(rand.NewPCG(1, 1))
-	var root *lpmNode
-	first := &Entry{}
-	root = root.with([]byte{10, 0, 0, 0}, 8, first)
-	old := root
-	for range 1000 {
-		bits := 1 + r.IntN(32)
-		root = root.with(cut(randomKey(r, 4), bits), bits, &Entry{})
-	}
-	if old.find([]byte{10, 1, 2, 3}) != first || old.find([]byte{11, 0, 0, 0}) != nil {
-		t.Error("the first version of the trie has changed")
-	}
-}
-
 func TestHashTableAgreesWithMap(t *testing.T) {
 	for seed := range uint64(20) {
 		r := rand.New(rand.NewPCG(seed, 3))
-		packed := seed%2 == 0
-		x := newExactIndex(1)
+		spec := &tableSpec{form: []form{formPacked, formBytes}[seed%2]}
+		entry := func(k uint64) *Entry {
+			if spec.form == formPacked {
+				return &Entry{word: k}
+			}
+			// collisions of the hash
+			return &Entry{word: k % 7, key: binary.BigEndian.AppendUint64(nil, k)}
+		}
+		check := func(table *Table, k uint64, want *Entry) {
+			t.Helper()
+			e := entry(k)
+			got := findKey(table.exact, e.word, e.key)
+			if spec.form == formPacked {
+				got = findWord(table.exact, k)
+			}
+			if got != want {
+				t.Fatalf("seed %d, key %d: got %p, want %p", seed, k, got, want)
+			}
+		}
+		table := &Table{spec: spec, exact: newPaged[Entry](nil, 1)}
 		want := map[uint64]*Entry{}
-		for step := range 3000 {
-			k := uint64(r.IntN(600))
-			word, key := k, []byte(nil)
-			if !packed {
-				key = binary.BigEndian.AppendUint64(nil, k)
-				word = k % 7 // collisions of the hash
+		for range 300 {
+			before, wantBefore := table, maps.Clone(want)
+			ed := table.Edit()
+			for range 1 + r.IntN(20) {
+				k := uint64(r.IntN(600))
+				e := entry(k)
+				if r.IntN(3) == 0 {
+					ed.Without(e)
+					delete(want, k)
+				} else {
+					ed.With(e)
+					want[k] = e
+				}
 			}
-			if r.IntN(3) == 0 {
-				x = x.without(word, key)
-				delete(want, k)
-			} else {
-				e := &Entry{key: key}
-				x = x.with(word, e)
-				want[k] = e
+			table = ed.Done()
+			if table.exact.live != len(want) {
+				t.Fatalf("seed %d: %d live entries, want %d", seed, table.exact.live, len(want))
 			}
-			if got := x.find(word, key); got != want[k] {
-				t.Fatalf("seed %d, step %d, key %d: got %p, want %p", seed, step, k, got, want[k])
-			}
-			if x.live != len(want) {
-				t.Fatalf("seed %d, step %d: %d live entries, want %d", seed, step, x.live,
-					len(want))
+			for range 20 {
+				k := uint64(r.IntN(600))
+				check(table, k, want[k])
+				check(before, k, wantBefore[k])
 			}
 		}
 		for k, e := range want {
-			word, key := k, []byte(nil)
-			if !packed {
-				word, key = k%7, binary.BigEndian.AppendUint64(nil, k)
-			}
-			if x.find(word, key) != e {
-				t.Fatalf("seed %d: key %d is lost", seed, k)
-			}
+			check(table, k, e)
 		}
 	}
 }

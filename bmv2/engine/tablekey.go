@@ -32,7 +32,7 @@ func (c *compiler) newTableSpec(t *bmv2.Table) (*tableSpec, error) {
 	} else {
 		s.byteKey()
 	}
-	c.keyBytes = max(c.keyBytes, align(s.keyBytes, 8))
+	c.keyBytes = max(c.keyBytes, align(s.keyBytes, 8)+8) // ranges are loaded 8 bytes at a time
 	if c.byName[t.Name] != nil {
 		return nil, fmt.Errorf("table %q: declared twice", t.Name)
 	}

@@ -176,7 +176,7 @@ func (m *Machine) Value(st *State, r bmv2.FieldRef) []byte {
 func (e *Entry) Action() *bmv2.Action { return e.act.spec }
 
 // Priority returns the priority in a ternary or range table, else 0.
-func (e *Entry) Priority() int32 { return e.priority }
+func (e *Entry) Priority() int32 { return int32(e.rank >> 32) }
 
 // Params returns the parameters of the action as big-endian byte strings of whole bytes.
 func (e *Entry) Params() (out [][]byte) {
@@ -196,7 +196,7 @@ func (e *Entry) Params() (out [][]byte) {
 func (m *Machine) Match(t *bmv2.Table, e *Entry) []Match {
 	s := m.spec(t)
 	out := make([]Match, len(s.parts))
-	word, ranges := e.word, e.ranges
+	word := e.word
 	for i := len(s.parts) - 1; i >= 0; i-- {
 		p, x := s.parts[i], &out[i]
 		switch s.form {
@@ -207,9 +207,8 @@ func (m *Machine) Match(t *bmv2.Table, e *Entry) []Match {
 		case formTernary:
 			x.Value, x.Mask = bytesAt(e.values, p), bytesAt(e.masks, p)
 			if p.kind == bmv2.MatchRange {
-				r := ranges[len(ranges)-1]
-				ranges = ranges[:len(ranges)-1]
-				x.Value, x.Mask, x.High = r.lo, nil, r.hi
+				x.Value, x.High = e.bounds(p, x.Value, x.Mask)
+				x.Mask = nil
 			}
 		default:
 			x.Value = e.key[p.off : p.off+p.size]

@@ -15,8 +15,10 @@ type store struct {
 	rt      *runtime
 	table   *bmv2.Table
 	index   int // in snapshot.tables
-	byMatch map[string]*stored
-	last    uint64 // sequence number of the newest entry
+	matcher matcher
+	byMatch map[string]*stored // by identity
+	last    uint64             // sequence number of the newest entry
+	order   order
 	def     *DefaultEntry
 	initial *DefaultEntry // what the program declares
 }
@@ -25,12 +27,14 @@ type store struct {
 type stored struct {
 	id    string
 	seq   uint64 // orders entries by insertion
+	rank  uint32 // orders entries of equal priority for packets
 	entry *Entry
 	live  *engine.Entry
 }
 
 func newStore(rt *runtime, t *bmv2.Table) *store {
-	return &store{rt: rt, table: t, index: rt.machine.TableIndex(t), byMatch: map[string]*stored{}}
+	return &store{rt: rt, table: t, index: rt.machine.TableIndex(t), matcher: newMatcher(t),
+		byMatch: map[string]*stored{}}
 }
 
 // declared fills in the default entry and the const entries of the program.
@@ -45,6 +49,7 @@ func (s *store) declared(t *engine.Table) (*engine.Table, error) {
 		}
 		t = t.WithDefault(e)
 	}
+	ed := t.Edit()
 	last := 0 // bmv2 prefers small priorities, this package large ones
 	for _, c := range s.table.Entries {
 		last = max(last, c.Priority)
@@ -59,9 +64,9 @@ func (s *store) declared(t *engine.Table) (*engine.Table, error) {
 			return nil, fmt.Errorf("const entry %d: %w", i, err)
 		}
 		s.add(st)
-		t = t.With(st.live)
+		ed.With(st.live)
 	}
-	return t, nil
+	return ed.Done(), nil
 }
 
 func padded(a *bmv2.Action, params [][]byte) [][]byte {
@@ -103,9 +108,10 @@ func masked(v, m []byte, width int) []byte {
 	return out
 }
 
-// prepare checks an entry and compiles it. The direct counter of the entry it replaces goes on.
+// prepare checks an entry and compiles it. What it replaces leaves it its place in the order and its
+// direct counter; a new entry gets the place that [store.add] will take.
 func (s *store) prepare(e *Entry, old *stored) (*stored, error) {
-	matches, id, err := normalizeMatch(s.table, e)
+	matches, id, err := s.matcher.normalize(e)
 	if err != nil {
 		return nil, err
 	}
@@ -113,9 +119,12 @@ func (s *store) prepare(e *Entry, old *stored) (*stored, error) {
 	if err != nil {
 		return nil, err
 	}
-	spec := engine.EntrySpec{Priority: e.Priority, Action: a, Params: params}
-	for i, k := range s.table.Key {
-		spec.Match = append(spec.Match, engineMatch(k, matches[i]))
+	spec := engine.EntrySpec{Priority: e.Priority, Action: a, Params: params,
+		Match: s.matcher.engineMatches(matches)}
+	if old != nil {
+		spec.Order = old.rank
+	} else {
+		spec.Order = s.order.next()
 	}
 	if s.table.Counter != nil {
 		spec.Hits = new(engine.Counter)
@@ -129,12 +138,12 @@ func (s *store) prepare(e *Entry, old *stored) (*stored, error) {
 	}
 	clean := *e
 	clean.Match, clean.Params = matches, params
-	return &stored{id: id, entry: &clean, live: live}, nil
+	return &stored{id: id, rank: spec.Order, entry: &clean, live: live}, nil
 }
 
 // find returns the entry with the match and priority of e.
 func (s *store) find(e *Entry) (*stored, error) {
-	_, id, err := normalizeMatch(s.table, e)
+	_, id, err := s.matcher.normalize(e)
 	if err != nil {
 		return nil, err
 	}
@@ -148,6 +157,7 @@ func (s *store) find(e *Entry) (*stored, error) {
 func (s *store) add(st *stored) {
 	s.last++
 	st.seq = s.last
+	s.order.take(st.rank)
 	s.byMatch[st.id] = st
 }
 
@@ -157,10 +167,16 @@ func (s *store) replace(old, st *stored) {
 	s.byMatch[st.id] = st
 }
 
-func (s *store) remove(old *stored) { delete(s.byMatch, old.id) }
+func (s *store) remove(old *stored) {
+	s.order.free(old.rank)
+	delete(s.byMatch, old.id)
+}
 
 // restore takes a removal back.
-func (s *store) restore(old *stored) { s.byMatch[old.id] = old }
+func (s *store) restore(old *stored) {
+	s.order.take(old.rank)
+	s.byMatch[old.id] = old
+}
 
 // entries returns all entries in the order of their insertion.
 func (s *store) entries() []*Entry {

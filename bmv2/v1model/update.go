@@ -11,20 +11,28 @@ import (
 // update is a batch in progress: a copy of the snapshot that packets do not see yet, and how to
 // take back what was changed in the control plane's own view.
 type update struct {
-	sw                          *Switch
-	next                        *snapshot
-	ownTables, ownSess, ownGrps bool // already copied from the old snapshot
-	undo                        []func()
+	sw               *Switch
+	next             *snapshot
+	editors          map[*store]*engine.Editor // of the tables that change
+	ownSess, ownGrps bool                      // already copied from the old snapshot
+	atomic           bool                      // there may be a rollback
+	undo             []func()
 	// later is what happens to cells, which are in no snapshot, when the batch takes effect.
 	later []func()
 }
 
 func (s *Switch) begin() *update {
 	next := *s.snap.Load()
-	return &update{sw: s, next: &next}
+	return &update{sw: s, next: &next, editors: map[*store]*engine.Editor{}}
 }
 
 func (u *update) commit() {
+	if len(u.editors) > 0 {
+		u.next.tables = slices.Clone(u.next.tables)
+	}
+	for s, ed := range u.editors {
+		u.next.tables[s.index] = ed.Done()
+	}
 	u.sw.snap.Store(u.next)
 	for _, do := range u.later {
 		do()
@@ -63,6 +71,7 @@ func (s *Switch) UpdateAtomic(ops []Op) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	u := s.begin()
+	u.atomic = true
 	for i, op := range ops {
 		if err := u.apply(op); err != nil {
 			u.rollback()
@@ -108,7 +117,10 @@ func (u *update) apply(op Op) error {
 	}
 	switch e := op.Entity.(type) {
 	case *Entry:
-		return in(u.entry(op.Type, e), "table", e.Table)
+		if err := u.entry(op.Type, e); err != nil {
+			return in(err, "table", e.Table)
+		}
+		return nil
 	case *DefaultEntry:
 		return in(u.defaultEntry(op.Type, e), "default entry of table", e.Table)
 	case *CloneSession:
@@ -163,8 +175,10 @@ func (u *update) insert(s *store, e *Entry) error {
 		return fmt.Errorf("%w: size is %d", ErrTableFull, s.table.MaxSize)
 	}
 	s.add(st)
-	u.undo = append(u.undo, func() { s.remove(st) })
-	u.setTable(s.index, u.next.tables[s.index].With(st.live))
+	if u.atomic {
+		u.undo = append(u.undo, func() { s.remove(st) })
+	}
+	u.edit(s).With(st.live)
 	return nil
 }
 
@@ -178,8 +192,10 @@ func (u *update) modify(s *store, e *Entry) error {
 		return err
 	}
 	s.replace(old, st)
-	u.undo = append(u.undo, func() { s.replace(st, old) })
-	u.setTable(s.index, u.next.tables[s.index].With(st.live))
+	if u.atomic {
+		u.undo = append(u.undo, func() { s.replace(st, old) })
+	}
+	u.edit(s).With(st.live)
 	return nil
 }
 
@@ -189,17 +205,21 @@ func (u *update) remove(s *store, e *Entry) error {
 		return err
 	}
 	s.remove(old)
-	u.undo = append(u.undo, func() { s.restore(old) })
-	u.setTable(s.index, u.next.tables[s.index].Without(old.live))
+	if u.atomic {
+		u.undo = append(u.undo, func() { s.restore(old) })
+	}
+	u.edit(s).Without(old.live)
 	return nil
 }
 
-func (u *update) setTable(i int, t *engine.Table) {
-	if !u.ownTables {
-		u.next.tables = slices.Clone(u.next.tables)
-		u.ownTables = true
+// edit returns the editor of a table for this batch.
+func (u *update) edit(s *store) *engine.Editor {
+	ed := u.editors[s]
+	if ed == nil {
+		ed = u.next.tables[s.index].Edit()
+		u.editors[s] = ed
 	}
-	u.next.tables[i] = t
+	return ed
 }
 
 // defaultEntry sets a default; deleting it restores what the program declares.
@@ -231,7 +251,7 @@ func (u *update) defaultEntry(t OpType, d *DefaultEntry) error {
 	old := s.def
 	s.def = d
 	u.undo = append(u.undo, func() { s.def = old })
-	u.setTable(s.index, u.next.tables[s.index].WithDefault(live))
+	u.edit(s).WithDefault(live)
 	return nil
 }
 
