@@ -66,7 +66,7 @@ after commas shape what the port sends, and with both also what it receives.`,
 		},
 	}
 	f.add(c.Flags())
-	c.AddCommand(a.switchSTFCommand())
+	c.AddCommand(a.switchSTFCommand(), a.switchCheckCommand())
 	return c
 }
 
