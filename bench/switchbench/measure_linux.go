@@ -102,10 +102,20 @@ func (p *plan) alone(home *place, s *scenario.Scenario) (rate float64, err error
 	return rate, err
 }
 
+// floodOne sends all that the generator can, and tells what a packet costs the contender.
 func (p *plan) floodOne(b *bench) error {
 	l := b.line
+	before, err := cpuTime(b.cmd.Process.Pid)
+	if err != nil {
+		return err
+	}
 	t, err := b.source.Offer(0, p.flood)
+	if err != nil {
+		return err
+	}
+	after, err := cpuTime(b.cmd.Process.Pid)
 	l.flood = append(l.flood, t.Rate())
+	l.cost = append(l.cost, float64(after-before)/float64(max(1, t.Received)))
 	l.offered = max(l.offered, t.Offered())
 	return err
 }

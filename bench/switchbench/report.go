@@ -39,6 +39,7 @@ type line struct {
 	name      string
 	lossless  []float64 // frames a second
 	flood     []float64 // frames a second that came back
+	cost      []float64 // nanoseconds of a processor for each of these
 	offered   float64   // the most that the generator sent in a flood
 	low, half []latency
 }
@@ -100,11 +101,19 @@ func (p *part) ratio(l *line, other string, figure func(*line) []float64) string
 func lossless(l *line) []float64 { return l.lossless }
 func flood(l *line) []float64    { return l.flood }
 
+// speed is the inverse of the cost.
+func speed(l *line) (out []float64) {
+	for _, c := range l.cost {
+		out = append(out, 1/c)
+	}
+	return out
+}
+
 // write prints a table of every scenario, and what one must know to read it.
 func (r *report) write(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "scenario\tcontender\tpackets/s\tx simple\tx reflector\tflood\tx simple\tx reflector\t"+
-		"low p50\tp99\thalf p50\tp99\t")
+		"cpu/packet\tx simple\tx reflector\tlow p50\tp99\thalf p50\tp99\t")
 	for _, p := range r.parts {
 		for _, l := range p.lines {
 			p.row(t, l)
@@ -120,9 +129,10 @@ func (r *report) write(w io.Writer) error {
 func (p *part) row(w io.Writer, l *line) {
 	p50 := func(l latency) time.Duration { return l.P50 }
 	p99 := func(l latency) time.Duration { return l.P99 }
-	fmt.Fprintf(w, "%s\t%s\t%.0f\t%s\t%s\t%.0f\t%s\t%s\t%s\t%s\t%s\t%s\t\n", p.scenario.Name, l.name,
+	fmt.Fprintf(w, "%s\t%s\t%.0f\t%s\t%s\t%.0f\t%s\t%s\t%.2fµs\t%s\t%s\t%s\t%s\t%s\t%s\t\n", p.scenario.Name, l.name,
 		median(l.lossless), p.ratio(l, simpleSwitch, lossless), p.ratio(l, reflector, lossless),
 		median(l.flood), p.ratio(l, simpleSwitch, flood), p.ratio(l, reflector, flood),
+		median(l.cost)/1e3, p.ratio(l, simpleSwitch, speed), p.ratio(l, reflector, speed),
 		micros(median(of(l.low, p50))), micros(median(of(l.low, p99))),
 		micros(median(of(l.half, p50))), micros(median(of(l.half, p99))))
 }
@@ -135,8 +145,9 @@ func (r *report) notes() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `
 packets/s: the highest rate with at most %.1f %% lost, medians of %d rounds; flood: what comes back when more is
-sent than anybody can take. x: ratio to %s and to the %s. low: a round trip at %d
-packets/s; half: at half of the contender's own highest rate.
+sent than anybody can take; cpu/packet: processor time of the contender for each of those, which other work
+on the machine disturbs least. x: how many times better than %s and the %s. low: a round
+trip at %d packets/s; half: at half of the contender's own highest rate.
 %s, %d processors; the generator on %d, each contender with all its threads on %v, others idle.
 Load average before %s, after %s; %v in all.
 `, 100*bearable, p.rounds, simpleSwitch, reflector, lowRate, kernel(), runtime.NumCPU(), p.generatorCPU,
@@ -193,6 +204,9 @@ func (p *part) rows(l *line) (rows [][]string) {
 	}
 	for i := range l.flood {
 		add("flood", i, l.flood[i], "packets/s")
+	}
+	for i := range l.cost {
+		add("cpu", i, l.cost[i], "ns/packet")
 	}
 	for i := range l.half {
 		add("low p50", i, float64(l.low[i].P50)/1e3, "us")

@@ -15,6 +15,7 @@ func TestRatiosAreOfMedians(t *testing.T) {
 	for name, figure := range map[string]float64{builtin: 300, simpleSwitch: 20, reflector: 400} {
 		l := p.add(name)
 		l.lossless, l.flood = []float64{1e9, figure, 1}, []float64{figure / 2, 0, 1e9}
+		l.cost = []float64{1e6 / figure}
 		l.low = []latency{{P50: 7 * time.Microsecond, P99: time.Millisecond}}
 	}
 	r.end()
@@ -22,7 +23,7 @@ func TestRatiosAreOfMedians(t *testing.T) {
 	if err := r.write(&out); err != nil {
 		t.Fatal(err)
 	}
-	want := "plain turbokv 300 15.00 0.75 150 15.00 0.75 7µs 1000µs 0µs 0µs"
+	want := "plain turbokv 300 15.00 0.75 150 15.00 0.75 3.33µs 15.00 0.75 7µs 1000µs 0µs 0µs"
 	if text := strings.Join(strings.Fields(out.String()), " "); !strings.Contains(text, want) {
 		t.Errorf("no %q in\n%s", want, out.String())
 	}

@@ -55,7 +55,7 @@ func checkFigures(t *testing.T, path string) {
 	}
 	defer f.Close()
 	rows, err := csv.NewReader(f).ReadAll()
-	if err != nil || len(rows) != 1+2*6 {
+	if err != nil || len(rows) != 1+2*7 {
 		t.Fatalf("%d rows: %v", len(rows), err)
 	}
 	for _, row := range rows[1:] {
