@@ -59,6 +59,15 @@ func (c *Compiler) Counters(e bmv2.Expr) (*CounterArray, error) {
 	return c.c.Machine.Counters[k.Counter.Name], nil
 }
 
+// Meters returns the array that an argument names.
+func (c *Compiler) Meters(e bmv2.Expr) (*MeterArray, error) {
+	k, ok := e.(*bmv2.MeterExpr)
+	if !ok || c.c.Machine.Meters[k.Meter.Name] == nil {
+		return nil, unsupported(fmt.Sprintf("%T as an indirect meter array", e))
+	}
+	return c.c.Machine.Meters[k.Meter.Name], nil
+}
+
 // ReadRegister compiles dst = array[index]. An index out of range leaves dst alone, as in bmv2.
 func (c *Compiler) ReadRegister(dst, array, index bmv2.Expr) (func(*State), error) {
 	r, ok := array.(*bmv2.RegisterArrayExpr)

@@ -33,6 +33,7 @@ const (
 	nodeBody                   // an action that neither jumps, exits nor has parameters
 	nodeAction                 // any other action
 	nodeTable
+	nodeIndirect // a table with a profile; yes follows a hit on an entry whose group is empty
 )
 
 // Run executes the control on a packet. State.Tables must be set.
@@ -53,6 +54,8 @@ func (k *Control) Run(st *State) {
 			execute(n.body, st)
 		case nodeTable:
 			next = n.apply(st)
+		case nodeIndirect:
+			next = n.applyIndirect(st)
 		case nodeAction:
 			if n.entry.run(st); st.exited {
 				next = nil
@@ -73,8 +76,8 @@ func (n *node) apply(st *State) *node {
 			return n.no
 		}
 		next = n.miss
-	case e.hits != nil:
-		e.hits.Add(len(st.packet))
+	case e.direct != nil:
+		n.table.direct.hit(st, e.direct)
 	}
 	if e.run(st); st.exited {
 		return nil
@@ -211,6 +214,9 @@ func (c *compiler) table(out *node, t *bmv2.Table, g graph) error {
 		return err
 	}
 	out.kind, out.table, out.no = nodeTable, s, g.of(t.Miss)
+	if t.Profile != nil {
+		out.kind, out.yes = nodeIndirect, g.of(t.Hit)
+	}
 	for _, a := range s.actions {
 		hit, miss := t.Next[a], t.Next[a]
 		if _, listed := t.Next[a]; t.ByHit || !listed {

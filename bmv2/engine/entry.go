@@ -22,8 +22,10 @@ type Entry struct {
 	args []uint64
 	// image holds the bytes that the action stores whatever the packet is.
 	image []byte
-	slot  int      // of the action in the table
-	hits  *Counter // direct counter, or nil
+	slot  int // of the action in the table
+	// ref is used instead of an action in tables with a profile.
+	ref    Ref
+	direct *Direct // nil if the table keeps nothing for its entries
 
 	key    []byte // exact and lpm tables; empty for packed keys
 	word   uint64 // packed key or hash of key
@@ -34,10 +36,18 @@ type Entry struct {
 	ranges []byteRange
 }
 
-// Hits returns the direct counter of the entry, nil if the table has none.
-func (e *Entry) Hits() *Counter { return e.hits }
+// Direct returns what the entry keeps between packets; nil if the table keeps nothing.
+func (e *Entry) Direct() *Direct { return e.direct }
 
-// EntrySpec describes an entry to [Machine.NewEntry].
+// Refer returns a copy of an entry of a table with a profile that points at something else.
+func (e *Entry) Refer(r Ref) *Entry {
+	out := *e
+	out.ref = r
+	return &out
+}
+
+// EntrySpec describes an entry to [Machine.NewEntry]. An entry of a table with a profile has no action,
+// but points at what [Entry.Refer] says.
 type EntrySpec struct {
 	Match    []Match
 	Priority int32 // ternary and range tables: the largest wins
@@ -46,7 +56,7 @@ type EntrySpec struct {
 	Order  uint32
 	Action *bmv2.Action
 	Params [][]byte // big-endian, of any length; cut to the widths
-	Hits   *Counter // kept when an entry is modified; nil: no direct counter
+	Direct *Direct  // kept when an entry is modified; nil if [HasDirect] is false
 }
 
 // NewEntry compiles an entry for a table.
@@ -55,10 +65,14 @@ func (m *Machine) NewEntry(t *bmv2.Table, s EntrySpec) (*Entry, error) {
 	if len(s.Match) != len(t.Key) {
 		return nil, fmt.Errorf("%d match fields: table %q has %d", len(s.Match), t.Name, len(t.Key))
 	}
-	e, err := m.newAction(spec, s)
-	if err != nil {
-		return nil, err
+	e := &Entry{}
+	if t.Profile == nil {
+		var err error
+		if e, err = m.newAction(spec, s); err != nil {
+			return nil, err
+		}
 	}
+	e.direct = s.Direct
 	spec.setKey(e, s)
 	return e, nil
 }
@@ -76,7 +90,7 @@ func (m *Machine) newAction(spec *tableSpec, s EntrySpec) (*Entry, error) {
 		return nil, fmt.Errorf("table %q: unknown action or wrong number of parameters",
 			spec.t.Name)
 	}
-	e := &Entry{act: a, args: make([]uint64, a.words), hits: s.Hits, slot: slot}
+	e := &Entry{act: a, args: make([]uint64, a.words), slot: slot}
 	for i, p := range s.Action.Params {
 		n := (p.Width + 63) / 64
 		words := e.args[a.offsets[i]:][:n]

@@ -15,13 +15,16 @@ type Arch interface {
 	Primitive(c *Compiler, p *bmv2.Primitive) (func(*State), error)
 	// Primitives lists the names it knows, for error messages.
 	Primitives() []string
+	// Now returns the time in microseconds, for meters and idle timeouts.
+	Now() uint64
 }
 
-// Machine is a compiled program together with its cells (counters and registers). It is
+// Machine is a compiled program together with its cells (counters, meters and registers). It is
 // immutable except for the cells, which are safe for concurrent use.
 type Machine struct {
 	Program   *bmv2.Program
 	Counters  map[string]*CounterArray // indirect ones
+	Meters    map[string]*MeterArray   // indirect ones
 	Registers map[string]*RegisterArray
 
 	layout       *layout
@@ -41,6 +44,7 @@ type Machine struct {
 type compiler struct {
 	*Machine
 	arch      Arch
+	clock     func() uint64
 	registers map[*bmv2.Register]*RegisterArray
 	params    []int // word offsets of the parameters of the action being compiled
 	errors    errorCodes
@@ -51,6 +55,7 @@ func Compile(p *bmv2.Program, arch Arch) (*Machine, error) {
 	m := &Machine{
 		Program:   p,
 		Counters:  map[string]*CounterArray{},
+		Meters:    map[string]*MeterArray{},
 		Registers: map[string]*RegisterArray{},
 		layout:    newLayout(p),
 		parsers:   map[string]*Parser{},
@@ -62,6 +67,10 @@ func Compile(p *bmv2.Program, arch Arch) (*Machine, error) {
 	}
 	c := &compiler{Machine: m, arch: arch, registers: map[*bmv2.Register]*RegisterArray{},
 		errors: newErrorCodes(p)}
+	c.clock = func() uint64 { return 0 }
+	if arch != nil {
+		c.clock = arch.Now
+	}
 	c.makeCells()
 	steps := []func() error{c.compileActions, c.compileControls, c.compileParsers,
 		c.compileDeparsers}
@@ -82,6 +91,11 @@ func (c *compiler) makeCells() {
 	for _, k := range c.Program.Counters {
 		if !k.Direct {
 			c.Counters[k.Name] = newCounterArray(k.Size)
+		}
+	}
+	for _, k := range c.Program.Meters {
+		if !k.Direct {
+			c.Meters[k.Name] = &MeterArray{make([]Meter, k.Size), k.Bytes}
 		}
 	}
 	for _, r := range c.Program.Registers {

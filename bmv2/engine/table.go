@@ -25,11 +25,15 @@ type tableSpec struct {
 	parts    []keyPart // in the order of the program
 	lpm      int       // index of the lpm part
 	keyBytes int
-	sources  []keySource    // in the order of the program
-	packMask uint64         // static masks of a packed key
-	static   []byte         // static masks of a byte key, or nil
+	sources  []keySource // in the order of the program
+	packMask uint64      // static masks of a packed key
+	static   []byte      // static masks of a byte key, or nil
+	direct   directSpec
 	actions  []*bmv2.Action // by slot: those of the table, and of its default entry
 	acts     []*action      // the same, compiled
+	// Of a table with a profile: its place among those of the profile, and what groups hash.
+	profileTable int
+	selector     u64
 }
 
 // keyPart is where a field stands in a byte key.
@@ -42,11 +46,12 @@ type keyPart struct {
 // Table is an immutable snapshot of the entries of a table. Updates return a new snapshot that
 // shares structure with the old one.
 type Table struct {
-	spec  *tableSpec
-	exact *exactIndex
-	root  *lpmNode
-	rules *ruleNode
-	def   *Entry
+	spec    *tableSpec
+	exact   *exactIndex
+	root    *lpmNode
+	rules   *ruleNode
+	def     *Entry
+	profile *Profile // what the entries point into, in tables with one
 }
 
 // TableIndex returns the position of a table in State.Tables.
@@ -57,6 +62,9 @@ func (m *Machine) NewTables() []*Table {
 	out := make([]*Table, len(m.tables))
 	for i, s := range m.tables {
 		out[i] = &Table{spec: s, exact: newPaged[Entry](nil, 1)}
+		if s.t.Profile != nil {
+			out[i].profile = &Profile{}
+		}
 	}
 	return out
 }

@@ -17,6 +17,15 @@ func (c *compiler) newTableSpec(t *bmv2.Table) (*tableSpec, error) {
 	for _, a := range s.actions {
 		s.acts = append(s.acts, c.actions[a])
 	}
+	var err error
+	if s.direct, err = c.directSpec(t); err != nil {
+		return nil, fmt.Errorf("direct meter %q: %w", t.Meter.Name, err)
+	}
+	if t.Profile != nil {
+		if err := c.indirection(s); err != nil {
+			return nil, fmt.Errorf("action profile %q: %w", t.Profile.Name, err)
+		}
+	}
 	bits := 0
 	for _, k := range t.Key {
 		s.parts = append(s.parts, keyPart{kind: k.Kind, width: k.Width, size: (k.Width + 7) / 8})

@@ -132,13 +132,23 @@ func (t *threader) successors(c, n *node, f facts) {
 		c.yes = t.follow(n.yes, t.afterBody(n.body, f))
 	case nodeAction:
 		c.yes = t.follow(n.yes, t.afterAction(n.entry.act, f))
-	case nodeTable:
-		c.no = t.follow(n.no, f)
-		c.hit, c.miss = slices.Clone(n.hit), slices.Clone(n.miss)
-		for i, a := range n.table.acts {
-			after := t.afterAction(a, f)
-			c.hit[i], c.miss[i] = t.follow(n.hit[i], after), t.follow(n.miss[i], after)
-		}
+	case nodeTable, nodeIndirect:
+		t.afterTable(c, n, f)
+	}
+}
+
+// afterTable copies what follows a table. A hit has its direct meter, if there is one, write a colour.
+func (t *threader) afterTable(c, n *node, f facts) {
+	onHit := f
+	if n.table.direct.meters {
+		color := n.table.direct.color
+		onHit = t.forget(f, color.bit/8, (color.bit%8+color.width+7)/8)
+	}
+	c.no, c.yes = t.follow(n.no, f), t.follow(n.yes, onHit)
+	c.hit, c.miss = slices.Clone(n.hit), slices.Clone(n.miss)
+	for i, a := range n.table.acts {
+		c.hit[i] = t.follow(n.hit[i], t.afterAction(a, onHit))
+		c.miss[i] = t.follow(n.miss[i], t.afterAction(a, f))
 	}
 }
 

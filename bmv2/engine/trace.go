@@ -14,10 +14,22 @@ type Tracer interface {
 	State(s *bmv2.ParseState, extracted []*bmv2.Header, by *bmv2.ValueSet)
 	// Condition is called with the outcome of an if statement.
 	Condition(c *bmv2.Conditional, outcome bool)
-	// Lookup is called before the action of the entry runs. On a miss e is the default entry, or nil.
-	Lookup(t *bmv2.Table, key [][]byte, e *Entry, hit bool)
+	// Lookup is called before the action runs.
+	Lookup(l Lookup)
 	// Call is called before an action that is called without a table.
 	Call(a *bmv2.Action)
+}
+
+// Lookup is what a packet met in a table.
+type Lookup struct {
+	Table *bmv2.Table
+	Key   [][]byte
+	Entry *Entry // the one that was hit, or nil on a miss
+	Run   *Entry // whose action runs: Entry, a member of the profile, or the default; nil: none
+	// Color is what the direct meter said about a hit, if the table has one.
+	Color uint64
+	// Member and Group are the ids of what was chosen in a table with a profile.
+	Member, Group uint32
 }
 
 // Trace does what Run does, slowly, and tells t.
@@ -106,28 +118,49 @@ func (k *Control) Trace(st *State, t Tracer) {
 
 func (k *traceable) apply(x *bmv2.Table, st *State, t Tracer) bmv2.Node {
 	spec := k.specs[x]
-	e, hit := k.fixed[x], false
-	if e == nil {
-		table := st.Tables[spec.index]
-		if e = spec.lookup(st, table); e != nil {
-			hit = true
-		} else {
-			e = table.def
+	l := Lookup{Table: x, Run: k.fixed[x]}
+	l.Key = spec.values(st)
+	if l.Run == nil {
+		spec.trace(st, &l)
+	}
+	t.Lookup(l)
+	if l.Run != nil {
+		l.Run.run(st)
+	}
+	return spec.successor(x, &l)
+}
+
+// trace looks a packet up and fills in what it meets.
+func (s *tableSpec) trace(st *State, l *Lookup) {
+	t := st.Tables[s.index]
+	if l.Entry = s.lookup(st, t); l.Entry == nil {
+		l.Run = t.def
+		return
+	}
+	if l.Entry.direct != nil {
+		l.Color = s.direct.hit(st, l.Entry.direct)
+	}
+	if l.Run = l.Entry; s.t.Profile == nil {
+		return
+	}
+	ref := l.Entry.ref
+	if ref.Group {
+		l.Group = t.profile.groups.at(ref.Place).ID
+	}
+	l.Run = nil
+	if m := s.member(st, t, ref); m != nil {
+		l.Member, l.Run = m.ID, m.run[s.profileTable]
+	}
+}
+
+func (s *tableSpec) successor(x *bmv2.Table, l *Lookup) bmv2.Node {
+	hit := l.Entry != nil
+	if l.Run != nil && !x.ByHit {
+		if next, listed := x.Next[s.actions[l.Run.slot]]; listed {
+			return next
 		}
 	}
-	t.Lookup(x, spec.values(st), e, hit)
-	if e == nil {
-		return x.Miss
-	}
-	if hit && e.hits != nil {
-		e.hits.Add(len(st.packet))
-	}
-	e.run(st)
-	next, listed := x.Next[spec.actions[e.slot]]
-	switch {
-	case listed && !x.ByHit:
-		return next
-	case hit:
+	if hit {
 		return x.Hit
 	}
 	return x.Miss

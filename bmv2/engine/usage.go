@@ -27,8 +27,11 @@ func readFields(p *bmv2.Program) usage {
 		}
 	}
 	for _, k := range p.Calculations {
-		for _, in := range k.Input {
-			u.expr(in.Expr)
+		u.inputs(k.Input)
+	}
+	for _, x := range p.Profiles {
+		if x.Selector != nil {
+			u.inputs(x.Selector.Input)
 		}
 	}
 	for _, k := range p.Checksums {
@@ -37,6 +40,12 @@ func readFields(p *bmv2.Program) usage {
 	}
 	u.parsers(p)
 	return u
+}
+
+func (u usage) inputs(list []bmv2.CalcInput) {
+	for _, in := range list {
+		u.expr(in.Expr)
+	}
 }
 
 func (u usage) parsers(p *bmv2.Program) {

@@ -1,17 +1,16 @@
 package v1model
 
-// MeterConfig configures a meter. Rates are in bytes or packets per second, bursts in bytes or packets;
-// none is negative.
-//
-// With EBurst 0 it is the two rate three color marker of RFC 2698: a packet is red (2) if it exceeds
-// PIR and PBurst, else yellow (1) if it exceeds CIR and CBurst, else green (0). CIR must not exceed PIR.
-// With CIR = PIR and CBurst = PBurst nothing is yellow.
-//
-// With EBurst it is the single rate three color marker of RFC 2697: PIR and PBurst must be equal to CIR
-// and CBurst; what exceeds those but not EBurst is yellow.
-type MeterConfig struct {
-	CIR, CBurst, PIR, PBurst, EBurst int64
-}
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/turbokv/turbokv/bmv2/engine"
+)
+
+// MeterConfig configures a meter.
+type MeterConfig = engine.MeterConfig
 
 // MeterCell names and configures one cell of an indirect meter array. Only OpModify applies. A Config
 // fills the buckets; nil removes the configuration, so that all packets are green.
@@ -25,4 +24,83 @@ type MeterCell struct {
 type DirectMeter struct {
 	Entry  *Entry // Table, Match and Priority identify it
 	Config *MeterConfig
+}
+
+// meter returns a cell of an indirect meter array.
+func (rt *runtime) meter(name string, index int) (*engine.Meter, error) {
+	a := rt.machine.Meters[name]
+	if a == nil {
+		return nil, fmt.Errorf("%w: indirect meter %q, the program has %s", ErrUnknown, name,
+			strings.Join(slices.Sorted(maps.Keys(rt.machine.Meters)), ", "))
+	}
+	if index < 0 || index >= a.Size() {
+		return nil, fmt.Errorf("%w: %d, the array has %d cells", ErrRange, index, a.Size())
+	}
+	return a.Cell(uint64(index)), nil
+}
+
+// Meter returns the configuration of a cell of an indirect meter array; nil: none, all is green.
+func (s *Switch) Meter(name string, index int) (*MeterConfig, error) {
+	m, err := s.snap.Load().rt.meter(name, index)
+	if err != nil {
+		return nil, in(err, "meter", name)
+	}
+	return m.Config(), nil
+}
+
+// directMeter returns the meter of an entry. The lock must be held.
+func (s *Switch) directMeter(e *Entry) (*engine.Meter, error) {
+	d, t, err := s.direct(e)
+	if err != nil {
+		return nil, err
+	}
+	if t.Meter == nil {
+		return nil, fmt.Errorf("%w: table %q has no direct meter", ErrUnknown, e.Table)
+	}
+	return &d.Meter, nil
+}
+
+// DirectMeter returns the configuration of the meter of the table entry with the match and priority
+// of e; nil: none, all is green.
+func (s *Switch) DirectMeter(e *Entry) (*MeterConfig, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m, err := s.directMeter(e)
+	if err != nil {
+		return nil, err
+	}
+	return m.Config(), nil
+}
+
+func (u *update) meter(t OpType, c *MeterCell) error {
+	m, err := u.next.rt.meter(c.Meter, c.Index)
+	if err != nil {
+		return err
+	}
+	return u.configure(t, m, c.Config)
+}
+
+func (u *update) directMeter(t OpType, d *DirectMeter) error {
+	m, err := u.sw.directMeter(d.Entry)
+	if err != nil {
+		return err
+	}
+	return u.configure(t, m, d.Config)
+}
+
+// configure changes a meter when the batch takes effect.
+func (u *update) configure(t OpType, m *engine.Meter, c *MeterConfig) error {
+	if t != OpModify {
+		return fmt.Errorf("%w: a meter can only be modified", ErrInvalid)
+	}
+	if c != nil {
+		if err := c.Validate(); err != nil {
+			return fmt.Errorf("%w: %w", ErrInvalid, err)
+		}
+		config := *c
+		c = &config
+	}
+	now := u.sw.cfg.Now
+	u.later = append(u.later, func() { m.Configure(c, now()) })
+	return nil
 }

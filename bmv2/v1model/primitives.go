@@ -46,6 +46,7 @@ var primitives = map[string]struct {
 	"truncate":                            {1, request(regTruncate)},
 	"generate_digest":                     {2, (*arch).digest},
 	"count":                               {2, (*arch).count},
+	"execute_meter":                       {3, (*arch).executeMeter},
 	"register_read":                       {3, (*arch).registerRead},
 	"register_write":                      {3, (*arch).registerWrite},
 	"modify_field_with_hash_based_offset": {4, (*arch).hash},
@@ -55,6 +56,9 @@ var primitives = map[string]struct {
 	"log_msg":                             {2, (*arch).log},
 	"no_op":                               {0, (*arch).noOp},
 }
+
+// Now implements engine.Arch.
+func (a *arch) Now() uint64 { return a.cfg.Now() }
 
 // Primitives implements engine.Arch.
 func (a *arch) Primitives() []string { return slices.Collect(maps.Keys(primitives)) }
@@ -139,6 +143,35 @@ func (a *arch) count(c *engine.Compiler, in args) (compiled, error) {
 		}
 		if st.Watcher != nil {
 			st.Watcher.(*recorder).count(name, i)
+		}
+	}, err
+}
+
+// executeMeter takes an array, an index and the field for the colour. An index out of range leaves the
+// field alone.
+func (a *arch) executeMeter(c *engine.Compiler, in args) (compiled, error) {
+	cells, err := c.Meters(in[0])
+	if err != nil {
+		return nil, err
+	}
+	index, err := c.Index(in[1])
+	if err != nil {
+		return nil, err
+	}
+	now, name := a.cfg.Now, in[0].(*bmv2.MeterExpr).Meter.Name // cells exist for nothing else
+	color := func(st *engine.State) uint64 {
+		i := index(st)
+		color := cells.Cell(i).Color(now, cells.Units(st))
+		if st.Watcher != nil {
+			st.Watcher.(*recorder).meter(name, i, color)
+		}
+		return color
+	}
+	store, err := c.Store(in[2], color)
+	size := uint64(cells.Size())
+	return func(st *engine.State) {
+		if index(st) < size {
+			store(st)
 		}
 	}, err
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/turbokv/turbokv/bmv2"
 	"github.com/turbokv/turbokv/bmv2/engine"
 )
 
@@ -74,16 +75,25 @@ func (s *Switch) Default(table string) (*DefaultEntry, error) {
 	return st.def, nil
 }
 
+// direct returns what an entry keeps between packets. The lock must be held.
+func (s *Switch) direct(e *Entry) (*engine.Direct, *bmv2.Table, error) {
+	old, err := s.find(e)
+	if err != nil {
+		return nil, nil, err
+	}
+	return old.live.Direct(), s.tables[e.Table].table, nil
+}
+
 // hits returns the direct counter of an entry. The lock must be held.
 func (s *Switch) hits(e *Entry) (*engine.Counter, error) {
-	old, err := s.find(e)
+	d, t, err := s.direct(e)
 	if err != nil {
 		return nil, err
 	}
-	if old.live.Hits() == nil {
+	if t.Counter == nil {
 		return nil, fmt.Errorf("%w: table %q has no direct counter", ErrUnknown, e.Table)
 	}
-	return old.live.Hits(), nil
+	return &d.Hits, nil
 }
 
 // DirectCounter returns the counter of the table entry with the match and priority of e.

@@ -41,9 +41,6 @@ func Verify(prog *bmv2.Program) error {
 }
 
 func newRuntime(prog *bmv2.Program, cfg *Config) (*runtime, error) {
-	if err := stateful(prog); err != nil {
-		return nil, err
-	}
 	m, err := engine.Compile(prog, &arch{cfg})
 	if err != nil {
 		return nil, err

@@ -13,8 +13,10 @@ import (
 // store is the control plane's view of one table.
 type store struct {
 	rt      *runtime
+	now     func() uint64
 	table   *bmv2.Table
-	index   int // in snapshot.tables
+	profile *profile // that the entries point into, or nil
+	index   int      // in snapshot.tables
 	matcher matcher
 	byMatch map[string]*stored // by identity
 	last    uint64             // sequence number of the newest entry
@@ -30,10 +32,14 @@ type stored struct {
 	rank  uint32 // orders entries of equal priority for packets
 	entry *Entry
 	live  *engine.Entry
+	// target is what the entry points at in a table with a profile.
+	target target
+	// reported is when Expired reported the entry last, in microseconds.
+	reported uint64
 }
 
-func newStore(rt *runtime, t *bmv2.Table) *store {
-	return &store{rt: rt, table: t, index: rt.machine.TableIndex(t), matcher: newMatcher(t),
+func newStore(rt *runtime, t *bmv2.Table, now func() uint64) *store {
+	return &store{rt: rt, now: now, table: t, index: rt.machine.TableIndex(t), matcher: newMatcher(t),
 		byMatch: map[string]*stored{}}
 }
 
@@ -108,37 +114,74 @@ func masked(v, m []byte, width int) []byte {
 	return out
 }
 
-// prepare checks an entry and compiles it. What it replaces leaves it its place in the order and its
-// direct counter; a new entry gets the place that [store.add] will take.
+// prepare checks an entry and compiles it. What it replaces leaves it its place in the order and all that
+// it keeps between packets; a new entry gets the place that [store.add] will take.
 func (s *store) prepare(e *Entry, old *stored) (*stored, error) {
 	matches, id, err := s.matcher.normalize(e)
 	if err != nil {
 		return nil, err
 	}
-	a, params, err := normalizeAction(s.table, e.Action, e.Params)
-	if err != nil {
+	if err := s.checkTimeout(e); err != nil {
 		return nil, err
 	}
-	spec := engine.EntrySpec{Priority: e.Priority, Action: a, Params: params,
-		Match: s.matcher.engineMatches(matches)}
+	clean := *e
+	clean.Match = matches
+	st := &stored{id: id, entry: &clean}
+	spec := engine.EntrySpec{Priority: e.Priority, Direct: s.direct(old)}
+	if err := s.prepareAction(st, &spec); err != nil {
+		return nil, err
+	}
+	spec.Match = s.matcher.engineMatches(matches)
+	spec.Order = s.order.next()
 	if old != nil {
-		spec.Order = old.rank
-	} else {
-		spec.Order = s.order.next()
+		spec.Order, st.reported = old.rank, old.reported
 	}
-	if s.table.Counter != nil {
-		spec.Hits = new(engine.Counter)
-		if old != nil {
-			spec.Hits = old.live.Hits()
-		}
-	}
-	live, err := s.rt.machine.NewEntry(s.table, spec)
-	if err != nil {
+	st.rank = spec.Order
+	if st.live, err = s.rt.machine.NewEntry(s.table, spec); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
-	clean := *e
-	clean.Match, clean.Params = matches, params
-	return &stored{id: id, rank: spec.Order, entry: &clean, live: live}, nil
+	return st, nil
+}
+
+// prepareAction checks what an entry does: its action, or what it points at.
+func (s *store) prepareAction(st *stored, spec *engine.EntrySpec) (err error) {
+	e := st.entry
+	if s.profile == nil {
+		if e.Ref.Kind != RefNone {
+			return fmt.Errorf("%w: reference to a %s, the table has no action profile", ErrInvalid,
+				e.Ref.Kind)
+		}
+		spec.Action, e.Params, err = normalizeAction(s.table, e.Action, e.Params)
+		spec.Params = e.Params
+		return err
+	}
+	if e.Action != "" || len(e.Params) > 0 {
+		return fmt.Errorf("%w: action %q, the table has action profile %q: want a reference", ErrInvalid,
+			e.Action, s.profile.decl.Name)
+	}
+	e.Ref, st.target, err = s.profile.refer(s.rt.machine, e.Ref)
+	return err
+}
+
+func (s *store) checkTimeout(e *Entry) error {
+	if e.IdleTimeout < 0 || e.IdleTimeout > 0 && !s.table.IdleTimeout {
+		return fmt.Errorf("%w: idle timeout of %s: must be 0, or positive in a table that supports it",
+			ErrInvalid, e.IdleTimeout)
+	}
+	return nil
+}
+
+// direct returns what an entry keeps between packets, nil if the table keeps nothing.
+func (s *store) direct(old *stored) *engine.Direct {
+	switch {
+	case !engine.HasDirect(s.table):
+		return nil
+	case old != nil:
+		return old.live.Direct()
+	}
+	d := new(engine.Direct)
+	d.SetLastHit(s.now())
+	return d
 }
 
 // find returns the entry with the match and priority of e.

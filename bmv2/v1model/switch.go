@@ -17,9 +17,11 @@ type Switch struct {
 	// watchers is nil, not empty, when nobody watches: packets pay for one look at it.
 	watchers atomic.Pointer[[]*watcher]
 
-	mu      sync.Mutex // guards everything below and serializes writers of snap
-	tables  map[string]*store
-	workers []*Worker
+	mu       sync.Mutex // guards everything below and serializes writers of snap
+	tables   map[string]*store
+	profiles map[string]*profile
+	down     map[uint16]bool // ports
+	workers  []*Worker
 }
 
 // snapshot is the forwarding state that packets see. It is immutable.
@@ -39,7 +41,7 @@ func NewSwitch(prog *bmv2.Program, cfg Config) (*Switch, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Switch{cfg: cfg}
+	s := &Switch{cfg: cfg, down: map[uint16]bool{}}
 	return s, s.SetProgram(prog)
 }
 
@@ -56,9 +58,12 @@ func (s *Switch) SetProgram(prog *bmv2.Program) error {
 	next := &snapshot{rt: rt, tables: rt.machine.NewTables(),
 		sessions: map[uint16]*CloneSession{}, groups: map[uint16]*MulticastGroup{}}
 	next.clearSets(prog)
-	stores := map[string]*store{}
+	stores, profiles := map[string]*store{}, newProfiles(prog)
 	for _, t := range prog.Tables() {
-		st := newStore(rt, t)
+		st := newStore(rt, t, s.cfg.Now)
+		if t.Profile != nil {
+			st.profile = profiles[t.Profile.Name]
+		}
 		i := rt.machine.TableIndex(t)
 		if next.tables[i], err = st.declared(next.tables[i]); err != nil {
 			return fmt.Errorf("table %q: %w", t.Name, err)
@@ -67,7 +72,7 @@ func (s *Switch) SetProgram(prog *bmv2.Program) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.tables = stores
+	s.tables, s.profiles = stores, profiles
 	s.snap.Store(next)
 	return nil
 }

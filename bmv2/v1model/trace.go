@@ -74,6 +74,7 @@ type Step struct {
 	Condition *Condition `json:"condition,omitempty"`
 	Action    string     `json:"action,omitempty"` // called without a table
 	Counter   *Count     `json:"counter,omitempty"`
+	Meter     *Metering  `json:"meter,omitempty"`
 	Note      string     `json:"note,omitempty"` // what the architecture did: clone, digest, ...
 }
 
@@ -84,8 +85,13 @@ type Lookup struct {
 	Hit      bool      `json:"hit"`
 	Match    []Matched `json:"match,omitempty"`    // of the entry, one for each part of the key
 	Priority int32     `json:"priority,omitempty"` // of the entry
-	Action   string    `json:"action,omitempty"`   // empty: none, as there is no default
-	Params   []Field   `json:"params,omitempty"`
+	Color    string    `json:"color,omitempty"`    // of the direct meter
+	// Group and Member are the ids of what was chosen in a table with an action profile. A one-shot
+	// has no group; its actions are members 1, 2, ... in their order.
+	Group  uint32  `json:"group,omitempty"`
+	Member uint32  `json:"member,omitempty"`
+	Action string  `json:"action,omitempty"` // empty: none, as there is no default, or the group is empty
+	Params []Field `json:"params,omitempty"`
 }
 
 // Matched is the condition of an entry on a part of the key, by kind: exact: Value; lpm: Value and
@@ -109,6 +115,13 @@ type Condition struct {
 type Count struct {
 	Name  string `json:"name"`
 	Index uint64 `json:"index"`
+}
+
+// Metering is a cell of a meter that was asked for a colour.
+type Metering struct {
+	Name  string `json:"name"`
+	Index uint64 `json:"index"`
+	Color string `json:"color"` // green, yellow or red
 }
 
 // Out is a packet as it left.
@@ -286,25 +299,37 @@ func (r *recorder) Condition(c *bmv2.Conditional, outcome bool) {
 func (r *recorder) Call(a *bmv2.Action) { r.step(Step{Action: a.Name}) }
 
 // Lookup implements [engine.Tracer].
-func (r *recorder) Lookup(t *bmv2.Table, key [][]byte, e *engine.Entry, hit bool) {
-	x := &Lookup{Name: t.Name, Hit: hit}
+func (r *recorder) Lookup(l engine.Lookup) {
+	t := l.Table
+	x := &Lookup{Name: t.Name, Hit: l.Entry != nil, Group: l.Group, Member: l.Member}
 	for i, k := range t.Key {
-		x.Key = append(x.Key, Field{k.Name, key[i]})
+		x.Key = append(x.Key, Field{k.Name, l.Key[i]})
 	}
-	if hit {
-		x.Priority = e.Priority()
-		for i, m := range r.rt.machine.Match(t, e) {
+	if x.Hit {
+		x.Priority = l.Entry.Priority()
+		for i, m := range r.rt.machine.Match(t, l.Entry) {
 			x.Match = append(x.Match, Matched{t.Key[i].Kind.String(), m.Value, m.PrefixLen, m.Mask, m.High})
 		}
 	}
-	if e != nil {
-		a := e.Action()
+	if x.Hit && t.Meter != nil {
+		x.Color = colors[l.Color]
+	}
+	if l.Run != nil {
+		a := l.Run.Action()
 		x.Action = a.Name
-		for i, v := range e.Params() {
+		for i, v := range l.Run.Params() {
 			x.Params = append(x.Params, Field{a.Params[i].Name, v})
 		}
 	}
 	r.step(Step{Table: x})
+}
+
+// colors are the names of what meters say.
+var colors = [...]string{engine.Green: "green", engine.Yellow: "yellow", engine.Red: "red"}
+
+// meter is called by the extern.
+func (r *recorder) meter(name string, index, color uint64) {
+	r.step(Step{Meter: &Metering{name, index, colors[color]}})
 }
 
 // count is called by the extern.

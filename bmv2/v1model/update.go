@@ -13,9 +13,10 @@ import (
 type update struct {
 	sw               *Switch
 	next             *snapshot
-	editors          map[*store]*engine.Editor // of the tables that change
-	ownSess, ownGrps bool                      // already copied from the old snapshot
-	atomic           bool                      // there may be a rollback
+	editors          map[*store]*engine.Editor          // of the tables that change
+	profiles         map[*profile]*engine.ProfileEditor // of the action profiles that change
+	ownSess, ownGrps bool                               // already copied from the old snapshot
+	atomic           bool                               // there may be a rollback
 	undo             []func()
 	// later is what happens to cells, which are in no snapshot, when the batch takes effect.
 	later []func()
@@ -27,6 +28,7 @@ func (s *Switch) begin() *update {
 }
 
 func (u *update) commit() {
+	u.commitProfiles()
 	if len(u.editors) > 0 {
 		u.next.tables = slices.Clone(u.next.tables)
 	}
@@ -92,8 +94,8 @@ func (s *Switch) update1(t OpType, e Entity) error {
 // Insert adds one table entry.
 func (s *Switch) Insert(e *Entry) error { return s.update1(OpInsert, e) }
 
-// Modify replaces action and parameters of the entry with the same match and priority. Its
-// direct counter goes on.
+// Modify replaces action and parameters, or the reference, of the entry with the same match and
+// priority. Its direct counter and meter go on.
 func (s *Switch) Modify(e *Entry) error { return s.update1(OpModify, e) }
 
 // Delete removes the entry with the same match and priority.
@@ -133,6 +135,14 @@ func (u *update) apply(op Op) error {
 		return in(u.direct(op.Type, e), "direct counter of table", e.Entry.Table)
 	case *ValueSet:
 		return in(u.valueSet(op.Type, e), "parser value set", e.Name)
+	case *ProfileMember:
+		return in(u.member(op.Type, e), "action profile", e.Profile)
+	case *ProfileGroup:
+		return in(u.profileGroup(op.Type, e), "action profile", e.Profile)
+	case *MeterCell:
+		return in(u.meter(op.Type, e), "meter", e.Meter)
+	case *DirectMeter:
+		return in(u.directMeter(op.Type, e), "direct meter of table", e.Entry.Table)
 	case *RegisterCell:
 		return in(u.register(op.Type, e), "register", e.Register)
 	}
@@ -174,6 +184,9 @@ func (u *update) insert(s *store, e *Entry) error {
 	if len(s.byMatch) >= s.table.MaxSize {
 		return fmt.Errorf("%w: size is %d", ErrTableFull, s.table.MaxSize)
 	}
+	if err := u.point(s, st, nil); err != nil {
+		return err
+	}
 	s.add(st)
 	if u.atomic {
 		u.undo = append(u.undo, func() { s.remove(st) })
@@ -191,6 +204,9 @@ func (u *update) modify(s *store, e *Entry) error {
 	if err != nil {
 		return err
 	}
+	if err := u.point(s, st, old); err != nil {
+		return err
+	}
 	s.replace(old, st)
 	if u.atomic {
 		u.undo = append(u.undo, func() { s.replace(st, old) })
@@ -204,6 +220,7 @@ func (u *update) remove(s *store, e *Entry) error {
 	if err != nil {
 		return err
 	}
+	u.unpoint(s, old)
 	s.remove(old)
 	if u.atomic {
 		u.undo = append(u.undo, func() { s.restore(old) })
