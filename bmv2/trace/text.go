@@ -99,6 +99,8 @@ func step(s v1model.Step) string {
 		return "action " + s.Action
 	case s.Counter != nil:
 		return fmt.Sprintf("counter %s[%d] counts", s.Counter.Name, s.Counter.Index)
+	case s.Meter != nil:
+		return fmt.Sprintf("meter %s[%d] says %s", s.Meter.Name, s.Meter.Index, s.Meter.Color)
 	}
 	return s.Note
 }
@@ -121,7 +123,19 @@ func lookup(t *v1model.Lookup) string {
 	default:
 		b.WriteString("miss")
 	}
-	if t.Action == "" {
+	if t.Color != "" {
+		b.WriteString(", " + t.Color)
+	}
+	if t.Group != 0 {
+		fmt.Fprintf(&b, ", group %d", t.Group)
+	}
+	if t.Member != 0 {
+		fmt.Fprintf(&b, ", member %d", t.Member)
+	}
+	switch {
+	case t.Action == "" && t.Hit:
+		return b.String() + ", nothing to choose from"
+	case t.Action == "":
 		return b.String() + ", no default action"
 	}
 	return fmt.Sprintf("%s -> %s(%s)", b.String(), t.Action, fields(t.Params, ", "))
