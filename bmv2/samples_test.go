@@ -19,7 +19,7 @@ func TestSamplesAreUpToDate(t *testing.T) {
 	if _, err := exec.LookPath(compiler); err != nil {
 		t.Skipf("%s is not on PATH", compiler)
 	}
-	for _, name := range []string{"tables", "copies", "parsing", "stateful"} {
+	for _, name := range []string{"tables", "copies", "parsing", "stateful", "corners"} {
 		dir := t.TempDir()
 		out, info := filepath.Join(dir, name+".json"), filepath.Join(dir, name+".p4info.txtpb")
 		cmd := exec.Command(compiler, "-o", out, "--p4runtime-files", info, name+".p4")

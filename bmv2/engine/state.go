@@ -52,6 +52,19 @@ func (m *Machine) NewState() *State {
 // Reset prepares the state for a packet: no header is valid, everything is zero.
 func (st *State) Reset(packet []byte) {
 	clear(st.arena)
+	st.restart(packet)
+}
+
+// ResetLittered is like Reset, but leaves it to litter what the fields of headers hold: it gets them
+// as the packet before left them. As no header is valid, only programs that read what P4 leaves
+// undefined notice.
+func (m *Machine) ResetLittered(st *State, packet []byte, litter func(fields []byte)) {
+	clear(st.arena[:m.layout.metaEnd])
+	litter(st.arena[m.layout.metaEnd : m.layout.size-slack])
+	st.restart(packet)
+}
+
+func (st *State) restart(packet []byte) {
 	st.packet, st.pos, st.Length = packet, 0, len(packet)
 	st.exited, st.Overrun, st.fail = false, false, 0
 	st.ParserError, st.ParserFailed, st.ChecksumError = 0, false, false

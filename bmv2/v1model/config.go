@@ -16,6 +16,10 @@ type Config struct {
 	// Rand returns uniformly distributed random bits, for the extern random. Nil: zero.
 	// Called from every worker.
 	Rand func() uint64
+	// Litter decides what the fields of headers hold that are not valid, to find out whether a program
+	// depends on them: P4 leaves them undefined. It gets them as an earlier packet left them. Nil: they
+	// are zero. Called from every worker.
+	Litter func(fields []byte)
 	// DropPort is the value of egress_spec that drops a packet. 0: 511, as in simple_switch.
 	DropPort uint16
 	// MaxPasses bounds how many times the copies of one received frame may go through a control

@@ -1,6 +1,7 @@
 package v1model
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -37,7 +38,7 @@ var primitives = map[string]struct {
 	args    int
 	compile compile
 }{
-	"mark_to_drop":                        {1, (*arch).drop},
+	"mark_to_drop":                        {1, (*arch).markToDrop},
 	"drop":                                {0, (*arch).drop},
 	"clone_ingress_pkt_to_egress":         {2, (*arch).clone},
 	"clone_egress_pkt_to_egress":          {2, (*arch).clone},
@@ -85,11 +86,35 @@ func (a *arch) drop(c *engine.Compiler, _ args) (compiled, error) {
 	if err != nil {
 		group, _ = fieldOf(c, "standard_metadata", "mcast_grp") // absent: ignores writes
 	}
+	return a.dropping(spec, group), nil
+}
+
+func (a *arch) dropping(spec, group engine.Field) compiled {
 	port := uint64(a.cfg.DropPort)
 	return func(st *engine.State) {
 		spec.Set(st, port)
 		group.Set(st, 0)
-	}, nil
+	}
+}
+
+// markToDrop does the same to the struct that it is given. p4c copies standard metadata to a struct
+// of its own and back where an action takes it as a parameter.
+func (a *arch) markToDrop(c *engine.Compiler, in args) (compiled, error) {
+	whole, ok := in[0].(*bmv2.HeaderExpr)
+	if !ok || whole.Header.Type.FieldIndex("egress_spec") < 0 {
+		return nil, errors.New("want a struct with a field egress_spec")
+	}
+	m := c.Machine()
+	spec, err := m.Field(bmv2.FieldRef{
+		Header: whole.Header, Index: whole.Header.Type.FieldIndex("egress_spec")})
+	if err != nil {
+		return nil, err
+	}
+	var group engine.Field // absent: ignores writes
+	if i := whole.Header.Type.FieldIndex("mcast_grp"); i >= 0 {
+		group, err = m.Field(bmv2.FieldRef{Header: whole.Header, Index: i})
+	}
+	return a.dropping(spec, group), err
 }
 
 func fieldOf(c *engine.Compiler, header, name string) (engine.Field, error) {

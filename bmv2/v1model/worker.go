@@ -121,7 +121,11 @@ func (w *Worker) receive(port uint16, frame []byte) {
 // begin makes st a packet before its parser.
 func (w *Worker) begin(st *engine.State, frame []byte, instance uint64) {
 	meta := w.rt.meta
-	st.Reset(frame)
+	if litter := w.sw.cfg.Litter; litter != nil {
+		w.rt.machine.ResetLittered(st, frame, litter)
+	} else {
+		st.Reset(frame)
+	}
 	st.Tables, st.Sets = w.snap.tables, w.snap.sets
 	meta.instanceType.Set(st, instance)
 	meta.packetLength.Set(st, uint64(len(frame)))
