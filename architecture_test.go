@@ -60,7 +60,7 @@ var impure = []string{
 
 // servicesOnly are the rooms in which a gRPC service or its client lives.
 var servicesOnly = []string{
-	"bmv2/p4rt", "bmv2/daemon", "controller", "storagenode", "cluster", "cmd", "bench",
+	"bmv2/p4rt", "bmv2/daemon", "bmv2/differ", "controller", "storagenode", "cluster", "cmd", "bench",
 }
 
 // goFile is one parsed source file.

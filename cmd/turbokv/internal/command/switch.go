@@ -66,7 +66,7 @@ after commas shape what the port sends, and with both also what it receives.`,
 		},
 	}
 	f.add(c.Flags())
-	c.AddCommand(a.switchSTFCommand(), a.switchCheckCommand())
+	c.AddCommand(a.switchSTFCommand(), a.switchCheckCommand(), a.switchDiffCommand())
 	return c
 }
 
