@@ -18,7 +18,7 @@ import (
 // A prefix makes at most two nodes, so the trie is linear in what it holds.
 type lpmNode struct {
 	skip   string
-	starts [4]uint64 // bit b is set where a run of byte values begins
+	starts byteSet   // where a run of byte values begins
 	before [4]uint16 // runs that begin in the words before
 	runs   []lpmRun
 	local  []lpmPrefix // the prefixes that end in this node, shortest first
@@ -90,16 +90,13 @@ func (n *lpmNode) edited(ed *edit) *lpmNode {
 	}
 	c := newNode(ed, n.skip)
 	c.local = slices.Clone(n.local)
-	at := -1
-	for b := range 256 {
-		if n.starts[b/64]>>(b%64)&1 == 0 {
-			continue
-		}
-		at++
+	at := 0
+	for b := range n.starts.all() {
 		// A child belongs to a single value, so its run has length one.
 		if child := n.runs[at].child; child != nil {
 			c.open.children = append(c.open.children, lpmChild{byte(b), child})
 		}
+		at++
 	}
 	return c
 }
@@ -117,18 +114,55 @@ func (n *lpmNode) close() {
 	}
 	children := n.open.children
 	n.open, n.runs = nil, make([]lpmRun, 0, 1+2*(len(n.local)+len(children)))
-	for b := range 256 {
+	for b := range n.borders(children).all() {
 		r := lpmRun{best: best[b]}
 		if len(children) > 0 && int(children[0].value) == b {
 			r.child, children = children[0].node, children[1:]
 		}
 		if b == 0 || r != n.runs[len(n.runs)-1] {
-			n.starts[b/64] |= 1 << (b % 64)
+			n.starts.set(b)
 			n.runs = append(n.runs, r)
 		}
 	}
 	for w := 1; w < 4; w++ {
 		n.before[w] = n.before[w-1] + uint16(bits.OnesCount64(n.starts[w-1]))
+	}
+}
+
+// borders returns the byte values where the outcome may be another than at the one before.
+func (n *lpmNode) borders(children []lpmChild) (out byteSet) {
+	out.set(0)
+	for _, p := range n.local {
+		out.set(int(p.value))
+		out.set(int(p.value) + 1<<(8-p.bits))
+	}
+	for _, c := range children {
+		out.set(int(c.value))
+		out.set(int(c.value) + 1)
+	}
+	return out
+}
+
+// byteSet is a set of byte values.
+type byteSet [4]uint64
+
+// set adds a value; 256 is left out.
+func (s *byteSet) set(b int) {
+	if b < 256 {
+		s[b/64] |= 1 << (b % 64)
+	}
+}
+
+// all goes through the values in ascending order.
+func (s byteSet) all() func(yield func(int) bool) {
+	return func(yield func(int) bool) {
+		for w, word := range s {
+			for ; word != 0; word &= word - 1 {
+				if !yield(64*w + bits.TrailingZeros64(word)) {
+					return
+				}
+			}
+		}
 	}
 }
 

@@ -161,7 +161,7 @@ func (p *picker) chunks(width int) (out []chunk) {
 			any |= m[w]
 		}
 		for shift := 0; shift < 64; shift += width {
-			if m := any & (1<<width - 1) << shift; m != 0 {
+			if m := any & ((1<<width - 1) << shift); m != 0 {
 				out = append(out, chunk{w, shift, m})
 			}
 		}
