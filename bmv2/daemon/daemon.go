@@ -251,6 +251,9 @@ func (d *Daemon) Addr() net.Addr { return d.listener.Addr() }
 // DeviceID returns the P4Runtime device id.
 func (d *Daemon) DeviceID() uint64 { return d.cfg.DeviceID }
 
+// CPUPort returns the port of packet-in and packet-out.
+func (d *Daemon) CPUPort() uint16 { return d.cfg.CPUPort }
+
 // Server returns the P4Runtime server.
 func (d *Daemon) Server() *p4rt.Server { return d.server }
 

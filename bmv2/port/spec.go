@@ -69,10 +69,13 @@ func isAddress(text string) bool {
 }
 
 // String returns the form that ParseSpec understands.
-func (s Spec) String() string {
-	out := fmt.Sprintf("%d@%s", s.Number, s.Interface)
+func (s Spec) String() string { return fmt.Sprintf("%d@%s", s.Number, s.Place()) }
+
+// Place returns where the port leads: what stands after the @.
+func (s Spec) Place() string {
+	out := s.Interface
 	if s.Interface == "" {
-		out += "udp:" + s.UDP.Local
+		out = "udp:" + s.UDP.Local
 		if s.UDP.Remote != "" {
 			out += "," + s.UDP.Remote
 		}

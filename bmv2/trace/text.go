@@ -120,8 +120,10 @@ func lookup(t *v1model.Lookup) string {
 		if t.Priority != 0 {
 			fmt.Fprintf(&b, " priority %d", t.Priority)
 		}
-	default:
+	case len(t.Key) > 0:
 		b.WriteString("miss")
+	default:
+		b.WriteString("no key")
 	}
 	if t.Color != "" {
 		b.WriteString(", " + t.Color)

@@ -22,6 +22,7 @@ type switchFlags struct {
 	cpuPort       uint16
 	dropPort      uint16
 	http          string
+	httpChanges   bool
 	metrics       string
 	trace         []string
 	where         []string
@@ -66,7 +67,8 @@ after commas shape what the port sends, and with both also what it receives.`,
 		},
 	}
 	f.add(c.Flags())
-	c.AddCommand(a.switchSTFCommand(), a.switchCheckCommand(), a.switchDiffCommand())
+	c.AddCommand(a.switchSTFCommand(), a.switchCheckCommand(), a.switchPortsCommand(),
+		a.switchDiffCommand())
 	return c
 }
 
@@ -82,8 +84,9 @@ func (f *switchFlags) add(flags *pflag.FlagSet) {
 	flags.Uint16Var(&f.dropPort, "drop-port", v1model.DefaultDropPort,
 		"port `number` that drops what is sent to it")
 	flags.StringVar(&f.http, "http", "",
-		"`address` that serves /metrics, /trace and the list of /ports, see turbokv switch ports "+
-			"(default: none)")
+		"`address` that serves /metrics, /trace, /tables and /ports, see turbokv switch ports (default: none)")
+	flags.BoolVar(&f.httpChanges, "http-allow-changes", false,
+		"let everybody who reaches --http add and remove ports, not only programs of this machine")
 	flags.StringVar(&f.metrics, "metrics", "",
 		"`address` that serves metrics for Prometheus at /metrics only (default: none)")
 	flags.StringArrayVar(&f.trace, "trace", nil,

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -188,4 +189,36 @@ func freeUDP(t *testing.T) string {
 	}
 	defer c.Close()
 	return c.LocalAddr().String()
+}
+
+func TestSwitchPortsOfARunningSwitch(t *testing.T) {
+	t.Chdir(t.TempDir())
+	r := startSwitch(t, "--grpc-addr", "unix:s", "-i", "1@udp:127.0.0.1:0", "--http", "127.0.0.1:0")
+	await(t, r.err, "msg=serving")
+	at := regexp.MustCompile(`http=http://([0-9.:]+)/`).FindStringSubmatch(r.err.String())[1]
+	said := func(args ...string) string {
+		t.Helper()
+		var out bytes.Buffer
+		s := Streams{In: strings.NewReader(""), Out: &out, Err: &out}
+		args = append([]string{"switch", "ports", "--at", at}, args...)
+		if code := Run(t.Context(), args, s); code != exitOK {
+			t.Errorf("%q: exit code %d: %s", args, code, &out)
+		}
+		return out.String()
+	}
+	if got := said(); !strings.Contains(got, "1     tunnel  udp:127.0.0.1:0") || strings.Count(got, "\n") != 3 {
+		t.Errorf("ports:\n%s", got)
+	}
+	if got := said("--add", "7@udp:127.0.0.1:0", "--remove", "1"); !strings.Contains(got, "7     tunnel") ||
+		strings.Count(got, "\n") != 3 {
+		t.Errorf("ports after a change:\n%s", got)
+	}
+	got := refusal(t, "switch", "ports", "--at", at, "--add", "7@udp:127.0.0.1:0")
+	if !strings.Contains(got, "port number is in use") {
+		t.Errorf("a port twice: %s", got)
+	}
+	r.end()
+	if got := refusal(t, "switch", "ports", "--at", at); !strings.Contains(got, "no switch serves --http at "+at) {
+		t.Errorf("without a switch: %s", got)
+	}
 }

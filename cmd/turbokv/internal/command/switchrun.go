@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/turbokv/turbokv/bmv2/admin"
 	"github.com/turbokv/turbokv/bmv2/daemon"
 	switchmetrics "github.com/turbokv/turbokv/bmv2/metrics"
 	"github.com/turbokv/turbokv/bmv2/p4rt"
@@ -29,6 +30,8 @@ type switchProcess struct {
 	logOut io.Writer
 	log    *slog.Logger
 	filter v1model.Filter // of the packets on the console
+	specs  []port.Spec
+	ports  port.Opener
 
 	config                      daemon.Config
 	sw                          *daemon.Daemon
@@ -63,7 +66,7 @@ func (s *switchProcess) open() (err error) {
 		return err
 	}
 	s.config.Events = switchEvents(s.log)
-	specs, err := parsePorts(f.ports, map[uint16]string{
+	s.specs, err = parsePorts(f.ports, map[uint16]string{
 		f.cpuPort: "--cpu-port", f.dropPort: "--drop-port"})
 	if err != nil {
 		return err
@@ -74,15 +77,15 @@ func (s *switchProcess) open() (err error) {
 	if err := s.listen(); err != nil {
 		return err
 	}
-	opener := s.opener()
-	if s.config.Ports, err = openPorts(opener, specs); err != nil {
+	s.ports = s.opener()
+	if s.config.Ports, err = openPorts(s.ports, s.specs); err != nil {
 		return err
 	}
-	s.log.Info("starting", "p4runtime", f.address, "ports", len(specs), "device", f.device,
+	s.log.Info("starting", "p4runtime", f.address, "ports", len(s.specs), "device", f.device,
 		"program", cmp.Or(f.program, "none"))
 	s.sw, err = daemon.New(s.config) // which closes the ports and the listener if it fails
-	if err == nil && opener.Files != nil {
-		opener.Files.Start(time.Duration(f.useFiles) * time.Second)
+	if err == nil && s.ports.Files != nil {
+		s.ports.Files.Start(time.Duration(f.useFiles) * time.Second)
 	}
 	return err
 }
@@ -154,7 +157,11 @@ func (s *switchProcess) serve(ctx context.Context) {
 		return httpserve.Mux(httpserve.Registry(switchmetrics.New(s.sw)), page)
 	}
 	if s.httpAt != nil {
-		s.atHTTP.serve(ctx, s.httpAt, metrics(trace.Handler(s.sw)))
+		page := http.NewServeMux()
+		page.Handle("/trace", trace.Handler(s.sw))
+		page.Handle("/", admin.Handler(admin.Config{Switch: s.sw, Opener: s.ports, Specs: s.specs,
+			MayChange: s.flags.httpChanges || isLoopback(s.httpAt)}))
+		s.atHTTP.serve(ctx, s.httpAt, metrics(page))
 		s.log.Info("serving", "http", pageURL(s.httpAt))
 	}
 	if s.metricsAt != nil {
@@ -163,6 +170,12 @@ func (s *switchProcess) serve(ctx context.Context) {
 	if s.tracesAt != nil {
 		s.atTraces.serve(ctx, s.tracesAt, trace.Handler(s.sw))
 	}
+}
+
+// isLoopback reports whether only this machine reaches a listener.
+func isLoopback(l net.Listener) bool {
+	a, ok := l.Addr().(*net.TCPAddr)
+	return ok && a.IP.IsLoopback()
 }
 
 // printTraces tells on the console, or in the log file, what packets meet.
