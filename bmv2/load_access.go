@@ -1,19 +1,13 @@
 package bmv2
 
-import (
-	"encoding/json"
-	"fmt"
-)
+import "fmt"
 
 // place decodes the operands of an access by position: a left value, and a number on the right.
 func (l *loader) place(op *rawOp, depth int) (left Expr, i int, err error) {
-	if err := json.Unmarshal(op.Right, &i); err != nil {
-		return nil, 0, fmt.Errorf("%s: %w", op.Op, err)
+	if i, err = toInt(op.right); err != nil {
+		return nil, 0, fmt.Errorf("%s: %w", op.op, err)
 	}
-	if op.Left == nil {
-		return nil, 0, fmt.Errorf("%s: no left side", op.Op)
-	}
-	left, err = l.exprAt(*op.Left, depth)
+	left, err = l.operand(op.left, depth)
 	return left, i, err
 }
 
@@ -63,15 +57,13 @@ func (l *loader) unionMember(op *rawOp, depth int) (Expr, error) {
 
 // dereference decodes the operands of stack[index].
 func (l *loader) dereference(op *rawOp, depth int) (stack, index Expr, err error) {
-	var at rawValue
-	if err := json.Unmarshal(op.Right, &at); err != nil || op.Left == nil {
-		return nil, nil, fmt.Errorf("%s: want stack and index", op.Op)
+	if stack, err = l.operand(op.left, depth); err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", op.op, err)
 	}
-	if stack, err = l.exprAt(*op.Left, depth); err != nil {
-		return nil, nil, err
+	if index, err = l.operand(op.right, depth); err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", op.op, err)
 	}
-	index, err = l.exprAt(at, depth)
-	return stack, index, err
+	return stack, index, nil
 }
 
 func (l *loader) element(op *rawOp, depth int) (Expr, error) {
@@ -81,7 +73,7 @@ func (l *loader) element(op *rawOp, depth int) (Expr, error) {
 	}
 	s, ok := left.(*StackExpr)
 	if !ok {
-		return nil, fmt.Errorf("%s: the left side is not a header stack", op.Op)
+		return nil, fmt.Errorf("%s: the left side is not a header stack", op.op)
 	}
 	return &IndexExpr{s.Stack, index}, nil
 }
@@ -93,7 +85,7 @@ func (l *loader) unionElement(op *rawOp, depth int) (Expr, error) {
 	}
 	s, ok := left.(*UnionStackExpr)
 	if !ok {
-		return nil, fmt.Errorf("%s: the left side is not a header union stack", op.Op)
+		return nil, fmt.Errorf("%s: the left side is not a header union stack", op.op)
 	}
 	return &UnionIndexExpr{s.Stack, index}, nil
 }

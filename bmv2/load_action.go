@@ -187,16 +187,13 @@ func (l *loader) calcInput(el rawValue) (CalcInput, error) {
 
 func (l *loader) loadChecksums(raw *rawProgram) error {
 	for _, r := range raw.Checksums {
-		c := &Checksum{Name: r.Name, ID: r.ID, Calc: l.calcs[r.Calc]}
+		c := &Checksum{Name: r.Name, ID: r.ID}
 		c.Verify = r.Verify == nil || *r.Verify
 		c.Update = r.Update == nil || *r.Update
-		if r.Type != "generic" {
-			return in(unsupported(fmt.Sprintf("checksum type %q", r.Type), "generic"),
-				"checksum", r.Name)
-		}
-		err := known(c.Calc != nil, "calculation", r.Calc)
+		err := error(nil)
+		c.Target, err = l.fieldNamed(r.Target)
 		if err == nil {
-			c.Target, err = l.fieldNamed(r.Target)
+			c.Calc, err = l.checksumCalc(&r, c.Target)
 		}
 		if err == nil && r.If != nil {
 			c.If, err = l.expr(*r.If)
@@ -207,4 +204,24 @@ func (l *loader) loadChecksums(raw *rawProgram) error {
 		l.prog.Checksums = append(l.prog.Checksums, c)
 	}
 	return nil
+}
+
+// checksumCalc returns what computes a checksum. Type ipv4 is the Internet checksum of the header
+// with zeroes where the checksum stands.
+func (l *loader) checksumCalc(r *rawChecksum, target FieldRef) (*Calculation, error) {
+	switch r.Type {
+	case "generic":
+		return l.calcs[r.Calc], known(l.calcs[r.Calc] != nil, "calculation", r.Calc)
+	case "ipv4":
+		calc := &Calculation{Name: r.Name, ID: -1, Algo: "csum16"}
+		for i, f := range target.Header.Type.Fields {
+			in := CalcInput{Expr: &FieldExpr{FieldRef{target.Header, i}}, Width: f.Width}
+			if i == target.Index {
+				in.Expr = &ConstExpr{bigInt(0)}
+			}
+			calc.Input = append(calc.Input, in)
+		}
+		return calc, nil
+	}
+	return nil, unsupported(fmt.Sprintf("checksum type %q", r.Type), "generic", "ipv4")
 }

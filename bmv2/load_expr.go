@@ -1,10 +1,6 @@
 package bmv2
 
-import (
-	"bytes"
-	"encoding/json"
-	"fmt"
-)
+import "fmt"
 
 // maxExprDepth bounds the nesting of expressions; generated code stays far below.
 const maxExprDepth = 1000
@@ -14,18 +10,6 @@ var valueKinds = []string{"field", "hexstr", "bool", "header", "header_stack", "
 	"header_union_stack", "stack_field", "union_stack_field", "lookahead", "register", "expression",
 	"local", "runtime_data", "string", "parameters_vector", "calculation", "counter_array",
 	"meter_array", "register_array"}
-
-type rawOp struct {
-	Op    string          `json:"op"`
-	Left  *rawValue       `json:"left"`
-	Right json.RawMessage `json:"right"`
-	Cond  *rawValue       `json:"cond"`
-	// Type and Value are set instead of Op when a wrapper holds a plain value.
-	Type   string          `json:"type"`
-	Value  json.RawMessage `json:"value"`
-	Width  int             `json:"bitwidth"`
-	Source ignored         `json:"source_info"`
-}
 
 // expr decodes a value object.
 func (l *loader) expr(v rawValue) (Expr, error) { return l.exprAt(v, 0) }
@@ -42,8 +26,7 @@ func (l *loader) exprAt(v rawValue, depth int) (Expr, error) {
 	case "register":
 		return l.registerCell(v.Value, depth+1)
 	case "field":
-		ref, err := l.fieldRef(v.Value)
-		return &FieldExpr{ref}, err
+		return l.field(v.Value, depth+1)
 	case "stack_field":
 		return l.stackField(v.Value)
 	case "union_stack_field":
@@ -51,19 +34,50 @@ func (l *loader) exprAt(v rawValue, depth int) (Expr, error) {
 	case "lookahead":
 		return lookahead(v.Value)
 	case "bool":
-		var b bool
-		err := json.Unmarshal(v.Value, &b)
-		return &BoolExpr{b}, err
+		b, ok := v.Value.(bool)
+		if !ok {
+			return nil, fmt.Errorf("bool %s: want true or false", brief(v.Value))
+		}
+		return &BoolExpr{b}, nil
 	case "local", "runtime_data":
 		return l.param(v.Value)
 	}
 	return l.named(v)
 }
 
+// field decodes a field of a header, which p4c also computes: then an operation stands for its name.
+func (l *loader) field(v any, depth int) (Expr, error) {
+	pair, ok := v.([]any)
+	if !ok || len(pair) != 2 {
+		return nil, fmt.Errorf("field reference %s: want header and field", brief(v))
+	}
+	name, ok := pair[1].(string)
+	if !ok {
+		return nil, fmt.Errorf("field reference %s: want a name", brief(v))
+	}
+	if header, ok := pair[0].(string); ok {
+		ref, err := l.fieldNamed([]string{header, name})
+		return &FieldExpr{ref}, err
+	}
+	e, err := l.wrapped(pair[0], depth)
+	if err != nil {
+		return nil, err
+	}
+	element, ok := e.(*IndexExpr)
+	if !ok {
+		return nil, unsupported("field of this value", "header", "element of a header stack")
+	}
+	if name == "$valid$" {
+		return &OpExpr{Op: OpToData, Right: &OpExpr{Op: OpValid, Right: element}}, nil
+	}
+	i := element.Stack.Type.FieldIndex(name)
+	return &AccessExpr{element, i}, known(i >= 0, "field", name)
+}
+
 // named decodes the value objects whose value is a string.
 func (l *loader) named(v rawValue) (Expr, error) {
-	var name string
-	if err := json.Unmarshal(v.Value, &name); err != nil {
+	name, ok := v.Value.(string)
+	if !ok {
 		return nil, unsupported(fmt.Sprintf("value of type %q", v.Type), valueKinds...)
 	}
 	switch v.Type {
@@ -107,14 +121,17 @@ func known(ok bool, kind, name string) error {
 	return nil
 }
 
-func (l *loader) vector(raw json.RawMessage, depth int) (Expr, error) {
-	var parts []rawValue
-	if err := json.Unmarshal(raw, &parts); err != nil {
-		return nil, fmt.Errorf("parameters_vector: %w", err)
+func (l *loader) vector(v any, depth int) (Expr, error) {
+	if m, ok := v.(map[string]any); ok && len(m) == 0 { // p4c's empty list
+		return &VectorExpr{}, nil
+	}
+	parts, ok := v.([]any)
+	if !ok {
+		return nil, fmt.Errorf("parameters_vector %s: want a list", brief(v))
 	}
 	vec := &VectorExpr{}
 	for _, p := range parts {
-		e, err := l.exprAt(p, depth)
+		e, err := l.operand(p, depth)
 		if err != nil {
 			return nil, err
 		}
@@ -123,48 +140,56 @@ func (l *loader) vector(raw json.RawMessage, depth int) (Expr, error) {
 	return vec, nil
 }
 
-func (l *loader) registerCell(raw json.RawMessage, depth int) (Expr, error) {
-	var pair rawPair
-	var name string
-	var index rawValue
-	if err := json.Unmarshal(raw, &pair); err != nil {
-		return nil, fmt.Errorf("register: %w", err)
+// operand decodes a value object that has not been looked at.
+func (l *loader) operand(v any, depth int) (Expr, error) {
+	value, err := toValue(v)
+	if err != nil {
+		return nil, err
 	}
-	if err := json.Unmarshal(pair[0], &name); err != nil {
-		return nil, fmt.Errorf("register name: %w", err)
+	return l.exprAt(value, depth)
+}
+
+func (l *loader) registerCell(v any, depth int) (Expr, error) {
+	pair, ok := v.([]any)
+	if !ok || len(pair) != 2 {
+		return nil, fmt.Errorf("register %s: want name and index", brief(v))
 	}
-	if err := json.Unmarshal(pair[1], &index); err != nil {
-		return nil, fmt.Errorf("index of register %q: %w", name, err)
+	name, ok := pair[0].(string)
+	if !ok {
+		return nil, fmt.Errorf("register name %s: want a text", brief(pair[0]))
 	}
 	r := l.registers[name]
 	if err := known(r != nil, "register", name); err != nil {
 		return nil, err
 	}
-	i, err := l.exprAt(index, depth)
-	return &RegisterExpr{r, i}, err
+	i, err := l.operand(pair[1], depth)
+	return &RegisterExpr{r, i}, in(err, "register", name)
 }
 
-func (l *loader) stackField(raw json.RawMessage) (Expr, error) {
-	var names []string
-	if err := json.Unmarshal(raw, &names); err != nil || len(names) != 2 {
-		return nil, fmt.Errorf("stack_field %s: want stack and field", raw)
+func (l *loader) stackField(v any) (Expr, error) {
+	names, err := toNames(v, 2)
+	if err != nil {
+		return nil, fmt.Errorf("stack_field: %w", err)
 	}
 	s := l.stacks[names[0]]
 	if err := known(s != nil, "header stack", names[0]); err != nil {
 		return nil, err
 	}
 	i := s.Type.FieldIndex(names[1])
-	if i < 0 {
-		return nil, fmt.Errorf("header stack %q has no field %q", names[0], names[1])
+	switch {
+	case i >= 0:
+		return &StackFieldExpr{s, i}, nil
+	case names[1] == "last": // p4c's way to say that it means the header
+		return &IndexExpr{s, &OpExpr{Op: OpLastIndex, Right: &StackExpr{s}}}, nil
 	}
-	return &StackFieldExpr{s, i}, nil
+	return nil, fmt.Errorf("header stack %q has no field %q", names[0], names[1])
 }
 
 // unionStackField decodes [stack, member, field].
-func (l *loader) unionStackField(raw json.RawMessage) (Expr, error) {
-	var names []string
-	if err := json.Unmarshal(raw, &names); err != nil || len(names) != 3 {
-		return nil, fmt.Errorf("union_stack_field %s: want stack, member and field", raw)
+func (l *loader) unionStackField(v any) (Expr, error) {
+	names, err := toNames(v, 3)
+	if err != nil {
+		return nil, fmt.Errorf("union_stack_field: %w", err)
 	}
 	column, err := l.member(names)
 	if err != nil {
@@ -177,10 +202,10 @@ func (l *loader) unionStackField(raw json.RawMessage) (Expr, error) {
 	return &StackFieldExpr{column, i}, nil
 }
 
-func lookahead(raw json.RawMessage) (Expr, error) {
-	var v []int
-	if err := json.Unmarshal(raw, &v); err != nil || len(v) != 2 {
-		return nil, fmt.Errorf("lookahead %s: want offset and width", raw)
+func lookahead(value any) (Expr, error) {
+	v, err := toInts(value, 2)
+	if err != nil {
+		return nil, fmt.Errorf("lookahead: %w", err)
 	}
 	if v[0] < 0 || v[0] > maxHeaderBits || v[1] < 1 || v[1] > maxFieldBits {
 		return nil, fmt.Errorf("lookahead of %d bits at %d: out of bounds", v[1], v[0])
@@ -188,9 +213,9 @@ func lookahead(raw json.RawMessage) (Expr, error) {
 	return &LookaheadExpr{Offset: v[0], Width: v[1]}, nil
 }
 
-func (l *loader) param(raw json.RawMessage) (Expr, error) {
-	var i int
-	if err := json.Unmarshal(raw, &i); err != nil {
+func (l *loader) param(v any) (Expr, error) {
+	i, err := toInt(v)
+	if err != nil {
 		return nil, fmt.Errorf("action parameter: %w", err)
 	}
 	if i < 0 || i >= len(l.params) {
@@ -199,50 +224,42 @@ func (l *loader) param(raw json.RawMessage) (Expr, error) {
 	return &ParamExpr{i, l.params[i].Width}, nil
 }
 
-// wrapped decodes the value of an "expression": an operation, null, or again a value object.
-func (l *loader) wrapped(raw json.RawMessage, depth int) (Expr, error) {
-	var op rawOp
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&op); err != nil {
+// wrapped decodes the value of an "expression": an operation, or again a value object.
+func (l *loader) wrapped(v any, depth int) (Expr, error) {
+	op, err := toOp(v)
+	if err != nil {
 		return nil, fmt.Errorf("expression: %w", err)
 	}
-	if op.Op == "" {
-		return l.exprAt(rawValue{Type: op.Type, Value: op.Value}, depth)
+	if op.op == "" {
+		return l.exprAt(op.value, depth)
 	}
-	switch op.Op {
+	switch op.op {
 	case "access_field":
-		return l.access(&op, depth)
+		return l.access(op, depth)
 	case "access_union_header":
-		return l.unionMember(&op, depth)
+		return l.unionMember(op, depth)
 	case "dereference_header_stack", "dereference_stack":
-		return l.element(&op, depth)
+		return l.element(op, depth)
 	case "dereference_union_stack":
-		return l.unionElement(&op, depth)
+		return l.unionElement(op, depth)
 	}
-	if err := checkOp(Op(op.Op)); err != nil {
+	if err := checkOp(Op(op.op)); err != nil {
 		return nil, err
 	}
-	return l.operation(&op, depth)
+	return l.operation(op, depth)
 }
 
 func (l *loader) operation(op *rawOp, depth int) (Expr, error) {
-	e := &OpExpr{Op: Op(op.Op)}
-	var right rawValue
-	if err := json.Unmarshal(op.Right, &right); err != nil {
-		return nil, fmt.Errorf("right side of %q: %w", op.Op, err)
-	}
-	var err error
-	if e.Right, err = l.exprAt(right, depth); err != nil {
-		return nil, err
-	}
-	if op.Left != nil {
-		if e.Left, err = l.exprAt(*op.Left, depth); err != nil {
-			return nil, err
+	e := &OpExpr{Op: Op(op.op)}
+	for _, side := range []struct {
+		dst *Expr
+		src any
+	}{{&e.Right, op.right}, {&e.Left, op.left}, {&e.Cond, op.cond}} {
+		if side.src == nil {
+			continue
 		}
-	}
-	if op.Cond != nil {
-		if e.Cond, err = l.exprAt(*op.Cond, depth); err != nil {
+		var err error
+		if *side.dst, err = l.operand(side.src, depth); err != nil {
 			return nil, err
 		}
 	}
@@ -272,6 +289,9 @@ func checkOp(op Op) error {
 }
 
 func checkOperands(e *OpExpr) error {
+	if e.Right == nil {
+		return fmt.Errorf("operator %q has no right side", e.Op)
+	}
 	n := 1
 	if e.Left != nil {
 		n++

@@ -118,7 +118,7 @@ func (l *loader) loadHeaders(raw *rawProgram) error {
 	for _, r := range raw.Headers {
 		t := l.types[r.Type]
 		if t == nil {
-			return in(fmt.Errorf("unknown header type %q", r.Type), "header", r.Name)
+			return in(unknownType(raw, r.Type), "header", r.Name)
 		}
 		if !r.Metadata && t.Bits%8 != 0 {
 			return in(fmt.Errorf("type %q has %d bits: want whole bytes", t.Name, t.Bits),
@@ -132,6 +132,18 @@ func (l *loader) loadHeaders(raw *rawProgram) error {
 		l.prog.Headers = append(l.prog.Headers, h)
 	}
 	return nil
+}
+
+// unknownType is the error of a header whose type is not a header type. p4c makes such headers of
+// header unions within metadata.
+func unknownType(raw *rawProgram, name string) error {
+	for _, u := range raw.UnionTypes {
+		if u.Name == name {
+			return unsupported(fmt.Sprintf("header union %q as a header", name),
+				"header unions among the headers")
+		}
+	}
+	return fmt.Errorf("unknown header type %q", name)
 }
 
 func (l *loader) loadStacks(raw *rawProgram) error {

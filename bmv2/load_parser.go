@@ -84,6 +84,10 @@ func (l *loader) transitionKey(k rawValue) (TransitionKey, error) {
 	}
 	switch v := e.(type) {
 	case *FieldExpr:
+		if v.Ref.Var() {
+			return TransitionKey{}, unsupported("variable-length field "+v.Ref.String()+
+				" in a transition key", "fixed widths")
+		}
 		return TransitionKey{e, v.Ref.Width()}, nil
 	case *StackFieldExpr:
 		return TransitionKey{e, v.Stack.Type.Fields[v.Field].Width}, nil
@@ -154,6 +158,11 @@ func (l *loader) parserOp(r rawParserOp) (ParserOp, error) {
 	}
 	args := make([]Expr, len(r.Params))
 	for i, p := range r.Params {
+		var code int64 // of an error, as older compilers write it
+		if r.Op == "verify" && i == 1 && json.Unmarshal(p, &code) == nil {
+			args[i] = &ConstExpr{big.NewInt(code)}
+			continue
+		}
 		v, err := strictValue(p)
 		if err != nil {
 			return ParserOp{}, err
@@ -206,8 +215,8 @@ func (l *loader) extract(raw json.RawMessage) (ParserOp, error) {
 // extractTarget decodes where to extract to.
 func (l *loader) extractTarget(v rawValue) (op ParserOp, t *HeaderType, err error) {
 	if v.Type == "union_stack" {
-		var names []string
-		if err := json.Unmarshal(v.Value, &names); err != nil {
+		names, err := toNames(v.Value, 2)
+		if err != nil {
 			return op, nil, fmt.Errorf("extract to a header union stack: %w", err)
 		}
 		s, err := l.member(names)
@@ -216,9 +225,8 @@ func (l *loader) extractTarget(v rawValue) (op ParserOp, t *HeaderType, err erro
 		}
 		return ParserOp{Kind: OpExtractStack, Stack: s}, s.Type, nil
 	}
-	var name string
-	if err := json.Unmarshal(v.Value, &name); err != nil || v.Type != "regular" &&
-		v.Type != "stack" {
+	name, ok := v.Value.(string)
+	if !ok || v.Type != "regular" && v.Type != "stack" {
 		return op, nil, unsupported(fmt.Sprintf("extract to %q", v.Type), "regular", "stack",
 			"union_stack")
 	}

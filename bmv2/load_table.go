@@ -228,11 +228,16 @@ func (l *loader) keyField(r rawKey) (k KeyField, err error) {
 		}
 		k.Field = FieldRef{l.headers[name], ValidField}
 		err = known(k.Field.Header != nil, "header", name)
+	} else if len(r.Target) > 0 && r.Target[0] == '{' {
+		err = unsupported("computed value as the target", "field")
 	} else {
 		k.Field, err = l.fieldRef(r.Target)
 	}
 	if err != nil {
 		return k, err
+	}
+	if k.Field.Var() {
+		return k, unsupported("variable-length field "+k.Field.String(), "fixed widths")
 	}
 	k.Width = k.Field.Width()
 	if k.Name = r.Name; k.Name == "" {

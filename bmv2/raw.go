@@ -144,9 +144,9 @@ type rawEnum struct {
 
 // rawValue is a "type value object".
 type rawValue struct {
-	Type  string          `json:"type"`
-	Value json.RawMessage `json:"value"`
-	Width int             `json:"bitwidth"`
+	Type  string `json:"type"`
+	Value any    `json:"value"`
+	Width int    `json:"bitwidth"`
 	// Newer compilers annotate values; neither changes the value.
 	Signed ignored `json:"signed"`
 	Source ignored `json:"source_info"`

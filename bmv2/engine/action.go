@@ -189,11 +189,14 @@ var corePrimitives = map[string]struct {
 }{
 	"assign":              {2, (*compiler).assign},
 	"assign_VL":           {2, (*compiler).assignVar},
+	"modify_field":        {2, (*compiler).assign},
 	"assign_header":       {2, (*compiler).assignHeader},
+	"copy_header":         {2, (*compiler).assignHeader},
 	"assign_header_stack": {2, (*compiler).assignStack},
 	"assign_union":        {2, (*compiler).assignUnion},
 	"assign_union_stack":  {2, (*compiler).assignUnionStack},
 	"add_header":          {1, (*compiler).addHeader},
+	"add_header_fast":     {1, (*compiler).addHeaderFast},
 	"remove_header":       {1, (*compiler).removeHeader},
 	"push":                {2, (*compiler).push},
 	"pop":                 {2, (*compiler).pop},
@@ -207,6 +210,9 @@ func (c *compiler) primitive(p *bmv2.Primitive) (op, error) {
 		}
 		return core.compile(c, p.Args)
 	}
+	if _, ok := arithmetic[p.Op]; ok {
+		return c.calculate(p)
+	}
 	if c.arch != nil {
 		fn, err := c.arch.Primitive(&Compiler{c}, p)
 		if fn != nil || err != nil {
@@ -214,6 +220,28 @@ func (c *compiler) primitive(p *bmv2.Primitive) (op, error) {
 		}
 	}
 	return nil, unsupported(fmt.Sprintf("primitive %q", p.Op), c.primitiveNames()...)
+}
+
+// arithmetic are primitives of older compilers: dst = a op b, or, of two arguments, dst = dst op a.
+var arithmetic = map[string]struct {
+	op   bmv2.Op
+	args int
+}{
+	"add_to_field": {bmv2.OpAdd, 2}, "subtract_from_field": {bmv2.OpSub, 2},
+	"add": {bmv2.OpAdd, 3}, "subtract": {bmv2.OpSub, 3}, "bit_xor": {bmv2.OpBitXor, 3},
+	"bit_or": {bmv2.OpBitOr, 3}, "bit_and": {bmv2.OpBitAnd, 3}, "shift_left": {bmv2.OpShl, 3},
+	"shift_right": {bmv2.OpShr, 3},
+}
+
+// calculate compiles an arithmetic primitive to an assignment.
+func (c *compiler) calculate(p *bmv2.Primitive) (op, error) {
+	a := arithmetic[p.Op]
+	if err := needArgs(p, a.args); err != nil {
+		return nil, err
+	}
+	operands := p.Args[a.args-2:]
+	value := &bmv2.OpExpr{Op: a.op, Left: operands[0], Right: operands[1]}
+	return c.assign([]bmv2.Expr{p.Args[0], value})
 }
 
 func exit(*compiler, []bmv2.Expr) (op, error) {

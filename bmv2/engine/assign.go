@@ -28,8 +28,11 @@ func (c *compiler) assign(args []bmv2.Expr) (op, error) {
 	case *bmv2.StackFieldExpr:
 		return c.assignElement(&bmv2.AccessExpr{Element: lastIndex(dst.Stack), Field: dst.Field},
 			args[1])
+	case *bmv2.RegisterExpr:
+		return c.writeCell(dst.Register, dst.Index, args[1])
 	}
-	return nil, unsupported(fmt.Sprintf("assignment to %T", args[0]), "field", "stack element")
+	return nil, unsupported(fmt.Sprintf("assignment to %T", args[0]), "field", "stack element",
+		"register cell")
 }
 
 // saturated limits what is assigned to a field that asks for it.

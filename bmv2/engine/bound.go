@@ -82,7 +82,12 @@ func (c *compiler) opBound(e *bmv2.OpExpr) bound {
 		return bound{max(l.bits, r.bits) + 1, true}
 	case bmv2.OpMul:
 		return bound{l.bits + r.bits + 1, l.signed || r.signed}
-	case bmv2.OpDiv, bmv2.OpMod, bmv2.OpShr:
+	case bmv2.OpMod, bmv2.OpShr:
+		return l
+	case bmv2.OpDiv:
+		if l.signed || r.signed { // the smallest number by -1
+			return bound{l.bits + 1, true}
+		}
 		return l
 	case bmv2.OpShl:
 		return bound{shifted(l.bits, e.Right), l.signed}

@@ -2,9 +2,7 @@ package engine
 
 import (
 	"fmt"
-	"maps"
 	"math/bits"
-	"slices"
 
 	"github.com/turbokv/turbokv/bmv2"
 )
@@ -43,10 +41,9 @@ func (w *bitBuffer) add(src []byte, bit, width int) {
 
 // calculation compiles a hash or checksum over a list of inputs.
 func (c *compiler) calculation(k *bmv2.Calculation) (u64, error) {
-	fn := hashes[k.Algo]
-	if fn == nil {
-		return nil, fmt.Errorf("calculation %q: %w", k.Name, unsupported(
-			fmt.Sprintf("algorithm %q", k.Algo), slices.Sorted(maps.Keys(hashes))...))
+	fn, err := c.hasher(k)
+	if err != nil {
+		return nil, err
 	}
 	pieces, payload := c.pieces(k.Input)
 	if k.Algo == "csum16" && !payload && evenPieces(pieces) {

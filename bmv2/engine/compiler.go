@@ -94,13 +94,17 @@ func (c *Compiler) WriteRegister(array, index, value bmv2.Expr) (func(*State), e
 	if !ok {
 		return nil, unsupported(fmt.Sprintf("%T as a register array", array))
 	}
-	cells := c.c.registers[r.Register]
-	at, err := c.c.amount(index)
+	return c.c.writeCell(r.Register, index, value)
+}
+
+func (c *compiler) writeCell(r *bmv2.Register, index, value bmv2.Expr) (op, error) {
+	cells := c.registers[r]
+	at, err := c.amount(index)
 	if err != nil {
 		return nil, err
 	}
-	v, err := c.c.wide(value, cells.words)
-	t := c.c.temp(cells.words)
+	v, err := c.wide(value, cells.words)
+	t := c.temp(cells.words)
 	return func(st *State) {
 		limbs := t.of(st)
 		v(st, limbs)
@@ -121,7 +125,7 @@ func (c *Compiler) Calculation(e bmv2.Expr) (func(*State) uint64, error) {
 }
 
 func (c *compiler) primitiveNames() []string {
-	names := slices.Collect(maps.Keys(corePrimitives))
+	names := slices.AppendSeq(slices.Collect(maps.Keys(corePrimitives)), maps.Keys(arithmetic))
 	names = append(names, "_jump", "_jump_if_zero")
 	if c.arch != nil {
 		names = append(names, c.arch.Primitives()...)

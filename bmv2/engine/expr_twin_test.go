@@ -101,7 +101,7 @@ func constant(v int64) *bmv2.ConstExpr { return &bmv2.ConstExpr{Value: big.NewIn
 
 var twinOps = []bmv2.Op{bmv2.OpAdd, bmv2.OpSub, bmv2.OpMul, bmv2.OpBitAnd, bmv2.OpBitOr,
 	bmv2.OpBitXor, bmv2.OpBitNot, bmv2.OpShl, bmv2.OpShr, bmv2.OpTernary, bmv2.OpTwoCompMod,
-	bmv2.OpSatCast, bmv2.OpUsatCast, bmv2.OpToData}
+	bmv2.OpSatCast, bmv2.OpUsatCast, bmv2.OpToData, bmv2.OpDiv, bmv2.OpMod}
 
 func (tw *twin) number(depth int) bmv2.Expr {
 	if depth == 0 || tw.IntN(5) == 0 {
@@ -213,6 +213,15 @@ func (tw *twin) eval(e bmv2.Expr) *big.Int {
 		return out.Or(l, r)
 	case bmv2.OpBitXor:
 		return out.Xor(l, r)
+	case bmv2.OpDiv, bmv2.OpMod:
+		if r.Sign() == 0 {
+			return out
+		}
+		q, m := new(big.Int).QuoRem(l, r, new(big.Int))
+		if o.Op == bmv2.OpDiv {
+			return q
+		}
+		return m
 	case bmv2.OpShl:
 		return out.Lsh(l, uint(r.Uint64()))
 	case bmv2.OpShr:

@@ -1,22 +1,60 @@
 package engine
 
 import (
+	"fmt"
 	"hash/crc32"
+	"maps"
 	"math/bits"
+	"slices"
+	"sync/atomic"
+
+	"github.com/cespare/xxhash/v2"
+
+	"github.com/turbokv/turbokv/bmv2"
 )
 
-// hashes are the algorithms of calculations, as simple_switch implements them.
+// hashes are the algorithms of calculations that need nothing but their input, as simple_switch
+// implements them.
 var hashes = map[string]func([]byte) uint64{
-	"csum16":       csum16,
-	"cksum16":      csum16,
-	"crc16":        crc16,
-	"crc16_custom": crc16, // the default polynomial is the same
-	"crcCCITT":     crcCCITT,
-	"crc32":        crc32IEEE,
-	"crc32_custom": crc32IEEE, // the default polynomial is the same
-	"identity":     identity,
-	"xor16":        xor16,
-	"xor32":        xor32,
+	"csum16":    csum16,
+	"cksum16":   csum16,
+	"crc16":     crc16,
+	"crcCCITT":  crcCCITT,
+	"crc32":     crc32IEEE,
+	"identity":  identity,
+	"xor16":     xor16,
+	"xor32":     xor32,
+	"xxh64":     xxhash.Sum64,
+	"bmv2_hash": xxhash.Sum64,
+	"hash_ex":   hashEx,
+}
+
+// hasher returns the function of an algorithm. What it remembers belongs to the calculation.
+func (c *compiler) hasher(k *bmv2.Calculation) (func([]byte) uint64, error) {
+	if fn := hashes[k.Algo]; fn != nil {
+		return fn, nil
+	}
+	if _, ok := crcDefaults[k.Algo]; ok {
+		return c.customCRC(k).sum, nil
+	}
+	switch {
+	case k.Algo == "round_robin":
+		turn := c.roundRobin[k.Name]
+		if turn == nil {
+			turn = new(atomic.Uint64)
+			c.roundRobin[k.Name] = turn
+		}
+		return func([]byte) uint64 { return turn.Add(1) - 1 }, nil
+	case k.Algo == "random" && c.arch != nil:
+		return func([]byte) uint64 { return c.arch.Random() }, nil
+	}
+	return nil, fmt.Errorf("calculation %q: %w", k.Name, unsupported(
+		fmt.Sprintf("algorithm %q", k.Algo), hashNames()...))
+}
+
+func hashNames() []string {
+	names := slices.AppendSeq([]string{"random", "round_robin"}, maps.Keys(hashes))
+	return slices.Sorted(slices.Values(slices.AppendSeq(names, maps.Keys(crcDefaults))))
 }
 
 // csum16 is the Internet checksum (RFC 1071).
@@ -96,4 +134,18 @@ func xorWords(b []byte, n int) uint64 {
 		v ^= uint64(x) << (8 * (n - 1 - i%n))
 	}
 	return v
+}
+
+// hashEx is simple_switch's hash_ex: FNV-1a with 32 bits and its own finish. Bytes are signed there.
+func hashEx(b []byte) uint64 {
+	h := uint32(2166136261)
+	for _, x := range b {
+		h = (h ^ uint32(int8(x))) * 16777619
+	}
+	h += h << 13
+	h ^= h >> 7
+	h += h << 3
+	h ^= h >> 17
+	h += h << 5
+	return uint64(h)
 }

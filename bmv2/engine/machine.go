@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"slices"
+	"sync/atomic"
 
 	"github.com/turbokv/turbokv/bmv2"
 )
@@ -17,6 +18,8 @@ type Arch interface {
 	Primitives() []string
 	// Now returns the time in microseconds, for meters and idle timeouts.
 	Now() uint64
+	// Random returns uniformly distributed random bits. Called by every worker.
+	Random() uint64
 }
 
 // Machine is a compiled program together with its cells (counters, meters and registers). It is
@@ -38,6 +41,7 @@ type Machine struct {
 	scratchWords int
 	keyBytes     int
 	images       images
+	crcs         map[string]*customCRC // by calculation
 }
 
 // compiler is the state of a compilation.
@@ -48,6 +52,9 @@ type compiler struct {
 	registers map[*bmv2.Register]*RegisterArray
 	params    []int // word offsets of the parameters of the action being compiled
 	errors    errorCodes
+	// roundRobin are the counters of calculations that only count.
+	roundRobin map[string]*atomic.Uint64
+	inParser   bool // what is compiled runs in a parser
 }
 
 // Compile compiles a program for an architecture.
@@ -64,9 +71,10 @@ func Compile(p *bmv2.Program, arch Arch) (*Machine, error) {
 		actions:   map[*bmv2.Action]*action{},
 		byName:    map[string]*tableSpec{},
 		reads:     readFields(p),
+		crcs:      map[string]*customCRC{},
 	}
 	c := &compiler{Machine: m, arch: arch, registers: map[*bmv2.Register]*RegisterArray{},
-		errors: newErrorCodes(p)}
+		errors: newErrorCodes(p), roundRobin: map[string]*atomic.Uint64{}}
 	c.clock = func() uint64 { return 0 }
 	if arch != nil {
 		c.clock = arch.Now

@@ -203,13 +203,12 @@ func (c *compiler) shiftRight(e *bmv2.OpExpr) (u64, error) {
 	return func(st *State) uint64 { return l(st) >> by(st) }, err
 }
 
-// divide supports what the language does: unsigned numbers. Division by zero, undefined in P4,
-// gives zero.
+// divide compiles / and %. Division by zero, undefined in P4, gives zero. The language has no
+// division of signed numbers; it is cut towards zero, as bmv2's numbers do.
 func (c *compiler) divide(e *bmv2.OpExpr) (u64, error) {
 	bl, br := c.boundOf(e.Left), c.boundOf(e.Right)
 	if bl.signed || br.signed || !bl.fits64() || !br.fits64() {
-		return nil, unsupported(fmt.Sprintf("operator %q on wide or signed numbers", e.Op),
-			"unsigned operands of up to 64 bits")
+		return c.lowLimb(e)
 	}
 	l, r, err := c.operands(e)
 	if e.Op == bmv2.OpDiv {
@@ -330,7 +329,25 @@ func lastIndex(s *bmv2.HeaderStack) *bmv2.IndexExpr {
 }
 
 func (c *compiler) loadLast(e *bmv2.StackFieldExpr) (u64, error) {
-	return c.loadElement(&bmv2.AccessExpr{Element: lastIndex(e.Stack), Field: e.Field})
+	v, err := c.loadElement(&bmv2.AccessExpr{Element: lastIndex(e.Stack), Field: e.Field})
+	if !c.inParser {
+		return v, err
+	}
+	check := c.notEmpty(e.Stack)
+	return func(st *State) uint64 {
+		check(st)
+		return v(st)
+	}, err
+}
+
+// notEmpty stops the parser if a stack has no last element.
+func (c *compiler) notEmpty(s *bmv2.HeaderStack) op {
+	next := c.layout.stacks[s].next
+	return func(st *State) {
+		if be.Uint32(st.arena[next:]) == 0 {
+			st.fail = stackOutOfBounds
+		}
+	}
 }
 
 func (c *compiler) loadCell(e *bmv2.RegisterExpr) (u64, error) {

@@ -171,6 +171,8 @@ next:
 }
 
 func (c *compiler) compileParsers() error {
+	c.inParser = true
+	defer func() { c.inParser = false }()
 	for _, p := range c.Program.Parsers {
 		states := map[*bmv2.ParseState]*parseState{}
 		for _, s := range p.States {

@@ -128,6 +128,16 @@ func (c *compiler) addHeader(args []bmv2.Expr) (op, error) {
 	}, err
 }
 
+// addHeaderFast makes a header valid and leaves its fields and the packet's length as they are.
+func (c *compiler) addHeaderFast(args []bmv2.Expr) (op, error) {
+	t, err := c.target(args[0])
+	return func(st *State) {
+		if i := t.at(st); i >= 0 {
+			t.h.setValid(st.arena, i)
+		}
+	}, err
+}
+
 func (c *compiler) removeHeader(args []bmv2.Expr) (op, error) {
 	t, err := c.target(args[0])
 	return func(st *State) {

@@ -64,7 +64,15 @@ func (c *compiler) wide(e bmv2.Expr, n int) (wide, error) {
 	case *bmv2.AccessExpr:
 		return c.wideElement(e)
 	case *bmv2.StackFieldExpr:
-		return c.wideElement(&bmv2.AccessExpr{Element: lastIndex(e.Stack), Field: e.Field})
+		v, err := c.wideElement(&bmv2.AccessExpr{Element: lastIndex(e.Stack), Field: e.Field})
+		if !c.inParser {
+			return v, err
+		}
+		check := c.notEmpty(e.Stack)
+		return func(st *State, dst []uint64) {
+			check(st)
+			v(st, dst)
+		}, err
 	case *bmv2.LookaheadExpr:
 		return wideLookahead(e), nil
 	case *bmv2.RegisterExpr:
@@ -163,6 +171,8 @@ func (c *compiler) wideOp(e *bmv2.OpExpr, n int) (wide, error) {
 		return c.wideShl(e, n)
 	case bmv2.OpShr:
 		return c.wideShr(e)
+	case bmv2.OpDiv, bmv2.OpMod:
+		return c.wideDivide(e)
 	case bmv2.OpTernary:
 		return c.wideChoose(e, n)
 	case bmv2.OpTwoCompMod:

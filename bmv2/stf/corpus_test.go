@@ -29,6 +29,39 @@ func TestCorpus(t *testing.T) {
 	}
 }
 
+// TestProgramsLoad loads a directory of foreign programs, x.json: each must be accepted, or refused
+// with the name of a construct. Malformed ones do not belong there.
+func TestProgramsLoad(t *testing.T) {
+	dir := os.Getenv("PROGRAM_CORPUS")
+	if dir == "" {
+		t.Skip("PROGRAM_CORPUS is not set: a directory with x.json of p4c")
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "*.json"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%s: %d programs, error %v", dir, len(files), err)
+	}
+	accepted := 0
+	for _, f := range files {
+		data, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := bmv2.Load(data)
+		if err == nil {
+			_, err = v1model.NewSwitch(p, v1model.Config{})
+		}
+		switch {
+		case err == nil:
+			accepted++
+		case errors.Is(err, bmv2.ErrUnsupported):
+			t.Logf("%s: %v", filepath.Base(f), err)
+		default:
+			t.Errorf("%s: %v", filepath.Base(f), err)
+		}
+	}
+	t.Logf("%d of %d programs are accepted", accepted, len(files))
+}
+
 func runPair(t *testing.T, file string) {
 	text, err := os.ReadFile(file)
 	if err != nil {

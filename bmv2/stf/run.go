@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/turbokv/turbokv/bmv2"
 	"github.com/turbokv/turbokv/bmv2/v1model"
@@ -205,7 +206,7 @@ func (r *run) checkCounter(c CheckCounter) error {
 
 // counter reads an indirect counter, or the direct counter of a labelled entry.
 func (r *run) counter(c CheckCounter) (v1model.CounterValue, error) {
-	if e := r.labels[c.Index]; e != nil {
+	if e := r.labels[strings.TrimPrefix(c.Index, "$")]; e != nil {
 		return r.sw.DirectCounter(e)
 	}
 	i, err := strconv.Atoi(c.Index)

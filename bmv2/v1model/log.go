@@ -16,7 +16,10 @@ func (a *arch) log(c *engine.Compiler, in args) (compiled, error) {
 	if !ok || !ok2 {
 		return nil, fmt.Errorf("arguments of types %T and %T: want a text and a list", in[0], in[1])
 	}
-	parts := strings.Split(text.Value, "{}")
+	parts, err := placeholders(text.Value)
+	if err != nil {
+		return nil, err
+	}
 	if len(parts) != len(vec.Values)+1 {
 		return nil, fmt.Errorf("text %q with %d arguments: want %d", text.Value,
 			len(vec.Values), len(parts)-1)
@@ -33,6 +36,30 @@ func (a *arch) log(c *engine.Compiler, in args) (compiled, error) {
 		return func(*engine.State) {}, nil
 	}
 	return func(st *engine.State) { a.cfg.OnLog(format(st, parts, values)) }, nil
+}
+
+// placeholders cuts a text where arguments stand: at braces with anything in between. A backslash
+// makes a brace a character.
+func placeholders(text string) (parts []string, err error) {
+	var b strings.Builder
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == '\\' && i+1 < len(text) && (text[i+1] == '{' || text[i+1] == '}'):
+			i++
+			b.WriteByte(text[i])
+		case c == '{':
+			end := strings.IndexByte(text[i:], '}')
+			if end < 0 {
+				return nil, fmt.Errorf("text %q: a brace is not closed", text)
+			}
+			parts = append(parts, b.String())
+			b.Reset()
+			i += end
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return append(parts, b.String()), nil
 }
 
 func format(st *engine.State, parts []string, values []func(*engine.State) []uint64) string {

@@ -44,7 +44,7 @@ var primitives = map[string]struct {
 	"clone_egress_pkt_to_egress":          {2, (*arch).clone},
 	"resubmit":                            {1, request(regResubmit)},
 	"recirculate":                         {1, request(regRecirculate)},
-	"truncate":                            {1, request(regTruncate)},
+	"truncate":                            {1, (*arch).truncate},
 	"generate_digest":                     {2, (*arch).digest},
 	"count":                               {2, (*arch).count},
 	"execute_meter":                       {3, (*arch).executeMeter},
@@ -63,6 +63,9 @@ func (a *arch) Now() uint64 { return a.cfg.Now() }
 
 // Primitives implements engine.Arch.
 func (a *arch) Primitives() []string { return slices.Collect(maps.Keys(primitives)) }
+
+// Random implements engine.Arch.
+func (a *arch) Random() uint64 { return a.cfg.Rand() }
 
 // Primitive implements engine.Arch.
 func (a *arch) Primitive(c *engine.Compiler, p *bmv2.Primitive) (func(*engine.State), error) {
@@ -133,6 +136,17 @@ func request(reg int) compile {
 		v, err := c.Index(in[0])
 		return func(st *engine.State) { st.Regs[reg] = requested | v(st)&(requested-1) }, err
 	}
+}
+
+// truncate cuts the packet to a length; the smallest one wins.
+func (a *arch) truncate(c *engine.Compiler, in args) (compiled, error) {
+	length, err := c.Index(in[0])
+	return func(st *engine.State) {
+		n := requested | min(length(st), requested-1)
+		if old := st.Regs[regTruncate]; old == 0 || n < old {
+			st.Regs[regTruncate] = n
+		}
+	}, err
 }
 
 // clone takes a session and a field list.
