@@ -91,6 +91,9 @@ func newPair(t *testing.T, program string, seed uint64) *pair {
 				}
 			})
 		}
+		if program == "stateful" {
+			fill(t, *sw)
+		}
 		replicas := []v1model.Replica{{Port: 2}, {Port: 3, Instance: 1}}
 		if errs := (*sw).Update([]v1model.Op{
 			{Type: v1model.OpInsert, Entity: &v1model.CloneSession{ID: 5, Replicas: replicas}},
@@ -111,7 +114,7 @@ func newPair(t *testing.T, program string, seed uint64) *pair {
 // with frames that are not, through the graph that the compiler made of it; and each trace with what
 // really happened.
 func TestFollowedFramesFareAlike(t *testing.T) {
-	for _, program := range []string{"tables", "copies", "parsing"} {
+	for _, program := range []string{"tables", "copies", "parsing", "stateful"} {
 		hits := 0
 		for seed := range uint64(4) {
 			p := newPair(t, program, seed)
