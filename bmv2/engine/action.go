@@ -11,7 +11,8 @@ import (
 // steps does.
 type action struct {
 	spec    *bmv2.Action
-	body    []instr
+	body    []instr // what threading looks at
+	code    []code  // the same, to run
 	steps   []step
 	words   int   // of its parameters
 	offsets []int // of each parameter, in words
@@ -27,7 +28,7 @@ type step struct {
 }
 
 func (a *action) run(st *State) {
-	execute(a.body, st)
+	execute(a.code, st)
 	if a.steps != nil {
 		runSteps(a.steps, st)
 	}
@@ -95,7 +96,7 @@ func (c *compiler) action(a *bmv2.Action) (*action, error) {
 	}
 	f := fuser{gap: c.layout.isGap}
 	f.fuse(out.body)
-	out.body, out.stages = f.out, f.stages
+	out.body, out.code, out.stages = f.out, lower(f.out), f.stages
 	return out, nil
 }
 

@@ -13,7 +13,7 @@ func (c *compiler) assign(args []bmv2.Expr) (op, error) {
 		return c.assignVar(args)
 	}
 	if m, ok := c.move(args[0], args[1]); ok {
-		body := []instr{m}
+		body := lower([]instr{m})
 		return func(st *State) { execute(body, st) }, nil
 	}
 	switch dst := args[0].(type) {

@@ -18,8 +18,9 @@ type node struct {
 	yes, no *node // yes is also the only successor of a body or an action
 	test    test
 	cond    pred
-	body    []instr
-	entry   *Entry // of nodeAction: the action with its parameters
+	code    []code
+	body    []instr // the same, for threading
+	entry   *Entry  // of nodeAction: the action with its parameters
 	table   *tableSpec
 	hit     []*node // successors of a table by [Entry] slot
 	miss    []*node
@@ -51,7 +52,7 @@ func (k *Control) Run(st *State) {
 				next = n.no
 			}
 		case nodeBody:
-			execute(n.body, st)
+			execute(n.code, st)
 		case nodeTable:
 			next = n.apply(st)
 		case nodeIndirect:
@@ -163,9 +164,11 @@ func (c *compiler) node(out *node, n bmv2.Node, g graph) error {
 func (n *node) setAction(e *Entry) {
 	n.kind, n.entry = nodeAction, e
 	if a := e.act; a.steps == nil && !a.mayExit && a.words == 0 {
-		n.kind, n.body = nodeBody, a.body
+		n.setBody(a.body)
 	}
 }
+
+func (n *node) setBody(body []instr) { n.kind, n.body, n.code = nodeBody, body, lower(body) }
 
 // branch compiles a condition to nodes that go to yes or no, and returns the first one.
 func (c *compiler) branch(e bmv2.Expr, yes, no *node) (*node, error) {

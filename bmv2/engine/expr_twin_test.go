@@ -323,8 +323,8 @@ func TestConditionsAgreeWithUnboundedIntegers(t *testing.T) {
 			t.Fatalf("seed %d: %s: %v", seed, show(e), err)
 		}
 		branch := false
-		yes := &node{kind: nodeBody,
-			body: []instr{{kind: instrCall, call: func(*State) { branch = true }}}}
+		yes := new(node)
+		yes.setBody([]instr{{kind: instrCall, call: func(*State) { branch = true }}})
 		first, err := tw.c.branch(e, yes, nil)
 		if err != nil {
 			t.Fatalf("seed %d: %s: %v", seed, show(e), err)

@@ -7,8 +7,9 @@ import (
 	"github.com/turbokv/turbokv/bmv2"
 )
 
-// instr is one step of the body of an action or a parse state. Moves between fields, by far the
-// most frequent ones, are data that a loop interprets; everything else is a closure.
+// instr is one step of the body of an action or a parse state while it is compiled. Moves between
+// fields, by far the most frequent ones, are data that a loop interprets, see code; everything else
+// is a closure.
 type instr struct {
 	kind     instrKind
 	dst, src int // bytes in the arena; instrParam*: src is the word of the parameter
@@ -36,59 +37,6 @@ const (
 	instrParam8
 	instrParam16 // two words
 )
-
-// execute runs a body. It stops early only when a parser fails.
-func execute(body []instr, st *State) {
-	a := st.arena
-	for i := range body {
-		switch s := &body[i]; s.kind {
-		case instrCall:
-			if s.call(st); st.fail != 0 {
-				return
-			}
-		case instrFill:
-			if len(s.image) == 1 { // most often; a call would cost more than the store
-				a[s.dst] = s.image[0]
-				continue
-			}
-			copy(a[s.dst:], s.image)
-		case instrImage:
-			copy(a[s.dst:s.dst+s.n], st.image[s.src:s.src+s.n])
-		case instrCopy:
-			copy(a[s.dst:s.dst+s.n], a[s.src:s.src+s.n])
-		case instrCopy4:
-			be.PutUint32(a[s.dst:], be.Uint32(a[s.src:]))
-		case instrCopy6:
-			hi, lo := be.Uint32(a[s.src:]), be.Uint16(a[s.src+4:])
-			be.PutUint32(a[s.dst:], hi)
-			be.PutUint16(a[s.dst+4:], lo)
-		case instrExtract:
-			end := st.pos + s.n
-			if end > len(st.packet) {
-				st.fail = packetTooShort
-				return
-			}
-			copy(a[s.dst:s.dst+s.n], st.packet[st.pos:end])
-			a[s.src] = 1
-			st.pos = end
-		case instrCopy16:
-			hi, lo := be.Uint64(a[s.src:]), be.Uint64(a[s.src+8:])
-			be.PutUint64(a[s.dst:], hi)
-			be.PutUint64(a[s.dst+8:], lo)
-		case instrParam1:
-			a[s.dst] = byte(st.args[s.src] & s.mask)
-		case instrParam2:
-			be.PutUint16(a[s.dst:], uint16(st.args[s.src]&s.mask))
-		case instrParam4:
-			be.PutUint32(a[s.dst:], uint32(st.args[s.src]&s.mask))
-		case instrParam8:
-			be.PutUint64(a[s.dst:], st.args[s.src]&s.mask)
-		case instrParam16:
-			be.PutUint64(a[s.dst:], st.args[s.src+1])
-			be.PutUint64(a[s.dst+8:], st.args[s.src])
-		}
-	}
-}
 
 // move compiles an assignment to data, if it is a plain move between whole bytes.
 func (c *compiler) move(dst, src bmv2.Expr) (instr, bool) {
@@ -191,7 +139,7 @@ type fuser struct {
 
 // stage makes a part of the image of an entry: stores, and what to cut from the arena after them.
 type stage struct {
-	stores   []instr
+	stores   []code
 	segments []segment
 }
 
@@ -243,7 +191,7 @@ func (f *fuser) fuseFixed(run []instr) {
 	}
 	segments := f.runs(touched)
 	if params {
-		f.stages = append(f.stages, stage{run, segments})
+		f.stages = append(f.stages, stage{lower(run), segments})
 	}
 	for _, seg := range segments {
 		if params {

@@ -59,7 +59,7 @@ type Parser struct {
 
 type parseState struct {
 	spec  *bmv2.ParseState
-	body  []instr
+	body  []code
 	cases []parseCase // tried in order
 	other *parseState // when none applies
 	// key is the key of a select that is not made of tests; nil if it is.
@@ -198,16 +198,17 @@ func (c *compiler) compileParsers() error {
 
 func (c *compiler) parseState(out *parseState, s *bmv2.ParseState,
 	states map[*bmv2.ParseState]*parseState) error {
+	var body []instr
 	for i := range s.Ops {
 		in, err := c.parserInstrs(&s.Ops[i])
 		if err != nil {
 			return err
 		}
-		out.body = append(out.body, in...)
+		body = append(body, in...)
 	}
 	f := fuser{gap: c.layout.isGap}
-	f.fuse(out.body)
-	out.body = f.out
+	f.fuse(body)
+	out.body = lower(f.out)
 	key, bits := joinKey(s.Key)
 	limbs := (bits + 63) / 64
 	for _, t := range s.Transitions {

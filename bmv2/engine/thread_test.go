@@ -29,15 +29,13 @@ func randomGraph(r *rand.Rand, c *compiler, fields []place) *node {
 		n := &node{yes: pick(), no: pick()}
 		switch r.IntN(5) {
 		case 0:
-			n.kind, n.body = nodeBody, []instr{{kind: instrFill, dst: off, n: 1,
-				image: []byte{byte(r.IntN(8))}}}
+			n.setBody([]instr{{kind: instrFill, dst: off, n: 1, image: []byte{byte(r.IntN(8))}}})
 		case 1:
 			q, _, _ := fields[r.IntN(len(fields))].bytes()
-			n.kind, n.body = nodeBody, []instr{{kind: instrCopy, dst: off, src: q, n: 1}}
+			n.setBody([]instr{{kind: instrCopy, dst: off, src: q, n: 1}})
 		case 2:
 			add := func(st *State) { st.arena[off] = (st.arena[off] + 1) & 7 }
-			n.kind, n.body = nodeBody, []instr{{kind: instrCall, call: add,
-				writes: []segment{{off, 1}}}}
+			n.setBody([]instr{{kind: instrCall, call: add, writes: []segment{{off, 1}}}})
 		case 3:
 			low := uint64(r.IntN(8))
 			n.test = w.test(7, low, low)
