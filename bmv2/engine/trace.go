@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"math/bits"
 
 	"github.com/turbokv/turbokv/bmv2"
 )
@@ -239,9 +240,12 @@ func (m *Machine) Match(t *bmv2.Table, e *Entry) []Match {
 			word >>= p.width
 		case formTernary:
 			x.Value, x.Mask = bytesAt(e.values, p), bytesAt(e.masks, p)
-			if p.kind == bmv2.MatchRange {
+			switch p.kind {
+			case bmv2.MatchRange:
 				x.Value, x.High = e.bounds(p, x.Value, x.Mask)
 				x.Mask = nil
+			case bmv2.MatchLPM:
+				x.PrefixLen, x.Mask = ones(x.Mask), nil
 			}
 		default:
 			x.Value = e.key[p.off : p.off+p.size]
@@ -251,6 +255,14 @@ func (m *Machine) Match(t *bmv2.Table, e *Entry) []Match {
 		}
 	}
 	return out
+}
+
+// ones counts the bits of a mask.
+func ones(mask []byte) (n int) {
+	for _, b := range mask {
+		n += bits.OnesCount8(b)
+	}
+	return n
 }
 
 // bytesAt cuts a part out of a key in words, see bigEndianWords.

@@ -1,6 +1,7 @@
 package trace
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 
@@ -90,19 +91,61 @@ func step(s v1model.Step) string {
 	case s.Table != nil:
 		return lookup(s.Table)
 	case s.Condition != nil:
-		what := s.Condition.Source
-		if what == "" {
-			what = s.Condition.Name
-		}
-		return fmt.Sprintf("if (%s): %v", what, s.Condition.Outcome)
+		return condition(s.Condition)
 	case s.Action != "":
 		return "action " + s.Action
 	case s.Counter != nil:
 		return fmt.Sprintf("counter %s[%d] counts", s.Counter.Name, s.Counter.Index)
 	case s.Meter != nil:
 		return fmt.Sprintf("meter %s[%d] says %s", s.Meter.Name, s.Meter.Index, s.Meter.Color)
+	case s.Register != nil:
+		return register(s.Register)
+	case s.Result != nil:
+		return strings.TrimSpace(s.Result.Extern+" "+s.Result.Algo) + " gives " + digits(short(s.Result.Value))
+	case s.Digest != nil:
+		return fmt.Sprintf("digest %s: %s", s.Digest.Name, fields(s.Digest.Fields, " "))
+	case s.Log != "":
+		return "log_msg: " + s.Log
+	case s.Failed != "":
+		return s.Failed + " fails"
 	}
 	return s.Note
+}
+
+// longestSource is how many bytes of a statement are shown: p4c keeps all of it, its branches too.
+const longestSource = 60
+
+func condition(c *v1model.Condition) string {
+	what := strings.Join(strings.Fields(c.Source), " ")
+	switch {
+	case what == "":
+		what = c.Name
+	case len(what) > longestSource:
+		what = what[:longestSource] + "..."
+	}
+	if !strings.HasPrefix(what, "if ") {
+		what = "if (" + what + ")"
+	}
+	return fmt.Sprintf("%s: %v", what, c.Outcome)
+}
+
+func register(x *v1model.RegisterAccess) string {
+	cell := fmt.Sprintf("register %s[%d]", x.Name, x.Index)
+	switch {
+	case x.Value == nil:
+		return cell + " is not there: ignored"
+	case x.Write:
+		return cell + " = " + digits(x.Value)
+	}
+	return cell + " holds " + digits(x.Value)
+}
+
+// short leaves leading zeroes away, but for the last byte.
+func short(b v1model.Bytes) v1model.Bytes {
+	for len(b) > 1 && b[0] == 0 {
+		b = b[1:]
+	}
+	return b
 }
 
 func lookup(t *v1model.Lookup) string {
@@ -150,6 +193,8 @@ func matched(m v1model.Matched) string {
 		return fmt.Sprintf("%s/%d", digits(m.Value), m.PrefixLen)
 	case len(m.High) > 0:
 		return digits(m.Value) + ".." + digits(m.High)
+	case len(m.Mask) > 0 && len(bytes.Trim(m.Mask, "\x00")) == 0:
+		return "*"
 	case len(m.Mask) > 0:
 		return digits(m.Value) + "&&&" + digits(m.Mask)
 	}

@@ -133,11 +133,8 @@ func (w *Worker) again(st *engine.State, frame []byte, list, instance uint64) bo
 // digest reports the values of a learn list.
 func (w *Worker) digest(st *engine.State) {
 	d := w.rt.digests[st.Regs[regDigest]&^requested]
-	if d == nil || w.sw.cfg.OnDigest == nil {
+	if d == nil || w.sw.cfg.OnDigest == nil && w.rec == nil {
 		return
-	}
-	if w.rec != nil {
-		w.rec.note("digest %s", d.list.Name)
 	}
 	w.sample = d.fill(st, w.sample[:0])
 	w.values = w.values[:0]
@@ -145,6 +142,12 @@ func (w *Worker) digest(st *engine.State) {
 	for _, n := range d.sizes {
 		w.values = append(w.values, w.sample[off:off+n:off+n])
 		off += n
+	}
+	if w.rec != nil {
+		w.rec.sample(d.list, w.values)
+	}
+	if w.sw.cfg.OnDigest == nil {
+		return
 	}
 	w.sw.cfg.OnDigest(Digest{List: d.list, Values: w.values})
 }

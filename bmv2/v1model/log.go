@@ -32,10 +32,18 @@ func (a *arch) log(c *engine.Compiler, in args) (compiled, error) {
 		}
 		values = append(values, v)
 	}
-	if a.cfg.OnLog == nil {
-		return func(*engine.State) {}, nil
-	}
-	return func(st *engine.State) { a.cfg.OnLog(format(st, parts, values)) }, nil
+	return func(st *engine.State) {
+		if a.cfg.OnLog == nil && st.Watcher == nil {
+			return
+		}
+		said := format(st, parts, values)
+		if a.cfg.OnLog != nil {
+			a.cfg.OnLog(said)
+		}
+		if st.Watcher != nil {
+			recorderOf(st).step(Step{Log: said})
+		}
+	}, nil
 }
 
 // placeholders cuts a text where arguments stand: at braces with anything in between. A backslash

@@ -52,8 +52,8 @@ var primitives = map[string]struct {
 	"register_write":                      {3, (*arch).registerWrite},
 	"modify_field_with_hash_based_offset": {4, (*arch).hash},
 	"modify_field_rng_uniform":            {3, (*arch).random},
-	"assert":                              {1, (*arch).assert},
-	"assume":                              {1, (*arch).assert},
+	"assert":                              {1, assertion("assert")},
+	"assume":                              {1, assertion("assume")},
 	"log_msg":                             {2, (*arch).log},
 	"no_op":                               {0, (*arch).noOp},
 }
@@ -181,7 +181,7 @@ func (a *arch) count(c *engine.Compiler, in args) (compiled, error) {
 			cell.Add(len(st.Packet()))
 		}
 		if st.Watcher != nil {
-			st.Watcher.(*recorder).count(name, i)
+			recorderOf(st).count(name, i)
 		}
 	}, err
 }
@@ -202,7 +202,7 @@ func (a *arch) executeMeter(c *engine.Compiler, in args) (compiled, error) {
 		i := index(st)
 		color := cells.Cell(i).Color(now, cells.Units(st))
 		if st.Watcher != nil {
-			st.Watcher.(*recorder).meter(name, i, color)
+			recorderOf(st).meter(name, i, color)
 		}
 		return color
 	}
@@ -216,11 +216,19 @@ func (a *arch) executeMeter(c *engine.Compiler, in args) (compiled, error) {
 }
 
 func (a *arch) registerRead(c *engine.Compiler, in args) (compiled, error) {
-	return c.ReadRegister(in[0], in[1], in[2])
+	read, err := c.ReadRegister(in[0], in[1], in[2])
+	if err != nil {
+		return nil, err
+	}
+	return tellingRegister(c, in[1], in[2], false, read)
 }
 
 func (a *arch) registerWrite(c *engine.Compiler, in args) (compiled, error) {
-	return c.WriteRegister(in[0], in[1], in[2])
+	write, err := c.WriteRegister(in[0], in[1], in[2])
+	if err != nil {
+		return nil, err
+	}
+	return tellingRegister(c, in[0], in[1], true, write)
 }
 
 // hash computes dst = base + calculation % size.
@@ -237,9 +245,10 @@ func (a *arch) hash(c *engine.Compiler, in args) (compiled, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.Store(in[0], func(st *engine.State) uint64 {
+	algo := in[2].(*bmv2.CalcExpr).Calc.Algo // sum exists for nothing else
+	return c.Store(in[0], tellingNumber("hash", algo, func(st *engine.State) uint64 {
 		return base(st) + sum(st)%max(size(st), 1)
-	})
+	}))
 }
 
 // random computes a number from lo to hi, both inclusive. It writes nothing when lo > hi.
@@ -253,13 +262,13 @@ func (a *arch) random(c *engine.Compiler, in args) (compiled, error) {
 		return nil, err
 	}
 	random := a.cfg.Rand
-	store, err := c.Store(in[0], func(st *engine.State) uint64 {
+	store, err := c.Store(in[0], tellingNumber("random", "", func(st *engine.State) uint64 {
 		span := hi(st) - lo(st) + 1 // 0: all 64-bit numbers
 		if span == 0 {
 			return random()
 		}
 		return lo(st) + random()%span
-	})
+	}))
 	return func(st *engine.State) {
 		if lo(st) <= hi(st) {
 			store(st)
@@ -267,15 +276,21 @@ func (a *arch) random(c *engine.Compiler, in args) (compiled, error) {
 	}, err
 }
 
-// assert marks the packet; it is dropped and counted at the end of the control. simple_switch
-// would abort the whole process.
-func (a *arch) assert(c *engine.Compiler, in args) (compiled, error) {
-	ok, err := c.Condition(in[0])
-	return func(st *engine.State) {
-		if !ok(st) {
+// assertion marks the packet if its condition does not hold; it is dropped and counted at the end of
+// the control. simple_switch would abort the whole process.
+func assertion(name string) compile {
+	return func(_ *arch, c *engine.Compiler, in args) (compiled, error) {
+		ok, err := c.Condition(in[0])
+		return func(st *engine.State) {
+			if ok(st) {
+				return
+			}
 			st.Regs[regFailed] = requested
-		}
-	}, err
+			if st.Watcher != nil {
+				recorderOf(st).step(Step{Failed: name})
+			}
+		}, err
+	}
 }
 
 func (a *arch) noOp(*engine.Compiler, args) (compiled, error) {

@@ -69,13 +69,18 @@ type Field struct {
 
 // Step is something that a packet met in a control: exactly one member besides Control is set.
 type Step struct {
-	Control   string     `json:"control"` // ingress or egress
-	Table     *Lookup    `json:"table,omitempty"`
-	Condition *Condition `json:"condition,omitempty"`
-	Action    string     `json:"action,omitempty"` // called without a table
-	Counter   *Count     `json:"counter,omitempty"`
-	Meter     *Metering  `json:"meter,omitempty"`
-	Note      string     `json:"note,omitempty"` // what the architecture did: clone, digest, ...
+	Control   string          `json:"control"` // ingress or egress; parser for what a parser state calls
+	Table     *Lookup         `json:"table,omitempty"`
+	Condition *Condition      `json:"condition,omitempty"`
+	Action    string          `json:"action,omitempty"` // called without a table
+	Counter   *Count          `json:"counter,omitempty"`
+	Meter     *Metering       `json:"meter,omitempty"`
+	Register  *RegisterAccess `json:"register,omitempty"`
+	Result    *Result         `json:"result,omitempty"`
+	Digest    *Sample         `json:"digest,omitempty"`
+	Log       string          `json:"log,omitempty"`    // what log_msg says
+	Failed    string          `json:"failed,omitempty"` // assert or assume, whose condition does not hold
+	Note      string          `json:"note,omitempty"`   // what the architecture did: clone, multicast, ...
 }
 
 // Lookup is a table that was applied.
@@ -236,6 +241,8 @@ func (r *recorder) resume(p *Pass) {
 
 // parse follows a packet through the parser.
 func (r *recorder) parse(st *engine.State) {
+	r.control = "parser"
+	st.Watcher = r
 	r.rt.parser.Trace(st, r)
 	r.pass.ChecksumError = st.ChecksumError
 	if st.ParserFailed {

@@ -83,9 +83,11 @@ func (t *Teller) part(sw string, p *v1model.Pass) Part {
 			out.Steps = append(out.Steps, fmt.Sprintf("if (%s): %v", s.Condition.Source, s.Condition.Outcome))
 		case s.Counter != nil && short(s.Counter.Name) == p4src.DropCounter:
 			dropped = p4src.DropReason(s.Counter.Index).String()
-		case s.Note != "" && !strings.HasPrefix(s.Note, "digest"):
-			out.Steps = append(out.Steps, s.Note)
 		case s.Note != "":
+			out.Steps = append(out.Steps, s.Note)
+		case s.Log != "":
+			out.Steps = append(out.Steps, "says "+s.Log)
+		case s.Digest != nil:
 			out.Steps = append(out.Steps, "reports its source to the controller")
 		}
 	}
