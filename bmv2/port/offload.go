@@ -3,6 +3,7 @@ package port
 import (
 	"encoding/binary"
 	"errors"
+	"hash/crc32"
 )
 
 // vnetHeaderLen is the length in bytes of struct virtio_net_hdr, with which the kernel describes
@@ -36,12 +37,37 @@ func completeChecksum(vnet, frame []byte) error {
 	if start > len(frame) || field+2 > len(frame) {
 		return errOffload
 	}
-	sum := ^fold(onesSum(frame[start:]))
+	if field-start == sctpField {
+		if t, ok := findTransport(frame); ok && t.protocol == protocolSCTP {
+			completeSCTP(t.bytes)
+			return nil
+		}
+	}
+	completeSum(frame[start:], field-start)
+	return nil
+}
+
+// completeSum computes the checksum of bytes whose field holds the sum of the pseudo header.
+func completeSum(b []byte, field int) {
+	sum := ^fold(onesSum(b))
 	if sum == 0 {
 		sum = 0xffff // zero would mean "no checksum" in UDP, and both are the same number
 	}
-	binary.BigEndian.PutUint16(frame[field:], sum)
-	return nil
+	binary.BigEndian.PutUint16(b[field:], sum)
+}
+
+// sctpField is the place of the checksum in the header of SCTP, a CRC-32C (RFC 9260, 6.8).
+const sctpField = 8
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+func completeSCTP(b []byte) {
+	if len(b) < sctpField+4 {
+		return
+	}
+	field := b[sctpField : sctpField+4]
+	clear(field)
+	binary.LittleEndian.PutUint32(field, crc32.Checksum(b, castagnoli))
 }
 
 // onesSum adds 16-bit words, RFC 1071; the last odd byte counts as the upper half of a word.

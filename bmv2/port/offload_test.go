@@ -75,6 +75,9 @@ func FuzzOffload(f *testing.F) {
 		}
 		field := int(binary.NativeEndian.Uint16(vnet[6:])) +
 			int(binary.NativeEndian.Uint16(vnet[8:]))
+		if t, ok := findTransport(frame); ok && t.protocol == protocolSCTP {
+			return // whose checksum has four bytes
+		}
 		if !bytes.Equal(frame[:field], data[:field]) || !bytes.Equal(frame[field+2:],
 			data[field+2:]) {
 			t.Errorf("more than the field at %d changed: %x became %x", field, data, frame)

@@ -12,6 +12,8 @@ type Opener struct {
 	// sent goes to "INTERFACE_out.pcap", as with "--use-files" of BMv2's programs. Tunnels are
 	// tunnels all the same. Nil: interfaces are interfaces.
 	Files *Replay
+	// Wait takes interfaces that do not exist yet: their ports are down until they appear.
+	Wait bool
 	// Captures is the folder in which all ports are recorded, in "INTERFACE_in.pcap" and
 	// "INTERFACE_out.pcap" as with "--pcap" of BMv2's programs; a tunnel is called portN. "": no
 	// port is.
@@ -60,5 +62,5 @@ func (o Opener) open(s Spec) (Port, error) {
 		in, out := s.pcapNames()
 		return o.Files.Open(in, out)
 	}
-	return OpenPacket(s.Interface)
+	return OpenInterface(InterfaceConfig{Name: s.Interface, IO: s.IO, Workers: s.Workers, Wait: o.Wait})
 }

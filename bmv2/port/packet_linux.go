@@ -5,75 +5,116 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"slices"
 	"sync"
 	"sync/atomic"
-	"unsafe"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
 
-// auxdataLen is the room in bytes for the control message that carries a VLAN tag.
-const auxdataLen = 64
-
-// overflow is the room in bytes for what a frame to be cut has beyond MaxFrame; no IP packet is longer.
-const overflow = 1 << 16
-
 // packetBuffer is the socket buffer asked for in bytes, as for UDP.
 const packetBuffer = 4 << 20
 
-// Packet is a raw socket on a network interface. It sees all frames that arrive on the interface,
-// whoever they are for, and none that leave it. The kernel sees those frames too: an interface of a
-// switch should have no IP address.
+// Packet is a network interface behind raw sockets (AF_PACKET), one for each queue. It sees all
+// frames that arrive on the interface, whoever they are for, and none that leave it. The kernel sees
+// those frames too: an interface of a switch should have no IP address.
 type Packet struct {
 	counters
-	name   string
-	file   *os.File
-	closed atomic.Bool
+	name    string
+	ring    bool
+	sockets []*packetSocket
+	closed  atomic.Bool
+}
 
-	reading sync.Mutex
-	rd      mmsg
-	vnet    [maxBatch][vnetHeaderLen]byte
-	aux     [maxBatch][auxdataLen / 8]uint64 // aligned as control messages must be
-	from    [maxBatch]unix.RawSockaddrLinklayer
-	beyond  []byte // the ends of frames longer than MaxFrame, overflow bytes for each
-	large   []byte // the frame being cut
-	waiting backlog
+// packetSocket is one socket.
+type packetSocket struct {
+	file *os.File
+	raw  syscall.RawConn
+
+	reading  sync.Mutex
+	receiver receiver
 
 	writing sync.Mutex
 	wr      mmsg
 	plain   [vnetHeaderLen]byte // all zero: nothing left to hardware
 }
 
-// OpenPacket opens the interface with the given name. It needs CAP_NET_RAW in the interface's
-// network namespace.
+// receiver is the receiving side of a socket.
+type receiver interface {
+	// receive waits for frames and copies them out. It may return none.
+	receive(bufs [][]byte) (int, error)
+	// release gives memory back; nobody receives any more.
+	release() error
+}
+
+// OpenPacket opens the interface with the given name with one socket that moves frames as messages.
+// It needs CAP_NET_RAW in the interface's network namespace.
 func OpenPacket(name string) (*Packet, error) {
+	return openPackets(name, 1, false)
+}
+
+// OpenRing is like OpenPacket, but the kernel puts received frames into memory that both share.
+func OpenRing(name string) (*Packet, error) {
+	return openPackets(name, 1, true)
+}
+
+// openPackets spreads reception over several queues, by flow.
+func openPackets(name string, queues int, ring bool) (*Packet, error) {
 	iface, err := net.InterfaceByName(name)
 	if err != nil {
 		return nil, fmt.Errorf("interface %q: %w", name, err)
 	}
-	// Protocol zero receives nothing until the socket is bound to its interface.
-	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return nil, fmt.Errorf("interface %q: raw socket (needs root or CAP_NET_RAW): %w", name,
-			err)
+	p := &Packet{name: name, ring: ring}
+	for range queues {
+		s, err := p.openSocket(iface.Index, queues > 1)
+		if err != nil {
+			return nil, fmt.Errorf("interface %q: %w", name, errors.Join(err, p.Close()))
+		}
+		p.sockets = append(p.sockets, s)
 	}
-	if err := bindPacket(fd, iface.Index); err != nil {
-		return nil, fmt.Errorf("interface %q: %w", name, errors.Join(err, unix.Close(fd)))
+	if queues > 1 {
+		if err := p.fanOut(); err != nil {
+			return nil, fmt.Errorf("interface %q: %w", name, errors.Join(err, p.Close()))
+		}
 	}
-	p := &Packet{name: name, file: os.NewFile(uintptr(fd), "packet:"+name),
-		beyond: make([]byte, maxBatch*overflow)}
-	raw, err := p.file.SyscallConn()
-	if err != nil {
-		return nil, fmt.Errorf("interface %q: %w", name, errors.Join(err, p.file.Close()))
-	}
-	p.rd.init(raw)
-	p.wr.init(raw)
 	return p, nil
 }
 
-// bindPacket sets the options that the port relies on and starts reception.
-func bindPacket(fd, index int) error {
+// openSocket makes a socket that receives, unless it is muted.
+func (p *Packet) openSocket(index int, muted bool) (_ *packetSocket, err error) {
+	// Protocol zero receives nothing until the socket is bound to its interface.
+	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("raw socket (needs root or CAP_NET_RAW): %w", err)
+	}
+	s := &packetSocket{file: os.NewFile(uintptr(fd), "packet:"+p.name)}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.close())
+		}
+	}()
+	if s.raw, err = s.file.SyscallConn(); err != nil {
+		return nil, err
+	}
+	s.wr.init(s.raw)
+	if err := preparePacket(fd); err != nil {
+		return nil, err
+	}
+	if !p.ring {
+		s.receiver = newMessages(s.raw, &p.rxDrops)
+	} else if s.receiver, err = newPacketRing(fd, s.raw, &p.rxDrops); err != nil {
+		return nil, err
+	}
+	if muted {
+		if err := mute(fd); err != nil {
+			return nil, err
+		}
+	}
+	return s, bindPacket(fd, index)
+}
+
+// preparePacket sets the options that the port relies on, before there is a ring.
+func preparePacket(fd int) error {
 	required := []struct {
 		name   string
 		option int
@@ -86,12 +127,17 @@ func bindPacket(fd, index int) error {
 			return fmt.Errorf("%s: %w", o.name, err)
 		}
 	}
-	// Saves copies since Linux 4.20; before that, ReadBatch sorts our own frames out.
+	// Saves copies since Linux 4.20; before that, receivers sort our own frames out.
 	_ = unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_IGNORE_OUTGOING, 1)
 	if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, packetBuffer) != nil {
 		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, packetBuffer)
 	}
 	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, packetBuffer)
+	return nil
+}
+
+// bindPacket starts reception.
+func bindPacket(fd, index int) error {
 	membership := unix.PacketMreq{Ifindex: int32(index), Type: unix.PACKET_MR_PROMISC}
 	if err := unix.SetsockoptPacketMreq(fd, unix.SOL_PACKET, unix.PACKET_ADD_MEMBERSHIP,
 		&membership); err != nil {
@@ -110,12 +156,73 @@ func networkOrder(v uint16) (field uint16) {
 	return field
 }
 
-// ReadBatch implements [Port].
-func (p *Packet) ReadBatch(bufs [][]byte) (int, error) {
-	p.reading.Lock()
-	defer p.reading.Unlock()
+// mute keeps frames from a socket, and unmute lets them in.
+func mute(fd int) error {
+	nothing := []unix.SockFilter{{Code: unix.BPF_RET | unix.BPF_K, K: 0}}
+	program := unix.SockFprog{Len: uint16(len(nothing)), Filter: &nothing[0]}
+	if err := unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER,
+		&program); err != nil {
+		return fmt.Errorf("filter: %w", err)
+	}
+	return nil
+}
+
+func unmute(fd int) error {
+	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DETACH_FILTER, 0); err != nil {
+		return fmt.Errorf("filter: %w", err)
+	}
+	return nil
+}
+
+// fanOut spreads frames over the sockets by a hash over the addresses of IP, and the ports of TCP
+// and UDP. Sockets can join only while they receive; so that none receives what belongs to another,
+// they are mute until all have joined.
+func (p *Packet) fanOut() error {
+	group := unix.PACKET_FANOUT_HASH<<16 | unix.PACKET_FANOUT_FLAG_UNIQUEID<<16
+	for i, s := range p.sockets {
+		err := s.control(func(fd int) error {
+			if err := unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_FANOUT, group); err != nil {
+				return fmt.Errorf("PACKET_FANOUT: %w", err)
+			}
+			if i > 0 {
+				return nil
+			}
+			chosen, err := unix.GetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_FANOUT)
+			group = unix.PACKET_FANOUT_HASH<<16 | chosen&0xffff
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	for _, s := range p.sockets {
+		if err := s.control(unmute); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *packetSocket) control(f func(fd int) error) (err error) {
+	return errors.Join(s.raw.Control(func(fd uintptr) { err = f(int(fd)) }), err)
+}
+
+// Queues implements [Queued].
+func (p *Packet) Queues() int { return len(p.sockets) }
+
+// ReadBatch implements [Port]; it reads the first queue.
+func (p *Packet) ReadBatch(bufs [][]byte) (int, error) { return p.ReadQueue(0, bufs) }
+
+// ReadQueue implements [Queued].
+func (p *Packet) ReadQueue(queue int, bufs [][]byte) (int, error) {
+	s := p.sockets[queue]
+	s.reading.Lock()
+	defer s.reading.Unlock()
 	for {
-		n, err := p.receive(bufs[:min(len(bufs), maxBatch)])
+		if p.closed.Load() {
+			return 0, net.ErrClosed
+		}
+		n, err := s.receiver.receive(bufs)
 		if p.closed.Load() {
 			return 0, net.ErrClosed // whatever the runtime calls it
 		}
@@ -131,114 +238,10 @@ func (p *Packet) ReadBatch(bufs [][]byte) (int, error) {
 	}
 }
 
-// receive fills bufs once. It may end with no frame when all that came was our own or broken.
-func (p *Packet) receive(bufs [][]byte) (int, error) {
-	if !p.waiting.empty() {
-		return p.waiting.take(bufs), nil
-	}
-	for i, b := range bufs {
-		p.rd.setIov(i, p.vnet[i][:], b[:MaxFrame], p.beyond[i*overflow:(i+1)*overflow])
-		p.rd.setName(i, unsafe.Pointer(&p.from[i]), unix.SizeofSockaddrLinklayer)
-		p.rd.setControl(i, (*byte)(unsafe.Pointer(&p.aux[i])), auxdataLen)
-	}
-	n, err := p.rd.recv(len(bufs))
-	if err != nil {
-		return 0, err
-	}
-	kept := 0
-	for i := range n {
-		if p.from[i].Pkttype == unix.PACKET_OUTGOING {
-			continue
-		}
-		if segmented(p.vnet[i][:]) {
-			p.cut(i, bufs[i])
-			continue
-		}
-		frame, ok := p.finish(i, bufs[i])
-		switch {
-		case !ok:
-			p.rxDrops.Add(1)
-		case !p.waiting.empty(): // not before the segments of an earlier frame
-			p.waiting.add(frame, nil)
-		default:
-			bufs[i] = bufs[kept]
-			bufs[kept] = frame
-			kept++
-		}
-	}
-	return kept + p.waiting.take(bufs[kept:]), nil
-}
-
-// finish brings message i into the form that it has on a cable, or reports that it has none.
-func (p *Packet) finish(i int, buf []byte) ([]byte, bool) {
-	h := &p.rd.hdrs[i]
-	length := int(h.len) - vnetHeaderLen
-	if h.hdr.Flags&unix.MSG_TRUNC != 0 || length < 0 || length > MaxFrame {
-		return nil, false
-	}
-	frame := buf[:length]
-	if completeChecksum(p.vnet[i][:], frame) != nil {
-		return nil, false
-	}
-	if protocol, control, tagged := p.tag(i); tagged {
-		return insertTag(frame, protocol, control)
-	}
-	return frame, true
-}
-
-// cut appends the frames that message i stands for to those that wait.
-func (p *Packet) cut(i int, buf []byte) {
-	h := &p.rd.hdrs[i]
-	length := int(h.len) - vnetHeaderLen
-	if h.hdr.Flags&unix.MSG_TRUNC != 0 || length < 0 {
-		p.rxDrops.Add(1)
-		return
-	}
-	p.large = append(p.large[:0], buf[:min(length, MaxFrame)]...)
-	p.large = append(p.large, p.beyond[i*overflow:][:max(length-MaxFrame, 0)]...)
-	shift, ok := 0, true
-	if protocol, control, tagged := p.tag(i); tagged {
-		shift = 4
-		p.large, ok = insertTag(slices.Grow(p.large, shift), protocol, control)
-	}
-	f, err := parseLarge(p.vnet[i][:], p.large, shift)
-	if err != nil || !ok {
-		p.rxDrops.Add(1)
-		return
-	}
-	f.cut(&p.waiting)
-}
-
-// tag returns the VLAN tag that the kernel took out of message i.
-func (p *Packet) tag(i int) (protocol, control uint16, tagged bool) {
-	aux := auxdata(&p.rd.hdrs[i].hdr)
-	if aux == nil || aux.Status&unix.TP_STATUS_VLAN_VALID == 0 {
-		return 0, 0, false
-	}
-	protocol = unix.ETH_P_8021Q
-	if aux.Status&unix.TP_STATUS_VLAN_TPID_VALID != 0 {
-		protocol = aux.Vlan_tpid
-	}
-	return protocol, aux.Vlan_tci, true
-}
-
-// auxdata finds the packet's auxiliary data, which is the only control message that we asked for.
-func auxdata(h *unix.Msghdr) *unix.TpacketAuxdata {
-	offset := uintptr(unix.CmsgLen(0))
-	if uintptr(h.Controllen) < offset+unsafe.Sizeof(unix.TpacketAuxdata{}) {
-		return nil
-	}
-	c := (*unix.Cmsghdr)(unsafe.Pointer(h.Control))
-	if c.Level != unix.SOL_PACKET || c.Type != unix.PACKET_AUXDATA {
-		return nil
-	}
-	return (*unix.TpacketAuxdata)(unsafe.Add(unsafe.Pointer(h.Control), offset))
-}
-
 // WriteBatch implements [Port].
 func (p *Packet) WriteBatch(frames [][]byte) (int, error) {
-	p.writing.Lock()
-	defer p.writing.Unlock()
+	s := p.sender()
+	defer s.writing.Unlock()
 	sent := 0
 	for rest := frames; len(rest) > 0; {
 		now := rest[:min(len(rest), maxBatch)]
@@ -246,11 +249,11 @@ func (p *Packet) WriteBatch(frames [][]byte) (int, error) {
 		n := 0
 		for _, f := range now {
 			if len(f) > 0 && len(f) <= MaxFrame {
-				p.wr.setIov(n, p.plain[:], f)
+				s.wr.setIov(n, s.plain[:], f)
 				n++
 			}
 		}
-		done, err := p.send(n)
+		done, err := s.send(n)
 		sent += done
 		if err != nil {
 			return sent, net.ErrClosed
@@ -260,11 +263,23 @@ func (p *Packet) WriteBatch(frames [][]byte) (int, error) {
 	return sent, nil
 }
 
+// sender locks a socket that nobody else sends by, if there is one. What a writer sent before has
+// left its socket by then, so its frames stay in order.
+func (p *Packet) sender() *packetSocket {
+	for _, s := range p.sockets {
+		if s.writing.TryLock() {
+			return s
+		}
+	}
+	p.sockets[0].writing.Lock()
+	return p.sockets[0]
+}
+
 // send transmits the first n messages and returns how many went out. One that the kernel refuses is
 // passed over, so that it does not stall the others.
-func (p *Packet) send(n int) (sent int, err error) {
+func (s *packetSocket) send(n int) (sent int, err error) {
 	for first := 0; first < n; {
-		next, reason, err := p.wr.send(first, n)
+		next, reason, err := s.wr.send(first, n)
 		sent += next - first
 		if err != nil || reason == unix.EAGAIN {
 			return sent, err
@@ -279,14 +294,14 @@ func (p *Packet) send(n int) (sent int, err error) {
 
 // Counters implements [Counting]; it includes what the kernel dropped for want of buffer.
 func (p *Packet) Counters() Counters {
-	raw, err := p.file.SyscallConn()
-	if err == nil {
-		_ = raw.Control(func(fd uintptr) {
+	for _, s := range p.sockets {
+		_ = s.control(func(fd int) error {
 			// The kernel starts anew with every reading.
-			s, err := unix.GetsockoptTpacketStats(int(fd), unix.SOL_PACKET, unix.PACKET_STATISTICS)
+			stats, err := unix.GetsockoptTpacketStats(fd, unix.SOL_PACKET, unix.PACKET_STATISTICS)
 			if err == nil {
-				p.rxDrops.Add(uint64(s.Drops))
+				p.rxDrops.Add(uint64(stats.Drops))
 			}
+			return err
 		})
 	}
 	return p.counters.Counters()
@@ -294,9 +309,26 @@ func (p *Packet) Counters() Counters {
 
 // Close implements [Port].
 func (p *Packet) Close() error {
-	p.closed.Store(true)
-	if err := p.file.Close(); err != nil && !errors.Is(err, os.ErrClosed) {
+	if p.closed.Swap(true) {
+		return nil
+	}
+	var errs []error
+	for _, s := range p.sockets {
+		errs = append(errs, s.close())
+	}
+	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("interface %q: %w", p.name, err)
 	}
 	return nil
+}
+
+// close ends the socket, which wakes its reader, and then gives back the memory that it reads.
+func (s *packetSocket) close() error {
+	err := s.file.Close()
+	s.reading.Lock()
+	defer s.reading.Unlock()
+	if s.receiver != nil {
+		err = errors.Join(err, s.receiver.release())
+	}
+	return err
 }

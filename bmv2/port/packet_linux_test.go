@@ -65,16 +65,43 @@ func awaitRunning(t testing.TB, name string) {
 	t.Fatalf("interface %s does not come up", name)
 }
 
-func openPacket(t testing.TB, name string) *Packet {
+// kind is one way to move the frames of an interface.
+type kind struct {
+	name string
+	open func(name string) (Port, error)
+}
+
+var kinds = []kind{
+	{"socket", func(name string) (Port, error) { return OpenPacket(name) }},
+	{"ring", func(name string) (Port, error) { return OpenRing(name) }},
+	{"xdp", func(name string) (Port, error) { return OpenXDP(name) }},
+}
+
+// forAllKinds runs a test for each.
+func forAllKinds(t *testing.T, test func(t *testing.T, k kind)) {
+	for _, k := range kinds {
+		t.Run(k.name, func(t *testing.T) { inNamespace(t); test(t, k) })
+	}
+}
+
+// skipWithoutXDP ends a test of what this machine does not have.
+func skipWithoutXDP(t testing.TB, err error) {
 	t.Helper()
-	p, err := OpenPacket(name)
+	if errors.Is(err, ErrNoXDP) {
+		t.Skip(err)
+	}
+}
+
+// port opens an interface. A test that waits too long for a frame is ended.
+func (k kind) port(t testing.TB, name string) Port {
+	t.Helper()
+	p, err := k.open(name)
+	skipWithoutXDP(t, err)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { p.Close() })
-	if err := p.file.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
-		t.Fatal(err)
-	}
+	late := time.AfterFunc(2*time.Minute, func() { p.Close() })
+	t.Cleanup(func() { late.Stop(); p.Close() })
 	return p
 }
 
@@ -106,9 +133,10 @@ func udpChecksumGood(f []byte) bool {
 	return fold(sum+onesSum(f[34:34+length])) == 0xffff
 }
 
-func TestPacketBothWays(t *testing.T) {
-	inNamespace(t)
-	port := openPacket(t, "switch0")
+func TestPacketBothWays(t *testing.T) { forAllKinds(t, testBothWays) }
+
+func testBothWays(t *testing.T, k kind) {
+	port := k.port(t, "switch0")
 	host, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(10, 9, 0, 1), Port: 7000})
 	if err != nil {
 		t.Fatal(err)
@@ -163,9 +191,10 @@ func isTest(f []byte) bool {
 	return bytes.Contains(f[12:18], []byte{0x88, 0xb5})
 }
 
-func TestPacketKeepsTags(t *testing.T) {
-	inNamespace(t)
-	left, right := openPacket(t, "host0"), openPacket(t, "switch0")
+func TestPacketKeepsTags(t *testing.T) { forAllKinds(t, testKeepsTags) }
+
+func testKeepsTags(t *testing.T, k kind) {
+	left, right := k.port(t, "host0"), k.port(t, "switch0")
 	for name, header := range map[string]string{
 		"untagged": "\x88\xb5",
 		"802.1Q":   "\x81\x00\xa0\x07\x88\xb5",
@@ -179,9 +208,10 @@ func TestPacketKeepsTags(t *testing.T) {
 	}
 }
 
-func TestPacketDoesNotHearItself(t *testing.T) {
-	inNamespace(t)
-	left, right := openPacket(t, "host0"), openPacket(t, "switch0")
+func TestPacketDoesNotHearItself(t *testing.T) { forAllKinds(t, testDoesNotHearItself) }
+
+func testDoesNotHearItself(t *testing.T, k kind) {
+	left, right := k.port(t, "host0"), k.port(t, "switch0")
 	left.WriteBatch([][]byte{testFrame("\x88\xb5own", 60)})
 	await(t, right, isTest) // so ours went through the interface
 	want := testFrame("\x88\xb5other", 60)
@@ -191,18 +221,20 @@ func TestPacketDoesNotHearItself(t *testing.T) {
 	}
 }
 
-func TestPacketDropsTooLong(t *testing.T) {
-	inNamespace(t)
-	p := openPacket(t, "switch0")
+func TestPacketDropsTooLong(t *testing.T) { forAllKinds(t, testDropsTooLong) }
+
+func testDropsTooLong(t *testing.T, k kind) {
+	p := k.port(t, "switch0")
 	n, err := p.WriteBatch([][]byte{make([]byte, MaxFrame+1), testFrame("\x88\xb5", 60)})
-	if n != 1 || err != nil || p.Counters().TxDrops != 1 {
-		t.Errorf("WriteBatch = %d, %v, counters %+v", n, err, p.Counters())
+	if c := p.(Counting).Counters(); n != 1 || err != nil || c.TxDrops != 1 {
+		t.Errorf("WriteBatch = %d, %v, counters %+v", n, err, c)
 	}
 }
 
-func TestPacketCloseUnblocksReader(t *testing.T) {
-	inNamespace(t)
-	p := openPacket(t, "switch0")
+func TestPacketCloseUnblocksReader(t *testing.T) { forAllKinds(t, testCloseUnblocksReader) }
+
+func testCloseUnblocksReader(t *testing.T, k kind) {
+	p := k.port(t, "switch0")
 	result := make(chan error)
 	go func() {
 		for {
@@ -225,15 +257,17 @@ func TestPacketCloseUnblocksReader(t *testing.T) {
 }
 
 func TestPacketUnknownInterface(t *testing.T) {
-	if _, err := OpenPacket("no-such-if"); err == nil || !strings.Contains(err.Error(),
-		"no-such-if") {
-		t.Errorf("error %v does not name the interface", err)
+	for _, k := range kinds {
+		if _, err := k.open("no-such-if"); err == nil || !strings.Contains(err.Error(), "no-such-if") {
+			t.Errorf("%s: error %v does not name the interface", k.name, err)
+		}
 	}
 }
 
-func TestPacketAllocatesNothing(t *testing.T) {
-	inNamespace(t)
-	left, right := openPacket(t, "host0"), openPacket(t, "switch0")
+func TestPacketAllocatesNothing(t *testing.T) { forAllKinds(t, testAllocatesNothing) }
+
+func testAllocatesNothing(t *testing.T, k kind) {
+	left, right := k.port(t, "host0"), k.port(t, "switch0")
 	frames, bufs := make([][]byte, 8), buffers(8)
 	for i := range frames {
 		frames[i] = testFrame("\x88\xb5", 200)
@@ -250,27 +284,5 @@ func TestPacketAllocatesNothing(t *testing.T) {
 	})
 	if allocs != 0 {
 		t.Errorf("%v allocations for each batch", allocs)
-	}
-}
-
-// BenchmarkPacket moves batches of 32 frames of 200 bytes over a veth pair; one operation is one
-// frame.
-func BenchmarkPacket(b *testing.B) {
-	inNamespace(b)
-	left, right := openPacket(b, "host0"), openPacket(b, "switch0")
-	frames, bufs := make([][]byte, 32), buffers(32)
-	for i := range frames {
-		frames[i] = testFrame("\x88\xb5", 200)
-	}
-	b.ReportAllocs()
-	for i := 0; i < b.N; i += 32 {
-		left.WriteBatch(frames)
-		for got := 0; got < 32; {
-			n, err := right.ReadBatch(bufs)
-			if err != nil {
-				b.Fatal(err)
-			}
-			got += n
-		}
 	}
 }

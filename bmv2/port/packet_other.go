@@ -18,3 +18,8 @@ type Packet struct{ Port }
 func OpenPacket(name string) (*Packet, error) {
 	return nil, fmt.Errorf("interface %q: %w", name, ErrNoPacketSockets)
 }
+
+// OpenInterface reports ErrNoPacketSockets.
+func OpenInterface(cfg InterfaceConfig) (*Interface, error) {
+	return nil, fmt.Errorf("interface %q: %w", cfg.Name, ErrNoPacketSockets)
+}

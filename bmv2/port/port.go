@@ -22,6 +22,31 @@ type Port interface {
 	Close() error
 }
 
+// A Queued port has several receive queues, each with a reader of its own. A flow stays on one queue,
+// where its frames keep their order. ReadBatch reads the first queue.
+type Queued interface {
+	// Queues returns the number of queues, at least 1, which does not change.
+	Queues() int
+	// ReadQueue is ReadBatch for one queue: one reader of each at a time.
+	ReadQueue(queue int, bufs [][]byte) (n int, err error)
+}
+
+// Queues returns how many readers p needs.
+func Queues(p Port) int {
+	if q, ok := p.(Queued); ok {
+		return q.Queues()
+	}
+	return 1
+}
+
+// ReadQueue reads one queue of any port.
+func ReadQueue(p Port, queue int, bufs [][]byte) (int, error) {
+	if q, ok := p.(Queued); ok {
+		return q.ReadQueue(queue, bufs)
+	}
+	return p.ReadBatch(bufs)
+}
+
 // Counters are frames that a port lost, since it was opened.
 type Counters struct {
 	RxDrops uint64 // arrived and lost: queue overrun, longer than MaxFrame, foreign sender

@@ -156,8 +156,14 @@ func NewTee(p Port, in, out *Recorder) *Tee { return &Tee{Port: p, in: in, out: 
 func (t *Tee) Unwrap() Port { return t.Port }
 
 // ReadBatch implements [Port].
-func (t *Tee) ReadBatch(bufs [][]byte) (int, error) {
-	n, err := t.Port.ReadBatch(bufs)
+func (t *Tee) ReadBatch(bufs [][]byte) (int, error) { return t.ReadQueue(0, bufs) }
+
+// Queues implements [Queued].
+func (t *Tee) Queues() int { return Queues(t.Port) }
+
+// ReadQueue implements [Queued].
+func (t *Tee) ReadQueue(queue int, bufs [][]byte) (int, error) {
+	n, err := ReadQueue(t.Port, queue, bufs)
 	t.record(t.in, bufs[:n])
 	return n, err
 }

@@ -59,7 +59,9 @@ func shape(p Port, spec link.Spec, chance func() float64, newAlarm func() alarm)
 	s.moving.Go(s.deliver)
 	if s.in != nil {
 		s.arrived = make([]*parcel, 0, maxBatch)
-		s.moving.Go(s.fetch)
+		for queue := range Queues(p) {
+			s.moving.Go(func() { s.fetch(queue) })
+		}
 	}
 	return s
 }
@@ -94,15 +96,15 @@ func (s *shaped) deliver() {
 	}
 }
 
-// fetch puts what the port below receives on the line to ReadBatch.
-func (s *shaped) fetch() {
+// fetch puts what the port below receives on a queue on the line to ReadBatch.
+func (s *shaped) fetch(queue int) {
 	const stride = MaxFrame + 64 // see slot
 	bufs, block := make([][]byte, maxBatch), make([]byte, maxBatch*stride)
 	for i := range bufs {
 		bufs[i] = block[i*stride : i*stride+MaxFrame : i*stride+MaxFrame]
 	}
 	for {
-		n, err := s.below.ReadBatch(bufs)
+		n, err := ReadQueue(s.below, queue, bufs)
 		if err == nil {
 			_, err = s.in.offer(bufs[:n])
 		}
@@ -113,13 +115,24 @@ func (s *shaped) fetch() {
 	}
 }
 
+// Queues implements [Queued]. What arrives with a delay comes out of one line.
+func (s *shaped) Queues() int {
+	if s.in != nil && !s.instant {
+		return 1
+	}
+	return Queues(s.below)
+}
+
 // ReadBatch implements [Port].
-func (s *shaped) ReadBatch(bufs [][]byte) (int, error) {
+func (s *shaped) ReadBatch(bufs [][]byte) (int, error) { return s.ReadQueue(0, bufs) }
+
+// ReadQueue implements [Queued].
+func (s *shaped) ReadQueue(queue int, bufs [][]byte) (int, error) {
 	switch {
 	case s.in == nil:
-		return s.below.ReadBatch(bufs)
+		return ReadQueue(s.below, queue, bufs)
 	case s.instant:
-		return s.readSifted(bufs)
+		return s.readSifted(queue, bufs)
 	}
 	var err error
 	if s.arrived, err = s.in.await(s.arrived, min(len(bufs), maxBatch)); err != nil {
@@ -131,9 +144,9 @@ func (s *shaped) ReadBatch(bufs [][]byte) (int, error) {
 	return len(s.arrived), nil
 }
 
-func (s *shaped) readSifted(bufs [][]byte) (int, error) {
+func (s *shaped) readSifted(queue int, bufs [][]byte) (int, error) {
 	for {
-		n, err := s.below.ReadBatch(bufs)
+		n, err := ReadQueue(s.below, queue, bufs)
 		if err != nil {
 			return 0, err
 		}

@@ -25,30 +25,35 @@ type stack struct {
 // interface of the test's namespace.
 func newStack(t *testing.T, address, iface string) stack {
 	t.Helper()
-	s := stack{make(chan func())}
-	t.Cleanup(func() { close(s.do) })
-	ready := make(chan int)
-	go func() {
-		runtime.LockOSThread() // and never unlock: the thread and its namespace end with the test
-		if unix.Unshare(unix.CLONE_NEWNET) != nil {
-			close(ready)
-			return
-		}
-		ready <- unix.Gettid()
-		for f := range s.do {
-			f()
-		}
-	}()
-	thread, ok := <-ready
-	if !ok {
-		t.Skip("needs a network namespace")
-	}
+	s := bareStack(t)
+	var thread int
+	s.run(func() { thread = unix.Gettid() })
 	command(t, "link add %s type veth peer name eth0 netns %d", iface, thread)
 	command(t, "link set %s up", iface)
 	s.run(func() {
 		command(t, "addr add %s dev eth0", address)
 		command(t, "link set eth0 up")
 	})
+	return s
+}
+
+// bareStack has no interfaces.
+func bareStack(t *testing.T) stack {
+	t.Helper()
+	s := stack{make(chan func())}
+	t.Cleanup(func() { close(s.do) })
+	ready := make(chan error)
+	go func() {
+		runtime.LockOSThread() // and never unlock: the thread and its namespace end with the test
+		err := unix.Unshare(unix.CLONE_NEWNET)
+		ready <- err
+		for f := range s.do {
+			f()
+		}
+	}()
+	if err := <-ready; err != nil {
+		t.Skipf("needs a network namespace: %v", err)
+	}
 	return s
 }
 
@@ -59,11 +64,19 @@ func (s stack) run(f func()) {
 	<-done
 }
 
-func command(t *testing.T, format string, args ...any) {
-	text := fmt.Sprintf(format, args...)
-	if out, err := exec.Command("ip", strings.Fields(text)...).CombinedOutput(); err != nil {
-		t.Errorf("ip %s: %v: %s", text, err, out)
+func command(t testing.TB, format string, args ...any) {
+	if err := ip(format, args...); err != nil {
+		t.Error(err)
 	}
+}
+
+func ip(format string, args ...any) error {
+	text := fmt.Sprintf(format, args...)
+	out, err := exec.Command("ip", strings.Fields(text)...).CombinedOutput()
+	if err != nil {
+		err = fmt.Errorf("ip %s: %w: %s", text, err, out)
+	}
+	return err
 }
 
 // reflect passes what one port receives on to another, until it is closed.
@@ -79,31 +92,25 @@ func reflect(from, to Port) {
 }
 
 // twoHosts returns two hosts and the two ports of a switch between them.
-func twoHosts(t *testing.T) (a, b stack, left, right *Packet) {
+func twoHosts(t *testing.T, k kind) (a, b stack, ports [2]Port) {
 	t.Helper()
-	inNamespace(t)
 	a, b = newStack(t, "10.8.0.1/24", "left"), newStack(t, "10.8.0.2/24", "right")
 	awaitRunning(t, "left")
 	awaitRunning(t, "right")
-	for _, p := range []struct {
-		port **Packet
-		name string
-	}{{&left, "left"}, {&right, "right"}} {
-		var err error
-		if *p.port, err = OpenPacket(p.name); err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { (*p.port).Close() })
+	for i, name := range []string{"left", "right"} {
+		ports[i] = k.port(t, name)
 	}
-	go reflect(left, right)
-	go reflect(right, left)
-	return a, b, left, right
+	go reflect(ports[0], ports[1])
+	go reflect(ports[1], ports[0])
+	return a, b, ports
 }
 
 // TestPacketCarriesTCP lets two hosts speak TCP, whose senders leave it to hardware to cut frames of
 // up to 64 KiB. Every one of them must arrive, cut.
-func TestPacketCarriesTCP(t *testing.T) {
-	a, b, left, right := twoHosts(t)
+func TestPacketCarriesTCP(t *testing.T) { forAllKinds(t, testCarriesTCP) }
+
+func testCarriesTCP(t *testing.T, k kind) {
+	a, b, ports := twoHosts(t, k)
 	data := bytes.Repeat([]byte("0123456789abcdef"), 1<<19) // 8 MiB
 	var listener net.Listener
 	var err error
@@ -138,16 +145,18 @@ func TestPacketCarriesTCP(t *testing.T) {
 	case <-time.After(time.Minute):
 		t.Error("the transfer takes more than a minute")
 	}
-	for _, p := range []*Packet{left, right} {
-		if drops := p.Counters().RxDrops; drops > 0 {
-			t.Errorf("interface %s: %d frames lost", p.name, drops)
+	for i, p := range ports {
+		if drops := p.(Counting).Counters().RxDrops; drops > 0 {
+			t.Errorf("port %d: %d frames lost", i, drops)
 		}
 	}
 }
 
 // TestPacketSurvivesALinkThatGoesDown takes each end of the cable down and up again.
-func TestPacketSurvivesALinkThatGoesDown(t *testing.T) {
-	a, b, _, _ := twoHosts(t)
+func TestPacketSurvivesALinkThatGoesDown(t *testing.T) { forAllKinds(t, testSurvivesDown) }
+
+func testSurvivesDown(t *testing.T, k kind) {
+	a, b, _ := twoHosts(t, k)
 	var server, client *net.UDPConn
 	var err error
 	b.run(func() { server, err = net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(10, 8, 0, 2), Port: 7000}) })
