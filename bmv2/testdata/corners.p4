@@ -30,6 +30,11 @@ control ingress(inout headers_t h, inout metadata_t m, inout standard_metadata_t
     }
     apply {
         if (h.order.what == 1) { copied_table.apply(); }
+        if (h.order.what == 2) {
+            clone(CloneType.I2E, 5);
+            s.egress_spec = 1;
+            h.order.value = 0xff;
+        }
     }
 }
 

@@ -17,7 +17,7 @@ func (w *Worker) cloneIngress(st *engine.State) {
 		return
 	}
 	meta := w.rt.meta
-	j.st.Reset(st.Packet())
+	w.reset(j.st, st.Packet())
 	j.st.Tables, j.st.Sets = w.snap.tables, w.snap.sets
 	// The parser may look at the ingress port; as in simple_switch nothing else survives.
 	meta.ingressPort.Set(j.st, meta.ingressPort.Get(st))

@@ -232,6 +232,14 @@ func (r *recorder) again(instance, list uint64) *Pass {
 	return r.begin(kind)
 }
 
+// current returns the pass that is being recorded.
+func (r *recorder) current() *Pass {
+	if r == nil {
+		return nil
+	}
+	return r.pass
+}
+
 // resume goes on with a pass that has begun.
 func (r *recorder) resume(p *Pass) {
 	if r != nil {

@@ -19,6 +19,7 @@ type Worker struct {
 	free   []*job // reusable copies
 	queue  []*job // copies that wait for a control, from head on
 	head   int
+	clones []*job    // of an ingress pass, while they overtake it
 	passes int       // copies made for the current frame
 	sample []byte    // values of a digest
 	values [][]byte  // the same, cut into fields
@@ -121,11 +122,7 @@ func (w *Worker) receive(port uint16, frame []byte) {
 // begin makes st a packet before its parser.
 func (w *Worker) begin(st *engine.State, frame []byte, instance uint64) {
 	meta := w.rt.meta
-	if litter := w.sw.cfg.Litter; litter != nil {
-		w.rt.machine.ResetLittered(st, frame, litter)
-	} else {
-		st.Reset(frame)
-	}
+	w.reset(st, frame)
 	st.Tables, st.Sets = w.snap.tables, w.snap.sets
 	meta.instanceType.Set(st, instance)
 	meta.packetLength.Set(st, uint64(len(frame)))
@@ -134,19 +131,47 @@ func (w *Worker) begin(st *engine.State, frame []byte, instance uint64) {
 	}
 }
 
+// reset makes st a packet without metadata.
+func (w *Worker) reset(st *engine.State, frame []byte) {
+	if litter := w.sw.cfg.Litter; litter != nil {
+		w.rt.machine.ResetLittered(st, frame, litter)
+	} else {
+		st.Reset(frame)
+	}
+}
+
 // drain runs the copies that wait, in the order in which they were made.
 func (w *Worker) drain() {
 	for ; w.head < len(w.queue); w.head++ {
-		j := w.queue[w.head]
-		w.rec.resume(j.pass)
-		if j.toIn {
-			w.ingress(j.st)
-		} else {
-			w.egress(j.st, j.port, j.rid)
-		}
-		w.free = append(w.free, j)
+		w.run(w.queue[w.head])
 	}
 	w.queue, w.head = w.queue[:0], 0
+}
+
+// run sends a copy through its control.
+func (w *Worker) run(j *job) {
+	w.rec.resume(j.pass)
+	if j.toIn {
+		w.ingress(j.st)
+	} else {
+		w.egress(j.st, j.port, j.rid)
+	}
+	w.free = append(w.free, j)
+}
+
+// overtake runs the clones of an ingress pass, which are all copies from first on, before the packet
+// that they were made of: they joined the queues of their ports before it.
+func (w *Worker) overtake(first int) {
+	if len(w.queue) == first {
+		return
+	}
+	w.clones = append(w.clones[:0], w.queue[first:]...)
+	w.queue = w.queue[:first]
+	pass := w.rec.current()
+	for _, j := range w.clones {
+		w.run(j)
+	}
+	w.rec.resume(pass)
 }
 
 // copyOf returns a job to fill, or nil when the frame has used up its passes.
@@ -193,6 +218,7 @@ func (w *Worker) ingress(st *engine.State) {
 		w.rec.drop(dropFailed)
 		return
 	}
+	queued := len(w.queue)
 	if st.Regs[regClone] != 0 {
 		w.cloneIngress(st)
 		st.Regs[regClone] = 0
@@ -212,6 +238,7 @@ func (w *Worker) ingress(st *engine.State) {
 		w.rec.drop(dropIngress)
 	default:
 		meta.instanceType.Set(st, instanceNormal)
+		w.overtake(queued)
 		w.egress(st, uint16(port), 0)
 	}
 }
