@@ -50,7 +50,7 @@ var standApart = map[string][]string{
 var pure = []string{
 	"kv", "wire", "topology", "serverlib", "clientlib/session", "controller/directory", "controller/reconcile",
 	"controller/health", "controller/balance", "controller/links", "controller/core", "coordinate",
-	"bmv2", "bmv2/engine", "bmv2/v1model", "bmv2/link", "bmv2/inspect", "cmd/turbokv/internal/netplan", "cmd/turbokv/internal/hops",
+	"bmv2", "bmv2/engine", "bmv2/v1model", "bmv2/link", "bmv2/differ/randprog", "bmv2/inspect", "cmd/turbokv/internal/netplan", "cmd/turbokv/internal/hops",
 }
 
 // impure are packages that a pure room may not import.

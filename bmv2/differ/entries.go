@@ -204,12 +204,14 @@ func (f *filler) match(m *p4config.MatchField, k *bmv2.KeyField) *p4v1.FieldMatc
 	return out
 }
 
+// prefix leaves fields open that do not have whole bytes: simple_switch counts the bits of a prefix
+// from the highest of the first byte, whether it belongs to the field or not.
 func (f *filler) prefix(out *p4v1.FieldMatch, value *big.Int, width int) *p4v1.FieldMatch {
 	n := f.r.IntN(width + 1)
 	if f.r.IntN(3) == 0 {
 		n = width
 	}
-	if n == 0 {
+	if n == 0 || width%8 != 0 {
 		return nil
 	}
 	out.FieldMatchType = &p4v1.FieldMatch_Lpm{Lpm: &p4v1.FieldMatch_LPM{
@@ -241,6 +243,9 @@ func (f *filler) masked(out *p4v1.FieldMatch, value *big.Int, width int) *p4v1.F
 	return out
 }
 
+// interval avoids what PI takes for the full range, and refuses: from zero to a number of which all
+// bits of its bytes are ones. It avoids the full range too where a field does not have whole bytes:
+// PI does not recognize it there.
 func (f *filler) interval(out *p4v1.FieldMatch, value *big.Int, width int) *p4v1.FieldMatch {
 	low, high := value, anyValue(f.r, width)
 	if f.r.IntN(3) == 0 {
@@ -250,7 +255,13 @@ func (f *filler) interval(out *p4v1.FieldMatch, value *big.Int, width int) *p4v1
 		low, high = high, low
 	}
 	if low.Sign() == 0 && high.Cmp(prefixMask(width, width)) == 0 {
-		return nil
+		if width%8 == 0 {
+			return nil
+		}
+		high = low
+	}
+	if low.Sign() == 0 && high.BitLen()%8 == 0 && high.Cmp(prefixMask(high.BitLen(), high.BitLen())) == 0 {
+		high = low
 	}
 	out.FieldMatchType = &p4v1.FieldMatch_Range_{Range: &p4v1.FieldMatch_Range{
 		Low: octets(low), High: octets(high)}}
