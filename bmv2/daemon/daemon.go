@@ -74,9 +74,12 @@ type Config struct {
 
 // Events are the observations of a switch; nil functions are not called.
 type Events struct {
-	// PortFailed reports a port that stopped working, such as an interface that was removed. The
-	// port is closed.
+	// PortFailed reports a port that stopped working for good. It is closed; an interface that goes
+	// away is not of this kind.
 	PortFailed func(number uint16, err error)
+	// PortState reports that the cable of a port went down or came back, or that its interface went
+	// away. Not of ports that are added or removed.
+	PortState func(number uint16, s port.State)
 	// Log receives the texts of the extern log_msg.
 	Log func(string)
 	// Control are those of the P4Runtime server.
@@ -232,6 +235,7 @@ func (d *Daemon) activate(sw *v1model.Switch) {
 	if before := d.sw.Swap(sw); before != nil {
 		d.past = sum(d.past, before.Stats())
 	}
+	d.tellSwitch(sw)
 	d.refollow(sw)
 }
 

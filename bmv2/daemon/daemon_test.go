@@ -253,7 +253,7 @@ func TestNewReportsWhatIsWrong(t *testing.T) {
 func TestForwardingAllocatesNothing(t *testing.T) {
 	r := newRig(t, Config{}, 1, 2)
 	r.forward(2, "ingress.forward", 2)
-	l := newLoop(r.daemon, r.daemon.table.Load()[1])
+	l := newLoop(r.daemon, r.daemon.table.Load()[1], 0)
 	batch := make([][]byte, batchSize)
 	for i := range batch {
 		batch[i] = frame(2, 200)
@@ -276,7 +276,7 @@ func BenchmarkForward(b *testing.B) {
 		}
 	}()
 	b.Cleanup(func() { r.cables[2].Close() })
-	l := newLoop(r.daemon, r.daemon.table.Load()[1])
+	l := newLoop(r.daemon, r.daemon.table.Load()[1], 0)
 	batch := make([][]byte, batchSize)
 	for i := range batch {
 		batch[i] = frame(2, 200)

@@ -3,6 +3,7 @@ package daemon
 import (
 	"errors"
 	"net"
+	"sync"
 	"sync/atomic"
 
 	"github.com/turbokv/turbokv/bmv2/p4rt"
@@ -22,15 +23,21 @@ const arenaSize = batchSize * port.MaxFrame
 type livePort struct {
 	number uint16
 	port   port.Port
-	done   chan struct{} // closed when no goroutine reads the port any more
+	loops  sync.WaitGroup // that read the port
+	state  atomic.Uint32  // a port.State
 
 	rxFrames, rxBytes, rxNoPipeline atomic.Uint64
 	txFrames, txBytes, txDrops      atomic.Uint64
 }
 
-// PortCounters are frames and bytes of a port since it was added.
+func (p *livePort) setState(s port.State) { p.state.Store(uint32(s)) }
+
+func (p *livePort) up() bool { return port.State(p.state.Load()) == port.Up }
+
+// PortCounters are frames and bytes of a port since it was added, and what it is at present.
 type PortCounters struct {
 	Number   uint16
+	State    port.State
 	RxFrames uint64 // taken from the port
 	RxBytes  uint64
 	RxDrops  uint64 // lost before the pipeline: overruns of the port, or no pipeline
@@ -41,11 +48,14 @@ type PortCounters struct {
 	// were refused after it, count as drops too.
 	Link   port.LinkCounters
 	Shaped bool
+	// Interface tells more of a port on a network interface; the zero value of any other.
+	Interface port.Info
 }
 
 func (p *livePort) counters() PortCounters {
 	c := PortCounters{
 		Number:   p.number,
+		State:    port.State(p.state.Load()),
 		RxFrames: p.rxFrames.Load(),
 		RxBytes:  p.rxBytes.Load(),
 		RxDrops:  p.rxNoPipeline.Load(),
@@ -56,6 +66,9 @@ func (p *livePort) counters() PortCounters {
 	if counting, ok := port.As[port.Counting](p.port); ok {
 		c.RxDrops += counting.Counters().RxDrops
 	}
+	if informed, ok := port.As[port.Informed](p.port); ok {
+		c.Interface = informed.Info()
+	}
 	if linked, ok := port.As[port.Linked](p.port); ok {
 		c.Link, c.Shaped = linked.Link(), true
 		c.TxDrops += c.Link.TxRefused
@@ -63,10 +76,12 @@ func (p *livePort) counters() PortCounters {
 	return c
 }
 
-// loop carries frames from one port through the pipeline.
+// loop carries frames from one queue of a port through the pipeline. A flow stays on one queue, and a
+// loop writes what comes out of a frame before it reads the next batch, so flows keep their order.
 type loop struct {
 	d      *Daemon
 	from   *livePort
+	queue  int
 	sw     *v1model.Switch
 	worker *v1model.Worker
 	bufs   [][]byte
@@ -77,10 +92,11 @@ type loop struct {
 	touched []uint16                     // destinations with frames, in order of appearance
 }
 
-func newLoop(d *Daemon, from *livePort) *loop {
+func newLoop(d *Daemon, from *livePort, queue int) *loop {
 	l := &loop{
 		d:       d,
 		from:    from,
+		queue:   queue,
 		bufs:    make([][]byte, batchSize),
 		arena:   make([]byte, 0, arenaSize),
 		touched: make([]uint16, 0, port.MaxNumber+1),
@@ -97,9 +113,9 @@ func newLoop(d *Daemon, from *livePort) *loop {
 
 // run works until the port is closed.
 func (l *loop) run() {
-	defer close(l.from.done)
+	defer l.from.loops.Done()
 	for {
-		n, err := l.from.port.ReadBatch(l.bufs)
+		n, err := port.ReadQueue(l.from.port, l.queue, l.bufs)
 		if err != nil {
 			l.fail(err)
 			return

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/turbokv/turbokv/bmv2/port"
+	"github.com/turbokv/turbokv/bmv2/v1model"
 )
 
 // portTable finds a port by its number.
@@ -23,12 +24,53 @@ func (d *Daemon) AddPort(number uint16, p port.Port) error {
 	if next[number] != nil {
 		return fmt.Errorf("port %d: %w", number, ErrPortInUse)
 	}
-	next[number] = &livePort{number: number, port: p, done: make(chan struct{})}
+	live := &livePort{number: number, port: p}
+	next[number] = live
+	if stated, ok := port.As[port.Stated](p); ok {
+		live.setState(stated.Notify(func(s port.State) { d.portState(live, s) }))
+	}
 	d.table.Store(&next)
-	l := newLoop(d, next[number])
-	d.loops.Go(l.run)
-	d.server.PortStatus(uint32(number), true)
+	for queue := range port.Queues(p) {
+		l := newLoop(d, live, queue)
+		live.loops.Add(1)
+		d.loops.Go(l.run)
+	}
+	d.tellPort(number, live.up())
 	return nil
+}
+
+// portState takes in what became of the cable of a port.
+func (d *Daemon) portState(p *livePort, s port.State) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.table.Load()[p.number] != p {
+		return
+	}
+	before := p.up()
+	p.setState(s)
+	if p.up() != before {
+		d.tellPort(p.number, p.up())
+	}
+	if d.cfg.Events.PortState != nil {
+		d.cfg.Events.PortState(p.number, s)
+	}
+}
+
+// tellPort tells controllers and the choices that watch ports; d.mu is held.
+func (d *Daemon) tellPort(number uint16, up bool) {
+	if sw := d.sw.Load(); sw != nil {
+		sw.SetPort(number, up)
+	}
+	d.server.PortStatus(uint32(number), up)
+}
+
+// tellSwitch tells a new pipeline which ports are down; d.mu is held.
+func (d *Daemon) tellSwitch(sw *v1model.Switch) {
+	for _, p := range d.table.Load() {
+		if p != nil && !p.up() {
+			sw.SetPort(p.number, false)
+		}
+	}
 }
 
 // RemovePort closes a port and waits until no frame of it is in the switch.
@@ -38,7 +80,7 @@ func (d *Daemon) RemovePort(number uint16) error {
 		return fmt.Errorf("port %d: %w", number, ErrNoPort)
 	}
 	err := p.port.Close()
-	<-p.done
+	p.loops.Wait()
 	return err
 }
 
@@ -57,13 +99,17 @@ func (d *Daemon) detach(number uint16, only *livePort) *livePort {
 	}
 	next[number] = nil
 	d.table.Store(&next)
-	d.server.PortStatus(uint32(number), false)
+	d.tellPort(number, false)
 	return p
 }
 
-// hasPort reports whether a port is in service.
+// hasPort reports whether a port is in service and its cable works.
 func (d *Daemon) hasPort(number uint16) bool {
-	return number <= port.MaxNumber && d.table.Load()[number] != nil
+	if number > port.MaxNumber {
+		return false
+	}
+	p := d.table.Load()[number]
+	return p != nil && p.up()
 }
 
 // Ports returns the counters of all ports by ascending number, the CPU port included.

@@ -125,7 +125,7 @@ func (l *load) generate() (int64, error) {
 }
 
 // vethPairs moves the benchmark to a network namespace with the interfaces it needs.
-func vethPairs(b *testing.B) {
+func vethPairs(b testing.TB) {
 	b.Helper()
 	if os.Geteuid() != 0 {
 		b.Skip("needs root for a network namespace and raw sockets")
@@ -155,7 +155,7 @@ func vethPairs(b *testing.B) {
 	}
 }
 
-func openPacket(b *testing.B, name string) *port.Packet {
+func openPacket(b testing.TB, name string) *port.Packet {
 	b.Helper()
 	p, err := port.OpenPacket(name)
 	if err != nil {
