@@ -8,6 +8,9 @@ import (
 	"testing"
 )
 
+var samples = []string{"tables", "copies", "parsing", "stateful", "corners", "unions", "varbit",
+	"valuesets", "exprs", "hashes"}
+
 // TestSamplesAreUpToDate compiles the test programs again. Their JSON is checked in, so that
 // tests need no compiler:
 //
@@ -19,7 +22,7 @@ func TestSamplesAreUpToDate(t *testing.T) {
 	if _, err := exec.LookPath(compiler); err != nil {
 		t.Skipf("%s is not on PATH", compiler)
 	}
-	for _, name := range []string{"tables", "copies", "parsing", "stateful", "corners"} {
+	for _, name := range samples {
 		dir := t.TempDir()
 		out, info := filepath.Join(dir, name+".json"), filepath.Join(dir, name+".p4info.txtpb")
 		cmd := exec.Command(compiler, "-o", out, "--p4runtime-files", info, name+".p4")

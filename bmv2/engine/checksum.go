@@ -65,7 +65,11 @@ func (c *compiler) calculation(k *bmv2.Calculation) (u64, error) {
 			}
 		}
 		if payload {
-			w.b = append(w.b, st.packet[st.pos:]...)
+			rest := st.packet[st.pos:]
+			if st.PayloadEnd > 0 {
+				rest = rest[:min(len(rest), st.PayloadEnd-1)]
+			}
+			w.b = append(w.b, rest...)
 		}
 		st.sum = w.b
 		return fn(w.b)

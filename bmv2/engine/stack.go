@@ -68,6 +68,7 @@ func (s *stack) push(a []byte, n int) {
 	clear(a[h.valid : h.valid+n])
 	if h.vari != nil {
 		copy(a[h.vari.length+4*n:h.vari.length+4*s.count], a[h.vari.length:])
+		clear(a[h.vari.length : h.vari.length+4*n])
 	}
 }
 
@@ -90,6 +91,8 @@ func (s *stack) pop(a []byte, n int) {
 	copy(a[h.valid:], a[h.valid+n:h.valid+s.count])
 	clear(a[h.valid+s.count-n : h.valid+s.count])
 	if h.vari != nil {
-		copy(a[h.vari.length:], a[h.vari.length+4*n:h.vari.length+4*s.count])
+		end := h.vari.length + 4*s.count
+		copy(a[h.vari.length:], a[h.vari.length+4*n:end])
+		clear(a[end-4*n : end])
 	}
 }

@@ -25,6 +25,9 @@ type State struct {
 	Sets []*ValueSet
 	// Length is the packet's length in bytes as add_header and remove_header change it.
 	Length int
+	// PayloadEnd is where calculations stop to see the payload: this many bytes after the parsed
+	// ones, plus one. 0: they see all of it.
+	PayloadEnd int
 	// ParserError is the program's number of the error that stopped the parser.
 	ParserError uint32
 	// ParserFailed tells whether an error stopped the parser.
@@ -65,7 +68,7 @@ func (m *Machine) ResetLittered(st *State, packet []byte, litter func(fields []b
 }
 
 func (st *State) restart(packet []byte) {
-	st.packet, st.pos, st.Length = packet, 0, len(packet)
+	st.packet, st.pos, st.Length, st.PayloadEnd = packet, 0, len(packet), 0
 	st.exited, st.Overrun, st.fail = false, false, 0
 	st.ParserError, st.ParserFailed, st.ChecksumError = 0, false, false
 	clear(st.Regs[:])
@@ -80,7 +83,7 @@ func (m *Machine) ResetMetadata(st *State) {
 // CopyFrom makes st an independent copy of o. The packet bytes are shared.
 func (st *State) CopyFrom(o *State) {
 	copy(st.arena, o.arena)
-	st.packet, st.pos, st.Length = o.packet, o.pos, o.Length
+	st.packet, st.pos, st.Length, st.PayloadEnd = o.packet, o.pos, o.Length, o.PayloadEnd
 	st.exited, st.Overrun, st.fail = o.exited, o.Overrun, o.fail
 	st.ParserError, st.ParserFailed = o.ParserError, o.ParserFailed
 	st.ChecksumError = o.ChecksumError

@@ -11,6 +11,8 @@
 //	no_packet                               nothing must leave at all
 //	add <table> [prio] <key>:<value>... <action>(<param>:<value>, ...) [= <label>]
 //	setdefault <table> <action>(...)
+//	value_set <name> <member>...            replace the members of a parser value set; a member has
+//	                                        its parts joined by commas, each a number or value&&&mask
 //	check_counter <name>(<index or label>) [packets|bytes ==|!=|<|<=|>|>= <number>]
 //	remove all                              delete all table entries
 //	wait                                    nothing, since there is nothing to wait for

@@ -47,6 +47,12 @@ type (
 		Table  string
 		Action Call
 	}
+	// SetValueSet replaces the members of a parser value set. A member has a text for each part of
+	// the key.
+	SetValueSet struct {
+		Name    string
+		Members [][]string
+	}
 	// RemoveAll deletes all table entries.
 	RemoveAll struct{}
 	// CheckCounter compares a counter with a number.
@@ -110,6 +116,7 @@ func (NoPacket) command()      {}
 func (Wait) command()          {}
 func (Add) command()           {}
 func (SetDefault) command()    {}
+func (SetValueSet) command()   {}
 func (RemoveAll) command()     {}
 func (CheckCounter) command()  {}
 func (AddSession) command()    {}

@@ -39,6 +39,7 @@ var parsers = map[string]func(string) (Command, error){
 	"add":               parseAdd,
 	"setdefault":        parseSetDefault,
 	"remove":            parseRemove,
+	"value_set":         parseValueSet,
 	"check_counter":     parseCheckCounter,
 	"mirroring_add":     parseSession(false),
 	"mirroring_add_mc":  parseSession(true),
@@ -164,6 +165,18 @@ func cutArg(text string) (name, value string, ok bool) {
 }
 
 func unquote(name string) string { return strings.ReplaceAll(name, `"`, "") }
+
+func parseValueSet(rest string) (Command, error) {
+	fields := strings.Fields(rest)
+	if len(fields) == 0 {
+		return nil, fmt.Errorf("want a name and members")
+	}
+	v := SetValueSet{Name: unquote(fields[0])}
+	for _, m := range fields[1:] {
+		v.Members = append(v.Members, strings.Split(m, ","))
+	}
+	return v, nil
+}
 
 func parseRemove(rest string) (Command, error) {
 	if rest != "all" {

@@ -67,6 +67,8 @@ func (r *run) step(c Command) error {
 		return r.add(c)
 	case SetDefault:
 		return r.setDefault(c)
+	case SetValueSet:
+		return r.setValueSet(c)
 	case RemoveAll:
 		return r.removeAll()
 	case CheckCounter:

@@ -138,13 +138,15 @@ func request(reg int) compile {
 	}
 }
 
-// truncate cuts the packet to a length; the smallest one wins.
+// truncate cuts the packet to a length; the smallest one wins. As in simple_switch, checksums that
+// are updated afterwards see no more of the payload than that.
 func (a *arch) truncate(c *engine.Compiler, in args) (compiled, error) {
 	length, err := c.Index(in[0])
 	return func(st *engine.State) {
 		n := requested | min(length(st), requested-1)
 		if old := st.Regs[regTruncate]; old == 0 || n < old {
 			st.Regs[regTruncate] = n
+			st.PayloadEnd = int(n&^requested) + 1
 		}
 	}, err
 }
