@@ -13,20 +13,22 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/turbokv/turbokv/bench/switchbench/scenario"
+	"github.com/turbokv/turbokv/bmv2/port"
 	"github.com/turbokv/turbokv/controller/p4rt"
 	"github.com/turbokv/turbokv/controller/reconcile/tables"
 )
 
-// Names of contenders.
+// Names of contenders. A way of moving frames may follow the name after a slash.
 const (
 	builtin      = "turbokv"
 	simpleSwitch = "simple_switch_grpc"
 	reflector    = "reflector"
 )
 
-var defaultContenders = []string{builtin, simpleSwitch, reflector}
+var defaultContenders = []string{builtin, builtin + "/xdp", simpleSwitch, reflector, reflector + "/ring"}
 
-const contenderHelp = builtin + ", " + simpleSwitch + ", " + reflector
+const contenderHelp = builtin + ", " + simpleSwitch + " and " + reflector + "; the first and the last also with " +
+	"/socket, /ring or /xdp, ways in which the built-in switch moves frames"
 
 // contender is somebody who passes frames from its first port to its second.
 type contender struct {
@@ -36,10 +38,19 @@ type contender struct {
 }
 
 func (p *plan) newContender(name string) (contender, error) {
-	c := contender{name: name, programmed: true}
-	switch name {
+	kind, way, ways := strings.Cut(name, "/")
+	c := contender{name: name, programmed: kind != reflector}
+	if _, err := port.ParseIO(way); ways && (err != nil || kind == simpleSwitch) {
+		return c, fmt.Errorf("-contenders %q: there are %s", name, contenderHelp)
+	}
+	switch kind {
 	case builtin:
-		c.words = []string{p.binary, "switch", "-i", "1@%1", "-i", "2@%2", "--grpc-addr", p4runtime}
+		option := ""
+		if ways {
+			option = ",io=" + way
+		}
+		c.words = []string{p.binary, "switch", "-i", "1@%1" + option, "-i", "2@%2" + option,
+			"--grpc-addr", p4runtime}
 	case simpleSwitch:
 		c.words = []string{simpleSwitch, "--no-p4", "--device-id", "1", "-i", "1@%1", "-i", "2@%2",
 			"--", "--grpc-server-addr", p4runtime, "--cpu-port", "510"}
@@ -48,7 +59,7 @@ func (p *plan) newContender(name string) (contender, error) {
 		if err != nil {
 			return c, err
 		}
-		c.words, c.programmed = []string{self, reflectWord, "%1", "%2"}, false
+		c.words = []string{self, reflectWord, "%1", "%2", way}
 	default:
 		return c, fmt.Errorf("-contenders %q: there are %s", name, contenderHelp)
 	}

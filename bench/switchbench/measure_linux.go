@@ -120,11 +120,11 @@ func (p *plan) floodOne(b *bench) error {
 	return err
 }
 
-// searchOne looks for the highest rate, up to what the generator can do and twice what came through a
-// flood.
+// searchOne looks for the highest rate, up to what the generator can do and four times what came
+// through a flood.
 func (p *plan) searchOne(b *bench) error {
 	l := b.line
-	high := min(l.offered, 2*median(l.flood))
+	high := min(l.offered, 4*median(l.flood))
 	best, err := search(high, p.steps, func(rate float64) (float64, bool, error) {
 		t, err := b.source.Offer(rate, p.trial)
 		return t.Offered(), t.Loss() <= bearable, err

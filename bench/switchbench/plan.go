@@ -52,7 +52,7 @@ func parsePlan(args []string, stderr io.Writer) (*plan, error) {
 	flags.IntVar(&p.generatorCPU, "generator-cpu", 0, "`processor` of the generator")
 	cpus := flags.String("switch-cpus", "1", "comma-separated `processors` of whoever is measured")
 	flags.IntVar(&p.rounds, "rounds", 3, "repetitions of everything")
-	flags.IntVar(&p.steps, "steps", 8, "of the bisection")
+	flags.IntVar(&p.steps, "steps", 7, "of the bisection")
 	flags.DurationVar(&p.trial, "trial", 250*time.Millisecond, "of one offered rate")
 	flags.DurationVar(&p.flood, "flood", 600*time.Millisecond, "of a flood")
 	flags.DurationVar(&p.timing, "timing", 300*time.Millisecond, "of a measurement of latency")

@@ -8,6 +8,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/turbokv/turbokv/bmv2/port"
 )
 
 // reflectWord makes this program a reflector, a process like the switches.
@@ -19,7 +21,8 @@ func reflecting() bool { return len(os.Args) > 1 && os.Args[1] == reflectWord }
 const (
 	reflectBatch  = 64
 	reflectFrame  = 2048
-	reflectBuffer = 4 << 20 // bytes of the socket, as in the switch
+	reflectStride = reflectFrame + 64 // from one to the next, so that they do not share sets of a cache
+	reflectBuffer = 4 << 20           // bytes of the socket, as in the switch
 )
 
 // mmsghdr is the kernel's struct mmsghdr, see recvmmsg(2).
@@ -29,25 +32,61 @@ type mmsghdr struct {
 	_   [4]byte
 }
 
-// reflect sends what arrives on the first interface out of the second, and does nothing else: with
-// recvmmsg and sendmmsg, from the memory that it was received in.
-func reflect(interfaces []string) error {
-	if len(interfaces) != 2 {
-		return fmt.Errorf("%s needs two interfaces", reflectWord)
+// reflect sends what arrives on the first interface out of the second, and does nothing else.
+func reflect(args []string) error {
+	if len(args) != 3 {
+		return fmt.Errorf("%s needs two interfaces and a way, which may be empty", reflectWord)
 	}
-	from, err := openRaw(interfaces[0], unix.ETH_P_ALL)
+	if args[2] == "" {
+		return reflectMessages(args[0], args[1])
+	}
+	way, err := port.ParseIO(args[2])
 	if err != nil {
 		return err
 	}
-	to, err := openRaw(interfaces[1], 0)
+	return reflectPorts(args[0], args[1], way)
+}
+
+// reflectPorts moves frames as the built-in switch does.
+func reflectPorts(first, second string, way port.IO) error {
+	from, err := port.OpenInterface(port.InterfaceConfig{Name: first, IO: way})
+	if err != nil {
+		return err
+	}
+	to, err := port.OpenInterface(port.InterfaceConfig{Name: second, IO: way})
+	if err != nil {
+		return err
+	}
+	bufs, memory := make([][]byte, reflectBatch), make([]byte, reflectBatch*reflectStride)
+	for i := range bufs {
+		bufs[i] = memory[i*reflectStride:][:reflectFrame:reflectFrame]
+	}
+	for {
+		n, err := from.ReadBatch(bufs)
+		if err == nil {
+			_, err = to.WriteBatch(bufs[:n])
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// reflectMessages moves frames with recvmmsg and sendmmsg, out of the memory that they were received in.
+func reflectMessages(first, second string) error {
+	from, err := openRaw(first, unix.ETH_P_ALL)
+	if err != nil {
+		return err
+	}
+	to, err := openRaw(second, 0)
 	if err != nil {
 		return err
 	}
 	var hdrs [reflectBatch]mmsghdr
 	var iovs [reflectBatch]unix.Iovec
-	memory := make([]byte, reflectBatch*(reflectFrame+64))
+	memory := make([]byte, reflectBatch*reflectStride)
 	for i := range hdrs {
-		iovs[i].Base = &memory[i*(reflectFrame+64)]
+		iovs[i].Base = &memory[i*reflectStride]
 		hdrs[i].hdr.Iov = &iovs[i]
 		hdrs[i].hdr.SetIovlen(1)
 	}

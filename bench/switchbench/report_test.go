@@ -39,7 +39,9 @@ func TestPlansAreChecked(t *testing.T) {
 			t.Errorf("%s is accepted", args)
 		}
 	}
-	if _, err := p.newContender("tofino"); err == nil {
-		t.Error("an unknown contender is accepted")
+	for _, name := range []string{"tofino", builtin + "/fast", simpleSwitch + "/xdp"} {
+		if _, err := p.newContender(name); err == nil {
+			t.Errorf("contender %s is accepted", name)
+		}
 	}
 }

@@ -6,10 +6,10 @@ import "math"
 const bearable = 0.001
 
 // octaves are how far below the highest rate a search looks.
-const octaves = 6
+const octaves = 5
 
 // search returns the highest rate up to high at which a trial passes, 0 if none was found. It halves
-// the interval of ratios a number of times: 8 steps find the rate within 2 %. A rate that fails is
+// the interval of ratios a number of times: 7 steps find the rate within 3 %. A rate that fails is
 // tried once more, because on a machine with other work a single trial may lose its processor. A trial
 // tells the rate that it achieved.
 func search(

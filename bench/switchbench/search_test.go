@@ -6,7 +6,7 @@ import (
 )
 
 func TestSearchFindsTheLimit(t *testing.T) {
-	for _, limit := range []float64{20_000, 123_456, 999_000} {
+	for _, limit := range []float64{40_000, 123_456, 999_000} {
 		got, err := search(1e6, 8, func(rate float64) (float64, bool, error) {
 			return rate, rate <= limit, nil
 		})
