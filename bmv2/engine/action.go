@@ -18,6 +18,7 @@ type action struct {
 	offsets []int // of each parameter, in words
 	mayExit bool
 	stages  []stage // how to make the image of an entry
+	uses    registerSet
 }
 
 // step is an operation in a body with jumps: run, or go to target when cond is nil or zero.
@@ -69,7 +70,7 @@ func (c *compiler) compileActions() error {
 }
 
 func (c *compiler) action(a *bmv2.Action) (*action, error) {
-	out := &action{spec: a}
+	out := &action{spec: a, uses: c.noteRegisters()}
 	for _, p := range a.Params {
 		out.offsets = append(out.offsets, out.words)
 		out.words += (p.Width + 63) / 64

@@ -98,7 +98,7 @@ func (c *Compiler) WriteRegister(array, index, value bmv2.Expr) (func(*State), e
 }
 
 func (c *compiler) writeCell(r *bmv2.Register, index, value bmv2.Expr) (op, error) {
-	cells := c.registers[r]
+	cells := c.cells(r)
 	at, err := c.amount(index)
 	if err != nil {
 		return nil, err

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"maps"
 
 	"github.com/turbokv/turbokv/bmv2"
 )
@@ -10,6 +11,7 @@ import (
 type Control struct {
 	init *node
 	slow *traceable
+	uses registerSet
 }
 
 // node is a step of a control. A nil successor ends the control.
@@ -124,7 +126,7 @@ func (c *compiler) control(p *bmv2.Pipeline) (*Control, error) {
 	for _, n := range p.ActionCalls {
 		order = append(order, n)
 	}
-	g := graph{}
+	g, uses := graph{}, c.noteRegisters()
 	for _, n := range order {
 		g[n] = &node{}
 	}
@@ -134,7 +136,21 @@ func (c *compiler) control(p *bmv2.Pipeline) (*Control, error) {
 		}
 	}
 	slow, err := c.traceable(p, g)
-	return &Control{init: c.thread(g.of(p.Init)), slow: slow}, err
+	for _, a := range c.actionsOf(p) {
+		maps.Copy(uses, a.uses)
+	}
+	return &Control{init: c.thread(g.of(p.Init)), slow: slow, uses: uses}, err
+}
+
+// actionsOf returns the actions that a control may run. Its tables have been compiled.
+func (c *compiler) actionsOf(p *bmv2.Pipeline) (all []*action) {
+	for _, t := range p.Tables {
+		all = append(all, c.byName[t.Name].acts...)
+	}
+	for _, call := range p.ActionCalls {
+		all = append(all, c.actions[call.Action])
+	}
+	return all
 }
 
 func (c *compiler) node(out *node, n bmv2.Node, g graph) error {

@@ -11,6 +11,7 @@ type Deparser struct {
 	update []op // checksums
 	ops    []op
 	order  []emit
+	uses   registerSet
 }
 
 type emit struct {
@@ -49,7 +50,7 @@ func (d *Deparser) Run(st *State, dst []byte) []byte {
 
 func (c *compiler) compileDeparsers() error {
 	for _, d := range c.Program.Deparsers {
-		out := &Deparser{}
+		out := &Deparser{uses: c.noteRegisters()}
 		for _, h := range d.Order {
 			p := c.layout.headers[h]
 			e := emit{valid: p.valid, base: p.base, end: p.base + p.size}

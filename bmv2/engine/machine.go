@@ -50,7 +50,8 @@ type compiler struct {
 	arch      Arch
 	clock     func() uint64
 	registers map[*bmv2.Register]*RegisterArray
-	params    []int // word offsets of the parameters of the action being compiled
+	touched   registerSet // by what is being compiled
+	params    []int       // word offsets of the parameters of the action being compiled
 	errors    errorCodes
 	// roundRobin are the counters of calculations that only count.
 	roundRobin map[string]*atomic.Uint64

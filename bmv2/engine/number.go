@@ -351,7 +351,7 @@ func (c *compiler) notEmpty(s *bmv2.HeaderStack) op {
 }
 
 func (c *compiler) loadCell(e *bmv2.RegisterExpr) (u64, error) {
-	r := c.registers[e.Register]
+	r := c.cells(e.Register)
 	index, err := c.amount(e.Index)
 	return func(st *State) uint64 { return r.word(index(st), 0) }, err
 }

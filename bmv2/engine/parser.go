@@ -55,6 +55,7 @@ type Parser struct {
 	init    *parseState
 	errors  errorCodes
 	verify  []pred // checksums; false means an error
+	uses    registerSet
 }
 
 type parseState struct {
@@ -174,7 +175,7 @@ func (c *compiler) compileParsers() error {
 	c.inParser = true
 	defer func() { c.inParser = false }()
 	for _, p := range c.Program.Parsers {
-		states := map[*bmv2.ParseState]*parseState{}
+		uses, states := c.noteRegisters(), map[*bmv2.ParseState]*parseState{}
 		for _, s := range p.States {
 			states[s] = &parseState{spec: s}
 		}
@@ -183,7 +184,7 @@ func (c *compiler) compileParsers() error {
 				return fmt.Errorf("parser %q: state %q: %w", p.Name, s.Name, err)
 			}
 		}
-		out := &Parser{machine: c.Machine, errors: c.errors}
+		out := &Parser{machine: c.Machine, errors: c.errors, uses: uses}
 		if p.Init != nil {
 			out.init = states[p.Init]
 		}

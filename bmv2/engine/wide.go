@@ -145,7 +145,7 @@ func (c *compiler) wideElement(e *bmv2.AccessExpr) (wide, error) {
 }
 
 func (c *compiler) wideCell(e *bmv2.RegisterExpr) (wide, error) {
-	r := c.registers[e.Register]
+	r := c.cells(e.Register)
 	index, err := c.amount(e.Index)
 	return func(st *State, dst []uint64) {
 		i := index(st)

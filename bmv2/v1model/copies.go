@@ -21,7 +21,7 @@ func (w *Worker) cloneIngress(st *engine.State) {
 	j.st.Tables, j.st.Sets = w.snap.tables, w.snap.sets
 	// The parser may look at the ingress port; as in simple_switch nothing else survives.
 	meta.ingressPort.Set(j.st, meta.ingressPort.Get(st))
-	w.rt.parser.Run(j.st)
+	w.rt.parse(j.st)
 	w.finishClone(j, st, session, instanceIngressClone)
 }
 

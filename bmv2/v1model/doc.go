@@ -18,6 +18,7 @@
 // and a packet uses one snapshot from its first to its last pass. Control methods may be called
 // from any goroutine.
 //
-// Programs with register arrays process one packet at a time, because P4 programs read, compute
-// and write registers in separate steps and simple_switch has a single ingress thread.
+// P4 programs read, compute and write registers in separate steps, and simple_switch has a single ingress
+// thread. So a control that uses registers runs for one packet at a time; what it does not share with
+// other packets, such as the parser and the deparser, does not wait for it.
 package v1model

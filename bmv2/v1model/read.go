@@ -154,8 +154,9 @@ func (s *Switch) ReadRegister(name string, index int) ([]byte, error) {
 	if err != nil {
 		return nil, in(err, "register", name)
 	}
-	rt.serial.Lock()
-	defer rt.serial.Unlock()
+	lock := rt.locks.cells[name]
+	lock.Lock()
+	defer lock.Unlock()
 	return a.Bytes(index)
 }
 

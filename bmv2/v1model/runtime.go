@@ -2,7 +2,6 @@ package v1model
 
 import (
 	"fmt"
-	"sync"
 
 	"github.com/turbokv/turbokv/bmv2"
 	"github.com/turbokv/turbokv/bmv2/engine"
@@ -19,8 +18,7 @@ type runtime struct {
 	meta     *metadata
 	lists    map[uint64]func(dst, src *engine.State) // by id of field list
 	digests  map[uint64]*digest                      // by id of learn list
-	// serial is taken for each packet when the program has registers.
-	serial *sync.Mutex
+	locks    *locks
 }
 
 // digest knows how to collect the values of a learn list.
@@ -69,9 +67,7 @@ func newRuntime(prog *bmv2.Program, cfg *Config) (*runtime, error) {
 		}
 		rt.digests[uint64(l.ID)] = &digest{l, fill, sizes}
 	}
-	if len(prog.Registers) > 0 {
-		rt.serial = new(sync.Mutex)
-	}
+	rt.locks = newLocks(rt)
 	return rt, nil
 }
 

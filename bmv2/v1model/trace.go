@@ -180,7 +180,7 @@ const (
 // is then begun anew.
 func (w *Worker) follow(all []*watcher, port uint16, frame []byte) {
 	st := w.main
-	w.rt.parser.Run(st)
+	w.rt.parse(st)
 	var wanted []*watcher
 	for _, x := range all {
 		if x.rt == w.rt && x.match(st, port, frame) {
@@ -251,6 +251,10 @@ func (r *recorder) resume(p *Pass) {
 func (r *recorder) parse(st *engine.State) {
 	r.control = "parser"
 	st.Watcher = r
+	if l := r.rt.locks.parser; l != nil {
+		l.Lock()
+		defer l.Unlock()
+	}
 	r.rt.parser.Trace(st, r)
 	r.pass.ChecksumError = st.ChecksumError
 	if st.ParserFailed {

@@ -363,8 +363,9 @@ func (u *update) register(t OpType, c *RegisterCell) error {
 		return err
 	}
 	u.later = append(u.later, func() {
-		rt.serial.Lock()
-		defer rt.serial.Unlock()
+		lock := rt.locks.cells[c.Register]
+		lock.Lock()
+		defer lock.Unlock()
 		_ = a.SetBytes(c.Index, v) // fails only for an index out of range
 	})
 	return nil

@@ -81,10 +81,6 @@ func (w *Worker) Process(port uint16, frame []byte, out func(port uint16, frame 
 	if w.rt != w.snap.rt {
 		w.adopt(w.snap.rt)
 	}
-	if w.rt.serial != nil {
-		w.rt.serial.Lock()
-		defer w.rt.serial.Unlock()
-	}
 	w.out, w.passes, w.sent = out, 0, 0
 	w.receive(port, frame)
 	if watchers := w.sw.watchers.Load(); watchers != nil {
@@ -199,7 +195,7 @@ func (w *Worker) ingress(st *engine.State) {
 	if w.rec != nil {
 		w.rec.parse(st)
 	} else {
-		w.rt.parser.Run(st)
+		w.rt.parse(st)
 	}
 	if st.ParserFailed {
 		w.stats.parserErrors.Add(1)
@@ -208,11 +204,7 @@ func (w *Worker) ingress(st *engine.State) {
 	if st.ChecksumError {
 		meta.checksumError.Set(st, 1)
 	}
-	if w.rec != nil {
-		w.rec.run(w.rt.ingress, st)
-	} else {
-		w.rt.ingress.Run(st)
-	}
+	w.rt.control(w.rt.ingress, w.rt.locks.ingress, st, w.rec)
 	if st.Regs[regFailed] != 0 || st.Overrun {
 		w.stats.failed.Add(1)
 		w.rec.drop(dropFailed)
@@ -256,11 +248,7 @@ func (w *Worker) egress(st *engine.State, port, rid uint16) {
 	if meta.enqueueTime.Present() {
 		meta.enqueueTime.Set(st, w.sw.cfg.Now())
 	}
-	if w.rec != nil {
-		w.rec.run(w.rt.egress, st)
-	} else {
-		w.rt.egress.Run(st)
-	}
+	w.rt.control(w.rt.egress, w.rt.locks.egress, st, w.rec)
 	if st.Regs[regClone] != 0 {
 		w.cloneEgress(st)
 		st.Regs[regClone] = 0
@@ -275,7 +263,7 @@ func (w *Worker) egress(st *engine.State, port, rid uint16) {
 		w.rec.drop(dropEgress)
 		return
 	}
-	w.buf = w.rt.deparser.Run(st, w.buf[:0])
+	w.buf = w.rt.deparse(st, w.buf[:0])
 	frame := w.buf
 	if limit := st.Regs[regTruncate]; limit != 0 {
 		frame = frame[:min(uint64(len(frame)), limit&^requested)]
