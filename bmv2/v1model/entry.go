@@ -143,4 +143,7 @@ func (t OpType) String() string {
 type Op struct {
 	Type   OpType
 	Entity Entity
+	// Then makes the operation depend on the one before it: when that fails, this one is left out and
+	// fails with the same error.
+	Then bool
 }

@@ -56,12 +56,19 @@ func (s *Switch) Update(ops []Op) []error {
 	u := s.begin()
 	var errs []error
 	for i, op := range ops {
-		if err := u.apply(op); err != nil {
-			if errs == nil {
-				errs = make([]error, len(ops))
-			}
-			errs[i] = err
+		var err error
+		if op.Then && i > 0 && errs != nil && errs[i-1] != nil {
+			err = errs[i-1]
+		} else {
+			err = u.apply(op)
 		}
+		if err == nil {
+			continue
+		}
+		if errs == nil {
+			errs = make([]error, len(ops))
+		}
+		errs[i] = err
 	}
 	u.commit()
 	return errs
@@ -85,7 +92,7 @@ func (s *Switch) UpdateAtomic(ops []Op) (int, error) {
 }
 
 func (s *Switch) update1(t OpType, e Entity) error {
-	if errs := s.Update([]Op{{t, e}}); errs != nil {
+	if errs := s.Update([]Op{{Type: t, Entity: e}}); errs != nil {
 		return errs[0]
 	}
 	return nil
@@ -95,7 +102,8 @@ func (s *Switch) update1(t OpType, e Entity) error {
 func (s *Switch) Insert(e *Entry) error { return s.update1(OpInsert, e) }
 
 // Modify replaces action and parameters, or the reference, of the entry with the same match and
-// priority. Its direct counter and meter go on.
+// priority. Its direct counter and meter go on. Without either the entry stays as it is, but it
+// must be there.
 func (s *Switch) Modify(e *Entry) error { return s.update1(OpModify, e) }
 
 // Delete removes the entry with the same match and priority.
@@ -159,6 +167,10 @@ func in(err error, kind string, name any) error {
 func (u *update) entry(t OpType, e *Entry) error {
 	s, err := u.sw.store(e.Table)
 	if err != nil {
+		return err
+	}
+	if t == OpModify && e.Action == "" && e.Ref.Kind == RefNone {
+		_, err := s.find(e)
 		return err
 	}
 	if err := s.mayChange(); err != nil {
