@@ -16,177 +16,84 @@ func counterData(v v1model.CounterValue) *p4v1.CounterData {
 	return &p4v1.CounterData{PacketCount: int64(v.Packets), ByteCount: int64(v.Bytes)}
 }
 
-// counterWrite returns the value that an update sets; DELETE sets zero, as PI does.
-func counterWrite(kind p4v1.Update_Type, d *p4v1.CounterData) (v1model.CounterValue, error) {
-	switch kind {
-	case p4v1.Update_MODIFY:
-		return counterValue(d), nil
-	case p4v1.Update_DELETE:
-		return v1model.CounterValue{}, nil
+// onlyModify refuses updates of what is always there.
+func onlyModify(kind p4v1.Update_Type, what, name string) error {
+	if kind != p4v1.Update_MODIFY {
+		return invalid("%s %q takes MODIFY only, not %v", what, name, kind)
 	}
-	return v1model.CounterValue{}, invalid("update type %v: counters take MODIFY and DELETE", kind)
+	return nil
 }
 
-func (p *pipeline) counter(id uint32) (*counter, error) {
-	if c := p.counters[id]; c != nil {
-		return c, nil
-	}
-	return nil, invalid("no indirect counter has the id %#x", id)
-}
-
-// cell checks an index; nil means all cells.
-func cell(name string, index *p4v1.Index, size int) (int, error) {
+// cells returns the cells of an array that an index means, first and behind the last; nil means all.
+func cells(o *object, index *p4v1.Index, size int) (int, int, error) {
 	i := index.GetIndex()
-	if i < 0 {
-		return 0, invalid("%q: index %d is negative", name, i)
+	switch {
+	case index == nil:
+		return 0, size, nil
+	case i < 0:
+		return 0, 0, invalid("%q: index %d is negative", o.name, i)
+	case i >= int64(size):
+		return 0, 0, status.Errorf(codes.OutOfRange, "%q: index %d is not in 0..%d", o.name, i, size-1)
 	}
-	if i >= int64(size) {
-		return 0, status.Errorf(codes.OutOfRange, "%q: index %d is not in 0..%d", name, i, size-1)
-	}
-	return int(i), nil
+	return int(i), int(i) + 1, nil
 }
 
-func (p *pipeline) counterOps(kind p4v1.Update_Type, e *p4v1.CounterEntry) ([]v1model.Op, error) {
-	c, err := p.counter(e.GetCounterId())
+func (b *batch) counter(kind p4v1.Update_Type, e *p4v1.CounterEntry) error {
+	c, err := b.p.counters.get(e.GetCounterId())
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if e.GetIndex() == nil {
-		return nil, unimplemented("counter %q: writing all cells at once is not supported", c.name)
+	if err := onlyModify(kind, "counter", c.name); err != nil {
+		return err
 	}
-	i, err := cell(c.name, e.GetIndex(), c.size)
-	if err != nil {
-		return nil, err
+	first, end, err := cells(&c.object, e.GetIndex(), c.size)
+	if err != nil || e.GetData() == nil { // without data the counter is left alone
+		return err
 	}
-	value, err := counterWrite(kind, e.GetData())
-	if err != nil {
-		return nil, err
+	for i := first; i < end; i++ {
+		b.op(v1model.OpModify,
+			&v1model.CounterCell{Counter: c.name, Index: i, Value: counterValue(e.GetData())})
 	}
-	op := &v1model.CounterCell{Counter: c.name, Index: i, Value: value}
-	return []v1model.Op{{Type: v1model.OpModify, Entity: op}}, nil
+	return nil
 }
 
-// directEntry finds the table and the entry that a direct counter belongs to.
-func (p *pipeline) directEntry(e *p4v1.TableEntry) (*table, *v1model.Entry, error) {
-	t, err := p.table(e.GetTableId())
+// resourceEntry finds the table and the entry that a direct resource belongs to.
+func (p *pipeline) resourceEntry(
+	what string, e *p4v1.TableEntry, has func(*table) bool,
+) (*table, *v1model.Entry, error) {
+	if e == nil {
+		return nil, nil, invalid("a %s needs its table_entry", what)
+	}
+	t, err := p.tables.get(e.GetTableId())
 	if err != nil {
 		return nil, nil, err
 	}
-	if !t.directCounter {
-		return nil, nil, invalid("table %q has no direct counter", t.name)
-	}
-	if e.GetIsDefaultAction() {
-		return nil, nil, unimplemented("table %q: the default entry has no counter", t.name)
+	switch {
+	case !has(t):
+		return nil, nil, invalid("table %q has no %s", t.name, what)
+	case e.GetIsDefaultAction():
+		return nil, nil, unimplemented("table %q: the default entry has no %s", t.name, what)
 	}
 	entry := &v1model.Entry{Table: t.name}
 	entry.Match, entry.Priority, err = t.key(e)
 	return t, entry, err
 }
 
-func (p *pipeline) directCounterOps(
-	kind p4v1.Update_Type, e *p4v1.DirectCounterEntry,
-) ([]v1model.Op, error) {
-	if e.GetTableEntry() == nil {
-		return nil, invalid("a direct counter entry needs its table_entry")
-	}
-	_, entry, err := p.directEntry(e.GetTableEntry())
+func (b *batch) directCounter(kind p4v1.Update_Type, e *p4v1.DirectCounterEntry) error {
+	t, entry, err := b.p.resourceEntry("direct counter", e.GetTableEntry(), (*table).hasCounter)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	value, err := counterWrite(kind, e.GetData())
-	if err != nil {
-		return nil, err
+	if err := onlyModify(kind, "direct counter of table", t.name); err != nil {
+		return err
 	}
-	op := &v1model.DirectCounter{Entry: entry, Value: value}
-	return []v1model.Op{{Type: v1model.OpModify, Entity: op}}, nil
-}
-
-// readCounter emits one cell, or all when no index is given.
-func (p *pipeline) readCounter(e *p4v1.CounterEntry, emit emitter) error {
-	if e.GetCounterId() == 0 {
-		for _, c := range p.countOrder {
-			if err := p.readCells(c, e.GetIndex(), emit); err != nil {
-				return err
-			}
-		}
+	if e.GetData() == nil {
+		b.op(v1model.OpModify, entry) // it must be there
 		return nil
 	}
-	c, err := p.counter(e.GetCounterId())
-	if err != nil {
-		return err
-	}
-	return p.readCells(c, e.GetIndex(), emit)
-}
-
-func (p *pipeline) readCells(c *counter, index *p4v1.Index, emit emitter) error {
-	first, last := 0, c.size-1
-	if index != nil {
-		i, err := cell(c.name, index, c.size)
-		if err != nil {
-			return err
-		}
-		first, last = i, i
-	}
-	for i := first; i <= last; i++ {
-		v, err := p.sw.ReadCounter(c.name, i)
-		if err != nil {
-			return fromEngine(err)
-		}
-		err = emit(&p4v1.Entity{Entity: &p4v1.Entity_CounterEntry{CounterEntry: &p4v1.CounterEntry{
-			CounterId: c.id, Index: &p4v1.Index{Index: int64(i)}, Data: counterData(v),
-		}}})
-		if err != nil {
-			return err
-		}
-	}
+	b.op(v1model.OpModify, &v1model.DirectCounter{Entry: entry, Value: counterValue(e.GetData())})
 	return nil
 }
 
-// readDirect emits the counter of one entry, or those of all entries of a table.
-func (p *pipeline) readDirect(e *p4v1.DirectCounterEntry, emit emitter) error {
-	sent := e.GetTableEntry()
-	switch {
-	case sent == nil:
-		return invalid("a direct counter entry needs its table_entry")
-	case sent.GetTableId() == 0:
-		return unimplemented("reading the direct counters of all tables at once is not supported")
-	case len(sent.GetMatch()) > 0 || sent.GetIsDefaultAction():
-		t, entry, err := p.directEntry(sent)
-		if err != nil {
-			return err
-		}
-		return p.emitDirect(t, entry, sent, emit)
-	}
-	t, err := p.table(sent.GetTableId())
-	if err != nil {
-		return err
-	}
-	if !t.directCounter {
-		return invalid("table %q has no direct counter", t.name)
-	}
-	entries, err := p.sw.Entries(t.name)
-	if err != nil {
-		return fromEngine(err)
-	}
-	for _, entry := range entries {
-		out := t.tableEntry(entry)
-		key := &p4v1.TableEntry{TableId: out.TableId, Match: out.Match, Priority: out.Priority}
-		err := p.emitDirect(t, entry, key, emit)
-		if err != nil && status.Code(err) != codes.NotFound { // deleted meanwhile
-			return err
-		}
-	}
-	return nil
-}
-
-func (p *pipeline) emitDirect(
-	t *table, entry *v1model.Entry, key *p4v1.TableEntry, emit emitter,
-) error {
-	v, err := p.sw.DirectCounter(entry)
-	if err != nil {
-		return fromEngine(err)
-	}
-	return emit(&p4v1.Entity{Entity: &p4v1.Entity_DirectCounterEntry{
-		DirectCounterEntry: &p4v1.DirectCounterEntry{TableEntry: key, Data: counterData(v)},
-	}})
-}
+func (t *table) hasCounter() bool { return t.counted }
+func (t *table) hasMeter() bool   { return t.meter != nil }

@@ -10,7 +10,7 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// maxControllers bounds the controllers connected at a time, as in PI.
+// maxControllers bounds the controllers of one role connected at a time, as in PI.
 const maxControllers = 16
 
 // electionID orders controllers: the highest is primary. The zero value stands for "unset", which
@@ -51,121 +51,118 @@ type controller struct {
 	tell func(*p4v1.StreamMessageResponse) // queues a message; never waits
 }
 
-// election decides which controller is primary: the connected one with the highest id. As in PI,
-// and unlike the specification, ids of controllers that left are forgotten, so that a backup
-// takes over without asking again. It has no lock of its own.
+// election decides which controller of a role is primary: the connected one that has the highest
+// id which the device has ever received for the role. So a backup does not follow a primary that
+// left until it asks again with an id that is high enough (specification, section "Client
+// Arbitration and Controller Replication"). It has no lock of its own.
 type election struct {
 	device      uint64
+	role        role // as the latest primary described it
 	controllers []*controller
-	// elected is called with the primary, or nil, after every change and before anybody is told:
-	// a controller that hears that it is primary must find itself treated so. Nil: not called.
-	elected func(*controller)
+	leader      *controller // the primary, or nil
+	past        electionID  // the highest id ever received
+	// elected is called after every change and before anybody is told: a controller that hears that
+	// it is primary must find itself treated so. Nil: not called.
+	elected func()
 }
 
 func (e *election) publish() {
 	if e.elected != nil {
-		e.elected(e.primary())
+		e.elected()
 	}
 }
 
 // primary returns the controller that may write, or nil.
-func (e *election) primary() *controller {
-	var best *controller
-	for _, c := range e.controllers {
-		if c.id.set && (best == nil || best.id.less(c.id)) {
-			best = c
-		}
-	}
-	return best
-}
+func (e *election) primary() *controller { return e.leader }
 
 // join adds a controller and tells those concerned.
-func (e *election) join(c *controller, id electionID) error {
+func (e *election) join(c *controller, id electionID, r role) error {
 	if len(e.controllers) >= maxControllers {
 		return status.Errorf(codes.ResourceExhausted,
-			"%d controllers are connected already", maxControllers)
+			"%d controllers are connected for the role already", maxControllers)
 	}
-	if err := e.checkUnused(id); err != nil {
+	if err := e.checkUnused(c, id); err != nil {
 		return err
 	}
-	c.id = id
-	before := e.primary()
 	e.controllers = append(e.controllers, c)
-	e.announce(c, before)
+	e.assign(c, id, r)
 	return nil
 }
 
 // update gives a connected controller another id and tells those concerned.
-func (e *election) update(c *controller, id electionID) error {
-	if c.id != id {
-		if err := e.checkUnused(id); err != nil {
-			return err
-		}
+func (e *election) update(c *controller, id electionID, r role) error {
+	if err := e.checkUnused(c, id); err != nil {
+		return err
 	}
-	before := e.primary()
-	c.id = id
-	e.announce(c, before)
+	e.assign(c, id, r)
 	return nil
+}
+
+// assign gives a controller its id and decides whether it is primary.
+func (e *election) assign(c *controller, id electionID, r role) {
+	c.id = id
+	switch {
+	case id.set && !id.less(e.past):
+		e.leader, e.past, e.role = c, id, r
+		e.publish()
+		e.announceAll()
+	case e.leader == c: // it steps down
+		e.leader = nil
+		e.publish()
+		e.announceAll()
+	default:
+		c.tell(e.notification(c))
+	}
 }
 
 // leave removes a controller; the others hear of it when the primary left.
 func (e *election) leave(c *controller) {
-	before := e.primary()
 	for i, known := range e.controllers {
 		if known == c {
 			e.controllers = append(e.controllers[:i:i], e.controllers[i+1:]...)
 			break
 		}
 	}
-	e.publish()
-	if before == c {
+	if e.leader == c {
+		e.leader = nil
+		e.publish()
 		e.announceAll()
 	}
 }
 
-func (e *election) checkUnused(id electionID) error {
+func (e *election) checkUnused(asking *controller, id electionID) error {
 	for _, c := range e.controllers {
-		if id.set && c.id == id {
+		if c != asking && id.set && c.id == id {
 			return invalid("election id %v is in use by another controller", id)
 		}
 	}
 	return nil
 }
 
-// announce tells all controllers when the primary changed, else only the one that asked.
-func (e *election) announce(asking, before *controller) {
-	e.publish()
-	if now := e.primary(); now != before || now == asking {
-		e.announceAll()
-		return
-	}
-	asking.tell(e.notification(asking))
-}
-
 // announceAll tells the backups first, so that a former primary knows before the new one starts.
 func (e *election) announceAll() {
-	primary := e.primary()
 	for _, c := range e.controllers {
-		if c != primary {
+		if c != e.leader {
 			c.tell(e.notification(c))
 		}
 	}
-	if primary != nil {
-		primary.tell(e.notification(primary))
+	if e.leader != nil {
+		e.leader.tell(e.notification(e.leader))
 	}
 }
 
 func (e *election) notification(c *controller) *p4v1.StreamMessageResponse {
-	update := &p4v1.MasterArbitrationUpdate{DeviceId: e.device}
-	switch primary := e.primary(); {
-	case primary == nil:
+	update := &p4v1.MasterArbitrationUpdate{DeviceId: e.device, Role: e.role.message()}
+	if e.past.set {
+		update.ElectionId = &p4v1.Uint128{High: e.past.high, Low: e.past.low}
+	}
+	switch {
+	case e.leader == nil:
 		update.Status = &spb.Status{Code: int32(code.Code_NOT_FOUND), Message: "No primary"}
-	case primary == c:
+	case e.leader == c:
 		update.Status = &spb.Status{Code: int32(code.Code_OK), Message: "Is primary"}
-		update.ElectionId = &p4v1.Uint128{High: primary.id.high, Low: primary.id.low}
 	default:
 		update.Status = &spb.Status{Code: int32(code.Code_ALREADY_EXISTS), Message: "Is backup"}
-		update.ElectionId = &p4v1.Uint128{High: primary.id.high, Low: primary.id.low}
 	}
 	return &p4v1.StreamMessageResponse{
 		Update: &p4v1.StreamMessageResponse_Arbitration{Arbitration: update},

@@ -48,49 +48,57 @@ func TestElection(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	check(b.join(b.names["c"], electionID{}))
+	check(b.join(b.names["c"], electionID{}, role{}))
 	b.expect(t, "nobody with an id", "c:NotFound:0")
-	check(b.join(b.names["a"], id(5)))
+	check(b.join(b.names["a"], id(5), role{}))
 	b.expect(t, "first primary", "c:AlreadyExists:5 a:OK:5")
-	check(b.join(b.names["b"], id(3)))
+	check(b.join(b.names["b"], id(3), role{}))
 	b.expect(t, "a backup hears alone", "b:AlreadyExists:5")
-	check(b.update(b.names["b"], id(9)))
+	check(b.update(b.names["b"], id(9), role{}))
 	b.expect(t, "backup takes over", "c:AlreadyExists:9 a:AlreadyExists:9 b:OK:9")
-	check(b.update(b.names["b"], id(9)))
+	check(b.update(b.names["b"], id(9), role{}))
 	b.expect(t, "primary asks again", "c:AlreadyExists:9 a:AlreadyExists:9 b:OK:9")
-	check(b.update(b.names["b"], id(1)))
-	b.expect(t, "primary steps down", "c:AlreadyExists:5 b:AlreadyExists:5 a:OK:5")
+	check(b.update(b.names["b"], id(1), role{}))
+	b.expect(t, "primary steps down, nobody follows", "c:NotFound:9 a:NotFound:9 b:NotFound:9")
+	check(b.update(b.names["a"], id(8), role{}))
+	b.expect(t, "an id below the highest ever is not enough", "a:NotFound:9")
+	check(b.update(b.names["a"], id(9), role{}))
+	b.expect(t, "the highest id again", "c:AlreadyExists:9 b:AlreadyExists:9 a:OK:9")
 	b.leave(b.names["c"])
 	b.expect(t, "a backup leaves in silence", "")
 	b.leave(b.names["a"])
-	b.expect(t, "the backup takes over", "b:OK:1")
+	b.expect(t, "the others hear that the primary left", "b:NotFound:9")
 	b.leave(b.names["b"])
 	if b.primary() != nil {
 		t.Error("an empty election has a primary")
 	}
+	check(b.join(b.names["a"], id(5), role{}))
+	b.expect(t, "ids are remembered when nobody is left", "a:NotFound:9")
+	check(b.update(b.names["a"], id(10), role{}))
+	b.expect(t, "a higher one", "a:OK:10")
 }
 
 func TestElectionRefuses(t *testing.T) {
 	b := newBallot("a", "b", "c")
-	if err := b.join(b.names["a"], id(1)); err != nil {
+	if err := b.join(b.names["a"], id(1), role{}); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.join(b.names["b"], id(1)); status.Code(err) != codes.InvalidArgument {
+	if err := b.join(b.names["b"], id(1), role{}); status.Code(err) != codes.InvalidArgument {
 		t.Errorf("an id that is in use: %v", err)
 	}
-	if err := b.join(b.names["b"], id(2)); err != nil {
+	if err := b.join(b.names["b"], id(2), role{}); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.update(b.names["b"], id(1)); status.Code(err) != codes.InvalidArgument {
+	if err := b.update(b.names["b"], id(1), role{}); status.Code(err) != codes.InvalidArgument {
 		t.Errorf("a change to an id that is in use: %v", err)
 	}
 	for i := range maxControllers - 2 {
 		c := &controller{tell: func(*p4v1.StreamMessageResponse) {}}
-		if err := b.join(c, id(uint64(10+i))); err != nil {
+		if err := b.join(c, id(uint64(10+i)), role{}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := b.join(b.names["c"], id(99)); status.Code(err) != codes.ResourceExhausted {
+	if err := b.join(b.names["c"], id(99), role{}); status.Code(err) != codes.ResourceExhausted {
 		t.Errorf("one controller too many: %v", err)
 	}
 }

@@ -5,7 +5,6 @@ import (
 
 	p4v1 "github.com/p4lang/p4runtime/go/p4/v1"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -24,7 +23,7 @@ func TestCounters(t *testing.T) {
 	r.mustRead(all,
 		cellOf(id, 0, 0, 0), cellOf(id, 1, 0, 0), cellOf(id, 2, 3, 180), cellOf(id, 3, 0, 0))
 	r.mustWrite(modify(cellOf(id, 3, 7, 8)))
-	r.mustWrite(remove(cellOf(id, 2, 0, 0)))
+	r.mustWrite(modify(cellOf(id, 2, 0, 0)))
 	r.mustRead(counterEntity(&p4v1.CounterEntry{}),
 		cellOf(id, 0, 0, 0), cellOf(id, 1, 0, 0), cellOf(id, 2, 0, 0), cellOf(id, 3, 7, 8))
 	r.mustRead(counterEntity(&p4v1.CounterEntry{CounterId: id, Index: &p4v1.Index{Index: 3}}),
@@ -34,9 +33,9 @@ func TestCounters(t *testing.T) {
 		want   codes.Code
 	}{
 		"insert":    {insert(cellOf(id, 0, 1, 1)), codes.InvalidArgument},
+		"delete":    {remove(cellOf(id, 0, 1, 1)), codes.InvalidArgument},
 		"negative":  {modify(cellOf(id, -1, 1, 1)), codes.InvalidArgument},
 		"too large": {modify(cellOf(id, 4, 1, 1)), codes.OutOfRange},
-		"all cells": {modify(all), codes.Unimplemented},
 		"unknown":   {modify(cellOf(1, 0, 1, 1)), codes.InvalidArgument},
 	} {
 		if got := r.write(c.update)[0]; got != c.want {
@@ -75,8 +74,15 @@ func TestDirectCounters(t *testing.T) {
 	withCounter.CounterData = &p4v1.CounterData{}
 	two.CounterData = data(3, 4)
 	r.mustRead(tableEntity(withCounter), tableEntity(two))
-	r.mustWrite(remove(directEntity(keyOf(two), nil)))
-	r.mustRead(directEntity(keyOf(two), nil), directEntity(keyOf(two), data(0, 0)))
+	r.mustWrite(modify(directEntity(keyOf(two), nil))) // without data it stays as it is
+	r.mustRead(directEntity(keyOf(two), nil), directEntity(keyOf(two), data(3, 4)))
+	for _, u := range []*p4v1.Update{
+		insert(directEntity(keyOf(two), nil)), remove(directEntity(keyOf(two), nil)),
+	} {
+		if got := r.write(u)[0]; got != codes.InvalidArgument {
+			t.Errorf("%v: %v", u.GetType(), got)
+		}
+	}
 	absent := keyOf(r.entry(forwardTable, key(exact(1, "\x09")), ""))
 	countless := &p4v1.TableEntry{TableId: r.tableID(prefixTable)}
 	for name, c := range map[string]struct {
@@ -93,10 +99,8 @@ func TestDirectCounters(t *testing.T) {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
 		}
 	}
-	_, err := r.read(directEntity(&p4v1.TableEntry{}, nil))
-	if status.Code(err) != codes.Unimplemented {
-		t.Errorf("direct counters of all tables: %v", err)
-	}
+	r.mustRead(directEntity(&p4v1.TableEntry{}, nil), // of all tables
+		directEntity(keyOf(one), data(1, 60)), directEntity(keyOf(two), data(3, 4)))
 }
 
 func TestCloneSessions(t *testing.T) {
@@ -141,7 +145,7 @@ func TestCloneSessions(t *testing.T) {
 	if got := r.write(remove(session(6, 0)))[0]; got != codes.NotFound {
 		t.Errorf("second delete: %v", got)
 	}
-	if _, err := r.read(session(6, 0)); status.Code(err) != codes.NotFound {
+	if _, err := r.read(session(6, 0)); codeOf(err) != codes.NotFound {
 		t.Errorf("reading a session that is gone: %v", err)
 	}
 }
@@ -193,13 +197,29 @@ func TestRegisters(t *testing.T) {
 		"too wide":  {modify(registerEntity(id, at(0), "\x02\x00\x00")), codes.InvalidArgument},
 		"too large": {modify(registerEntity(id, at(3), "\x01")), codes.OutOfRange},
 		"insert":    {insert(registerEntity(id, at(0), "\x01")), codes.InvalidArgument},
-		"all cells": {modify(registerEntity(id, nil, "\x01")), codes.Unimplemented},
-		"no value":  {modify(registerEntity(id, at(0), "")), codes.Unimplemented},
+		"negative":  {modify(registerEntity(id, at(-1), "\x01")), codes.InvalidArgument},
+		"no value":  {modify(registerEntity(id, at(0), "")), codes.InvalidArgument},
 	} {
 		if got := r.write(c.update)[0]; got != c.want {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
 		}
 	}
+}
+
+// Without an index all cells are written.
+func TestWholeArrays(t *testing.T) {
+	r := newRig(t).withPipeline()
+	id := r.counterID()
+	r.mustWrite(modify(counterEntity(&p4v1.CounterEntry{CounterId: id,
+		Data: &p4v1.CounterData{PacketCount: 3, ByteCount: 4}})))
+	r.mustWrite(modify(counterEntity(&p4v1.CounterEntry{CounterId: id}))) // no data: nothing happens
+	r.mustRead(counterEntity(&p4v1.CounterEntry{CounterId: id}),
+		cellOf(id, 0, 3, 4), cellOf(id, 1, 3, 4), cellOf(id, 2, 3, 4), cellOf(id, 3, 3, 4))
+	id = r.registerID()
+	at := func(i int64) *p4v1.Index { return &p4v1.Index{Index: i} }
+	r.mustWrite(modify(registerEntity(id, nil, "\x07")))
+	r.mustRead(registerEntity(0, nil, ""), registerEntity(id, at(0), "\x07"),
+		registerEntity(id, at(1), "\x07"), registerEntity(id, at(2), "\x07"))
 }
 
 func TestDigests(t *testing.T) {
@@ -239,7 +259,7 @@ func TestDigests(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.read(digestEntity(r.digestID(), nil)); status.Code(err) != codes.NotFound {
+	if _, err := r.read(digestEntity(r.digestID(), nil)); codeOf(err) != codes.NotFound {
 		t.Errorf("reading a digest that is not configured: %v", err)
 	}
 }

@@ -18,7 +18,7 @@ import (
 // errorSpace names the target in p4.v1.Error as PI does.
 const errorSpace = "ALL-sswitch-p4org"
 
-// maxErrorDetails bounds the encoded error details of one Write in bytes. gRPC carries them as a
+// maxErrorDetails bounds the encoded error details of one call in bytes. gRPC carries them as a
 // header, whose size every client limits (8 KiB in C++ and Python, 16 MiB in Go); beyond the
 // limit the client sees RESOURCE_EXHAUSTED instead of the error. Past this bound only the summary
 // is sent.
@@ -32,6 +32,8 @@ var engineCodes = []struct {
 	{v1model.ErrExists, codes.AlreadyExists},
 	{v1model.ErrNotFound, codes.NotFound},
 	{v1model.ErrTableFull, codes.ResourceExhausted},
+	{v1model.ErrSize, codes.ResourceExhausted},
+	{v1model.ErrInUse, codes.FailedPrecondition},
 	{v1model.ErrConst, codes.PermissionDenied},
 	{v1model.ErrRange, codes.OutOfRange},
 	{v1model.ErrWidth, codes.InvalidArgument},
@@ -60,9 +62,9 @@ func unimplemented(format string, args ...any) error {
 	return status.Errorf(codes.Unimplemented, format, args...)
 }
 
-// batchError turns the outcome of each update into the status of a Write: UNKNOWN, with one
-// p4.v1.Error per update, successful ones included, in their order.
-func batchError(outcomes []error) error {
+// batchError turns the outcome of each element of a batch, updates or requests, into the status of
+// the call: UNKNOWN, with one p4.v1.Error per element, successful ones included, in their order.
+func batchError(what string, outcomes []error) error {
 	failed, first := 0, -1
 	size := 0
 	for i, err := range outcomes {
@@ -80,8 +82,8 @@ func batchError(outcomes []error) error {
 	}
 	st := &spb.Status{
 		Code: int32(code.Code_UNKNOWN),
-		Message: fmt.Sprintf("%d of %d updates failed; update %d: %s",
-			failed, len(outcomes), first, status.Convert(outcomes[first]).Message()),
+		Message: fmt.Sprintf("%d of %d %s failed, the first of them number %d: %s",
+			failed, len(outcomes), what, first, text(outcomes[first])),
 	}
 	if size <= maxErrorDetails {
 		st.Details = errorDetails(outcomes)
@@ -113,4 +115,18 @@ func packError(e *p4v1.Error) *anypb.Any {
 		value = nil
 	}
 	return &anypb.Any{TypeUrl: "type.googleapis.com/p4.v1.Error", Value: value}
+}
+
+// wrap puts the place before the message of an error, which keeps its code.
+func wrap(err error, place string, args ...any) error {
+	return status.Error(status.Code(err), fmt.Sprintf(place, args...)+": "+text(err))
+}
+
+// hex returns the bytes of a controller for a message, long ones abbreviated.
+func hex(value []byte) string {
+	const enough = 64
+	if len(value) <= enough {
+		return fmt.Sprintf("%#x", value)
+	}
+	return fmt.Sprintf("%#x...", value[:enough])
 }

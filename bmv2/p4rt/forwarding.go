@@ -19,8 +19,12 @@ func (s *Server) SetForwardingPipelineConfig(
 ) (*p4v1.SetForwardingPipelineConfigResponse, error) {
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	if err := s.mayWrite(r.GetDeviceId(), r.GetElectionId()); err != nil {
+	allowed, err := s.writer(r.GetDeviceId(), r.GetRole(), r.GetElectionId())
+	switch {
+	case err != nil:
 		return nil, err
+	case !allowed.mayPush():
+		return nil, status.Error(codes.PermissionDenied, "the role may not set the pipeline")
 	}
 	if err := s.setPipeline(r.GetAction(), r.GetConfig()); err != nil {
 		return nil, err
@@ -76,6 +80,11 @@ func (s *Server) build(config *p4v1.ForwardingPipelineConfig) (*pipeline, error)
 	if p.sw, err = s.cfg.NewSwitch(program); err != nil {
 		return nil, invalid("device config: %v", err)
 	}
+	for _, f := range p.profiles.list {
+		if err := p.sw.SetProfileLimits(f.name, f.limits()); err != nil {
+			return nil, fromEngine(err)
+		}
+	}
 	return p, nil
 }
 
@@ -102,72 +111,16 @@ func (s *Server) commitSaved(config *p4v1.ForwardingPipelineConfig) error {
 	return nil
 }
 
-// reconcile copies the forwarding state of the present pipeline to its successor: entries with
-// their direct counters, default entries, clone sessions, multicast groups and digests. As in PI,
-// state that the successor does not take fails the whole call; here the present pipeline then
-// goes on.
-func (s *Server) reconcile(next *pipeline) error {
-	now := s.control.Load()
-	if now == nil {
-		return nil
-	}
-	updates, err := s.forwardingState(now)
-	if err != nil {
-		return err
-	}
-	for i, err := range s.apply(next, updates) {
-		if err != nil {
-			return status.Errorf(codes.Unknown, "the new pipeline does not take the present state: %v: %s",
-				updates[i].GetEntity(), text(err))
-		}
-	}
-	return nil
-}
-
-// forwardingState returns the updates that bring a fresh pipeline to the state of p.
-func (s *Server) forwardingState(p *pipeline) ([]*p4v1.Update, error) {
-	var updates []*p4v1.Update
-	collect := func(kind p4v1.Update_Type) emitter {
-		return func(e *p4v1.Entity) error {
-			updates = append(updates, &p4v1.Update{Type: kind, Entity: e})
-			return nil
-		}
-	}
-	insert, modify := collect(p4v1.Update_INSERT), collect(p4v1.Update_MODIFY)
-	for _, t := range p.tableOrder {
-		if !t.fixed {
-			all := &p4v1.TableEntry{TableId: t.id}
-			if t.directCounter {
-				all.CounterData = &p4v1.CounterData{}
-			}
-			if err := p.readOneTable(t, all, insert); err != nil {
-				return nil, err
-			}
-		}
-		if t.fixedDefault {
-			continue
-		}
-		standard := &p4v1.TableEntry{TableId: t.id, IsDefaultAction: true}
-		if err := p.readOneTable(t, standard, modify); err != nil {
-			return nil, err
-		}
-	}
-	if err := p.readSessions(0, insert); err != nil {
-		return nil, err
-	}
-	if err := p.readGroups(0, insert); err != nil {
-		return nil, err
-	}
-	return updates, s.readDigest(p, &p4v1.DigestEntry{}, insert)
-}
-
 // GetForwardingPipelineConfig implements the service.
 func (s *Server) GetForwardingPipelineConfig(
 	_ context.Context, r *p4v1.GetForwardingPipelineConfigRequest,
 ) (*p4v1.GetForwardingPipelineConfigResponse, error) {
-	p, err := s.pipelineFor(r.GetDeviceId())
-	if err != nil {
-		return nil, err
+	if r.GetDeviceId() != s.cfg.DeviceID {
+		return nil, s.unknownDevice(r.GetDeviceId())
+	}
+	p := s.control.Load()
+	if p == nil { // no error, says the specification
+		return &p4v1.GetForwardingPipelineConfigResponse{}, nil
 	}
 	config := &p4v1.ForwardingPipelineConfig{Cookie: p.config.GetCookie()}
 	info, device := p.config.GetP4Info(), p.config.GetP4DeviceConfig()

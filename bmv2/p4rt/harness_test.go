@@ -197,6 +197,26 @@ func (r *rig) read(entities ...*p4v1.Entity) ([]*p4v1.Entity, error) {
 	}
 }
 
+// codeOf returns what a controller learns of a call with one element: the code of the element, or
+// that of the call when it was refused as a whole.
+func codeOf(err error) codes.Code {
+	for _, d := range status.Convert(err).Details() {
+		if e, ok := d.(*p4v1.Error); ok && e.GetCanonicalCode() != 0 {
+			return codes.Code(e.GetCanonicalCode())
+		}
+	}
+	return status.Code(err)
+}
+
+// find reads without gRPC.
+func (r *rig) find(e *p4v1.Entity, emit emitter) error {
+	f, err := newView(r.server, r.server.control.Load(), nil).find(e)
+	if err != nil || f == nil {
+		return err
+	}
+	return f(emit)
+}
+
 // mustRead compares what a request finds with what is wanted, in order.
 func (r *rig) mustRead(request *p4v1.Entity, want ...*p4v1.Entity) {
 	r.t.Helper()

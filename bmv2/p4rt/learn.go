@@ -68,7 +68,7 @@ func (s *Server) Run(ctx context.Context) error {
 func (s *Server) learn(one sample) {
 	s.learning.Lock()
 	defer s.learning.Unlock()
-	list, dropped := one.digest.learner.add(one.digest.data(one.bytes), string(one.bytes), time.Now())
+	list, dropped := one.digest.learner.add(one.digest.message(one.bytes), string(one.bytes), time.Now())
 	if dropped {
 		s.stats.digestDrops.Add(1)
 	}
@@ -103,7 +103,7 @@ func (s *Server) digests() iter.Seq[*digest] {
 			if p == nil {
 				continue
 			}
-			for _, d := range p.digestOrder {
+			for _, d := range p.digests.list {
 				if !yield(d) {
 					return
 				}
@@ -116,69 +116,69 @@ func (s *Server) sendDigest(list *p4v1.DigestList) {
 	if list == nil {
 		return
 	}
-	if s.toPrimary(&p4v1.StreamMessageResponse{
+	if s.tell(&p4v1.StreamMessageResponse{
 		Update: &p4v1.StreamMessageResponse_Digest{Digest: list},
-	}) {
+	}, func(sc *scope) bool { return sc.allows(list.GetDigestId()) }) {
 		s.stats.digestLists.Add(1)
 	} else {
 		s.stats.digestDrops.Add(uint64(len(list.GetData())))
 	}
 }
 
-// acknowledge handles an acknowledgement from the primary.
-func (s *Server) acknowledge(a *p4v1.DigestListAck) {
-	s.learning.Lock()
-	defer s.learning.Unlock()
-	if p := s.control.Load(); p != nil {
-		if d := p.digests[a.GetDigestId()]; d != nil {
-			d.learner.ack(a.GetListId())
-		}
+// acknowledge handles an acknowledgement from a primary.
+func (s *Server) acknowledge(allowed *scope, a *p4v1.DigestListAck) error {
+	p := s.control.Load()
+	if p == nil {
+		return errNoPipeline
 	}
-}
-
-// configureDigest applies an update of a digest's configuration.
-func (s *Server) configureDigest(p *pipeline, kind p4v1.Update_Type, e *p4v1.DigestEntry) error {
-	d, err := p.digest(e.GetDigestId())
+	d, err := p.digests.get(a.GetDigestId())
 	if err != nil {
 		return err
 	}
+	if !allowed.allows(d.id) {
+		return status.Errorf(codes.PermissionDenied, "the role does not have digest %q", d.name)
+	}
 	s.learning.Lock()
 	defer s.learning.Unlock()
-	if err := d.learner.configure(kind, proto.Clone(e).(*p4v1.DigestEntry)); err != nil {
-		return err
+	d.learner.ack(a.GetListId())
+	return nil
+}
+
+// configureDigest applies an update of a digest's configuration, and returns what takes it back.
+func (s *Server) configureDigest(
+	p *pipeline, kind p4v1.Update_Type, e *p4v1.DigestEntry,
+) (undo func(), err error) {
+	d, err := p.digests.get(e.GetDigestId())
+	if err != nil {
+		return nil, err
 	}
+	s.learning.Lock()
+	defer s.learning.Unlock()
+	before := d.learner
+	if err := d.learner.configure(kind, proto.Clone(e).(*p4v1.DigestEntry)); err != nil {
+		return nil, err
+	}
+	s.digestChanged(d)
+	return func() {
+		s.learning.Lock()
+		defer s.learning.Unlock()
+		d.learner = before
+		s.digestChanged(d)
+	}, nil
+}
+
+// digestChanged has workers and Run notice a new configuration.
+func (s *Server) digestChanged(d *digest) {
 	d.enabled.Store(d.learner.config != nil)
 	select {
 	case s.relearn <- struct{}{}:
 	default: // Run looks at the deadlines soon anyway
 	}
-	return nil
 }
 
-// readDigest emits the configuration of one digest, or of all configured ones when the id is 0.
-func (s *Server) readDigest(p *pipeline, e *p4v1.DigestEntry, emit emitter) error {
-	wanted := p.digestOrder
-	if e.GetDigestId() != 0 {
-		d, err := p.digest(e.GetDigestId())
-		if err != nil {
-			return err
-		}
-		wanted = []*digest{d}
-	}
-	for _, d := range wanted {
-		s.learning.Lock()
-		config := d.learner.config
-		s.learning.Unlock()
-		if config == nil {
-			if e.GetDigestId() != 0 {
-				return status.Errorf(codes.NotFound, "digest %q is not configured", d.name)
-			}
-			continue
-		}
-		err := emit(&p4v1.Entity{Entity: &p4v1.Entity_DigestEntry{DigestEntry: config}})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+// digestConfig returns how a digest is configured, or nil.
+func (s *Server) digestConfig(d *digest) *p4v1.DigestEntry {
+	s.learning.Lock()
+	defer s.learning.Unlock()
+	return d.learner.config
 }

@@ -24,7 +24,7 @@ type learner struct {
 	lastList uint64
 
 	pending []*p4v1.P4Data
-	keys    []string  // of the pending samples; only with an ack timeout
+	keys    []string  // of the pending samples
 	oldest  time.Time // when the first pending sample came
 
 	cached map[string]bool // samples pending or not acknowledged
@@ -64,19 +64,17 @@ func (l *learner) add(sample *p4v1.P4Data, key string, now time.Time) (*p4v1.Dig
 	if l.config == nil {
 		return nil, false
 	}
-	if l.config.GetConfig().GetAckTimeoutNs() > 0 {
-		if l.cached[key] {
-			return nil, false
-		}
-		if len(l.cached) >= maxCacheSamples {
-			return nil, true
-		}
-		if l.cached == nil {
-			l.cached = make(map[string]bool)
-		}
-		l.cached[key] = true
-		l.keys = append(l.keys, key)
+	if l.cached[key] {
+		return nil, false
 	}
+	if len(l.cached) >= maxCacheSamples {
+		return nil, true
+	}
+	if l.cached == nil {
+		l.cached = make(map[string]bool)
+	}
+	l.cached[key] = true
+	l.keys = append(l.keys, key)
 	if len(l.pending) == 0 {
 		l.oldest = now
 	}
@@ -104,8 +102,11 @@ func (l *learner) take(now time.Time) *p4v1.DigestList {
 		Data:      l.pending,
 		Timestamp: now.UnixNano(),
 	}
-	if len(l.keys) > 0 {
-		l.lists = append(l.lists, sentList{l.lastList, l.keys, now})
+	sent := sentList{l.lastList, l.keys, now}
+	if l.ackTimeout() > 0 {
+		l.lists = append(l.lists, sent)
+	} else {
+		l.forget(sent)
 	}
 	l.pending, l.keys = nil, nil
 	return list

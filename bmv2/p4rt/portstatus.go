@@ -6,7 +6,7 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 )
 
-// PortStatus tells the primary that a port has come into service or has lost its link. P4Runtime has
+// PortStatus tells the primaries that a port has come into service or has lost its link. P4Runtime has
 // no message for it and leaves this to gNMI; but it lets a switch send messages of its own, so this
 // goes as the field other of a stream message: a google.protobuf.Struct, as in
 //
@@ -24,5 +24,6 @@ func (s *Server) PortStatus(number uint32, up bool) {
 	if err != nil {
 		panic("p4rt: port status: " + err.Error()) // a Struct can always be marshalled
 	}
-	s.toPrimary(&p4v1.StreamMessageResponse{Update: &p4v1.StreamMessageResponse_Other{Other: other}})
+	s.tell(&p4v1.StreamMessageResponse{Update: &p4v1.StreamMessageResponse_Other{Other: other}},
+		func(*scope) bool { return true })
 }

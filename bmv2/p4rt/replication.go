@@ -16,14 +16,12 @@ const (
 	maxInstance      = 1<<16 - 1 // egress_rid has 16 bits
 )
 
-// replicationOps translates an update of a clone session or a multicast group. The message itself
-// is kept with the switch's entity, so that a controller reads what it wrote.
-func replicationOps(
-	kind p4v1.Update_Type, e *p4v1.PacketReplicationEngineEntry,
-) ([]v1model.Op, error) {
+// replication translates an update of a clone session or a multicast group. The message itself is
+// kept with the switch's entity, so that a controller reads what it wrote.
+func (b *batch) replication(kind p4v1.Update_Type, e *p4v1.PacketReplicationEngineEntry) error {
 	op, err := opType(kind)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	var entity v1model.Entity
 	switch e := e.GetType().(type) {
@@ -35,9 +33,10 @@ func replicationOps(
 		err = invalid("a replication entry is a clone session or a multicast group")
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return []v1model.Op{{Type: op, Entity: entity}}, nil
+	b.op(op, entity)
+	return nil
 }
 
 func cloneSession(e *p4v1.CloneSessionEntry, op v1model.OpType) (*v1model.CloneSession, error) {
@@ -60,7 +59,7 @@ func cloneSession(e *p4v1.CloneSessionEntry, op v1model.OpType) (*v1model.CloneS
 	s.Meta = proto.Clone(e)
 	var err error
 	if s.Replicas, err = replicas(e.GetReplicas()); err != nil {
-		return nil, invalid("clone session %d: %s", id, text(err))
+		return nil, wrap(err, "clone session %d", id)
 	}
 	return s, nil
 }
@@ -83,7 +82,7 @@ func multicastGroup(
 	g.Meta = proto.Clone(e)
 	var err error
 	if g.Replicas, err = replicas(e.GetReplicas()); err != nil {
-		return nil, invalid("multicast group %d: %s", id, text(err))
+		return nil, wrap(err, "multicast group %d", id)
 	}
 	return g, nil
 }
@@ -100,7 +99,7 @@ func replicas(sent []*p4v1.Replica) ([]v1model.Replica, error) {
 			return nil, invalid("instance %d is not in 0..%d", r.GetInstance(), maxInstance)
 		}
 		if len(r.GetBackupReplicas()) > 0 {
-			return nil, invalid("backup replicas are not supported")
+			return nil, unimplemented("backup replicas are not supported")
 		}
 		replica := v1model.Replica{Port: port, Instance: uint16(r.GetInstance())}
 		if seen[replica] {
@@ -113,76 +112,29 @@ func replicas(sent []*p4v1.Replica) ([]v1model.Replica, error) {
 }
 
 func replicaPort(r *p4v1.Replica) (uint16, error) {
-	var port uint64
 	switch kind := r.GetPortKind().(type) {
 	case *p4v1.Replica_EgressPort:
-		port = uint64(kind.EgressPort)
+		if kind.EgressPort > maxPort {
+			return 0, invalid("port %d is not in 0..%d", kind.EgressPort, maxPort)
+		}
+		return uint16(kind.EgressPort), nil
 	case *p4v1.Replica_Port:
-		value, err := fit(kind.Port, 64)
-		if err != nil {
-			return 0, err
-		}
-		for _, b := range value {
-			port = port<<8 | uint64(b)
-		}
-	default:
-		return 0, invalid("a replica has no port")
+		return portNumber(kind.Port)
 	}
+	return 0, invalid("a replica has no port")
+}
+
+// portNumber takes a port as a byte string.
+func portNumber(sent []byte) (uint16, error) {
+	value, err := fit(sent, 16)
+	if err != nil {
+		return 0, wrap(err, "port")
+	}
+	port := uint16(value[0])<<8 | uint16(value[1])
 	if port > maxPort {
 		return 0, invalid("port %d is not in 0..%d", port, maxPort)
 	}
-	return uint16(port), nil
-}
-
-// readReplication emits one clone session or multicast group, or all of the kind when the id is 0.
-func (p *pipeline) readReplication(e *p4v1.PacketReplicationEngineEntry, emit emitter) error {
-	switch e := e.GetType().(type) {
-	case *p4v1.PacketReplicationEngineEntry_CloneSessionEntry:
-		return p.readSessions(e.CloneSessionEntry.GetSessionId(), emit)
-	case *p4v1.PacketReplicationEngineEntry_MulticastGroupEntry:
-		return p.readGroups(e.MulticastGroupEntry.GetMulticastGroupId(), emit)
-	}
-	return invalid("a replication entry is a clone session or a multicast group")
-}
-
-func (p *pipeline) readSessions(id uint32, emit emitter) error {
-	found := id == 0
-	for _, s := range p.sw.CloneSessions() {
-		entry, ok := s.Meta.(*p4v1.CloneSessionEntry)
-		if !ok || id != 0 && uint32(s.ID) != id {
-			continue
-		}
-		found = true
-		if err := emit(replicationEntity(&p4v1.PacketReplicationEngineEntry{
-			Type: &p4v1.PacketReplicationEngineEntry_CloneSessionEntry{CloneSessionEntry: entry},
-		})); err != nil {
-			return err
-		}
-	}
-	if !found {
-		return status.Errorf(codes.NotFound, "clone session %d does not exist", id)
-	}
-	return nil
-}
-
-func (p *pipeline) readGroups(id uint32, emit emitter) error {
-	found := id == 0
-	for _, g := range p.sw.MulticastGroups() {
-		entry, ok := g.Meta.(*p4v1.MulticastGroupEntry)
-		if !ok || id != 0 && uint32(g.ID) != id {
-			continue
-		}
-		found = true
-		if err := emit(replicationEntity(&p4v1.PacketReplicationEngineEntry{
-			Type: &p4v1.PacketReplicationEngineEntry_MulticastGroupEntry{MulticastGroupEntry: entry},
-		})); err != nil {
-			return err
-		}
-	}
-	if !found {
-		return status.Errorf(codes.NotFound, "multicast group %d does not exist", id)
-	}
-	return nil
+	return port, nil
 }
 
 func replicationEntity(e *p4v1.PacketReplicationEngineEntry) *p4v1.Entity {

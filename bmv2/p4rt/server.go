@@ -50,8 +50,9 @@ type Config struct {
 
 // Events are the observations of a server; nil functions are not called.
 type Events struct {
-	Primary  func(electionID string) // another controller is primary; "" when there is none
-	Pipeline func(program string)    // a pipeline was put into service
+	// Primary reports that another controller is primary of the default role; "" when none is.
+	Primary  func(electionID string)
+	Pipeline func(program string) // a pipeline was put into service
 }
 
 // Stats are what a server counted since it was made.
@@ -70,15 +71,15 @@ type Server struct {
 	p4v1.UnimplementedP4RuntimeServer
 	cfg Config
 
-	writing sync.Mutex               // held while tables or the pipeline change
+	writing sync.RWMutex             // held while tables or the pipeline change
 	saved   *pipeline                // not yet committed; guarded by writing
 	control atomic.Pointer[pipeline] // what controllers read and write
 	live    atomic.Pointer[pipeline] // what packets meet
 
-	electing sync.Mutex // after writing, where both are held
-	election election
-	streams  map[*controller]*stream
-	primary  atomic.Pointer[stream]
+	electing  sync.Mutex           // after writing, where both are held
+	elections map[string]*election // by role; roles are never forgotten
+	streams   map[*controller]*stream
+	spokesmen atomic.Pointer[[]spokesman] // primaries by role; never nil
 
 	learning sync.Mutex // guards the learners of all digests; held for short
 	samples  chan sample
@@ -100,12 +101,13 @@ func New(cfg Config) (*Server, error) {
 		return nil, errors.New("p4runtime server: NewSwitch and Activate must be set")
 	}
 	s := &Server{
-		cfg:     cfg,
-		streams: make(map[*controller]*stream),
-		samples: make(chan sample, maxSamples),
-		relearn: make(chan struct{}, 1),
+		cfg:       cfg,
+		elections: make(map[string]*election),
+		streams:   make(map[*controller]*stream),
+		samples:   make(chan sample, maxSamples),
+		relearn:   make(chan struct{}, 1),
 	}
-	s.election = election{device: cfg.DeviceID, elected: s.setPrimary}
+	s.spokesmen.Store(new([]spokesman))
 	return s, nil
 }
 
@@ -129,8 +131,11 @@ func (s *Server) Stats() Stats {
 
 // Capabilities implements the service.
 func (s *Server) Capabilities(
-	context.Context, *p4v1.CapabilitiesRequest,
+	_ context.Context, r *p4v1.CapabilitiesRequest,
 ) (*p4v1.CapabilitiesResponse, error) {
+	if id := r.GetDeviceId(); id != 0 && id != s.cfg.DeviceID {
+		return nil, s.unknownDevice(id)
+	}
 	return &p4v1.CapabilitiesResponse{P4RuntimeApiVersion: APIVersion}, nil
 }
 
@@ -150,66 +155,18 @@ func (s *Server) unknownDevice(id uint64) error {
 	return status.Errorf(codes.NotFound, "no device %d here, only %d", id, s.cfg.DeviceID)
 }
 
-// Read implements the service.
-func (s *Server) Read(r *p4v1.ReadRequest, out p4v1.P4Runtime_ReadServer) error {
-	p, err := s.pipelineFor(r.GetDeviceId())
-	if err != nil {
-		return err
-	}
-	c := &chunks{send: out.Send}
-	for _, e := range r.GetEntities() {
-		if err := s.readEntity(p, e, c.emit); err != nil {
-			return err
-		}
-	}
-	return c.flush()
-}
-
-// Write implements the service. Updates are applied in order; each succeeds or fails for itself.
-func (s *Server) Write(_ context.Context, r *p4v1.WriteRequest) (*p4v1.WriteResponse, error) {
-	s.writing.Lock()
-	defer s.writing.Unlock()
-	if err := s.mayWrite(r.GetDeviceId(), r.GetElectionId()); err != nil {
-		return nil, err
-	}
-	p, err := s.pipelineFor(r.GetDeviceId())
-	if err != nil {
-		return nil, err
-	}
-	if r.GetAtomicity() != p4v1.WriteRequest_CONTINUE_ON_ERROR {
-		return nil, unimplemented("atomicity %v: only CONTINUE_ON_ERROR is supported", r.GetAtomicity())
-	}
-	outcomes := s.apply(p, r.GetUpdates())
-	s.count(outcomes)
-	if err := batchError(outcomes); err != nil {
-		return nil, err
-	}
-	return &p4v1.WriteResponse{}, nil
-}
-
-func (s *Server) count(outcomes []error) {
-	failed := uint64(0)
-	for _, err := range outcomes {
-		if err != nil {
-			failed++
-		}
-	}
-	s.stats.writeErrors.Add(failed)
-	s.stats.writes.Add(uint64(len(outcomes)) - failed)
-}
-
-// PacketIn takes a frame that left the switch at the CPU port and sends it to the primary. It
-// copies the frame and never waits.
+// PacketIn takes a frame that left the switch at the CPU port and sends it to the primary, or to
+// those of all roles that receive packets. It copies the frame and never waits.
 func (s *Server) PacketIn(frame []byte) {
 	p := s.live.Load()
-	if p == nil || s.primary.Load() == nil {
+	if p == nil || len(*s.spokesmen.Load()) == 0 {
 		s.stats.packetInDrops.Add(1)
 		return
 	}
 	m, ok := p.packetIn.decode(frame)
-	if !ok || !s.toPrimary(&p4v1.StreamMessageResponse{
+	if !ok || !s.tell(&p4v1.StreamMessageResponse{
 		Update: &p4v1.StreamMessageResponse_Packet{Packet: m},
-	}) {
+	}, func(sc *scope) bool { return sc.takes(m) }) {
 		s.stats.packetInDrops.Add(1)
 		return
 	}

@@ -8,23 +8,27 @@ import (
 	p4v1 "github.com/p4lang/p4runtime/go/p4/v1"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/anypb"
 )
 
 // Bounds of the messages that wait for one controller.
 const (
 	maxNotices = 64   // arbitration and errors; a controller that leaves so many unread is cut off
 	maxReports = 4096 // packets and digests; what finds no room is dropped and counted
+	// maxEcho bounds what an error repeats of the message it is about, in bytes.
+	maxEcho = 4096
 )
 
 // stream is one StreamChannel.
 type stream struct {
 	controller
-	server  *Server
-	channel p4v1.P4Runtime_StreamChannelServer
-	notices chan *p4v1.StreamMessageResponse
-	reports chan *p4v1.StreamMessageResponse
-	cut     context.CancelCauseFunc
-	joined  bool
+	server   *Server
+	channel  p4v1.P4Runtime_StreamChannelServer
+	notices  chan *p4v1.StreamMessageResponse
+	reports  chan *p4v1.StreamMessageResponse
+	cut      context.CancelCauseFunc
+	election *election // of the role that the stream takes part in; nil before its first arbitration
 }
 
 var errNotReading = status.Error(codes.ResourceExhausted,
@@ -83,40 +87,72 @@ func (c *stream) receive() error {
 		}
 		switch m := m.GetUpdate().(type) {
 		case *p4v1.StreamMessageRequest_Arbitration:
-			err = c.server.arbitrate(c, m.Arbitration)
+			if err := c.server.arbitrate(c, m.Arbitration); err != nil {
+				return err
+			}
 		case *p4v1.StreamMessageRequest_Packet:
 			c.packetOut(m.Packet)
 		case *p4v1.StreamMessageRequest_DigestAck:
-			if c.server.isPrimary(c) {
-				c.server.acknowledge(m.DigestAck)
-			}
-		}
-		if err != nil {
-			return err
+			c.acknowledge(m.DigestAck)
+		case *p4v1.StreamMessageRequest_Other:
+			c.refuse(unimplemented("stream messages of type %q are not supported",
+				abbreviate(m.Other.GetTypeUrl())), &p4v1.StreamError{Details: otherError(m.Other)})
+		default:
+			c.refuse(invalid("the stream message is empty"), &p4v1.StreamError{})
 		}
 	}
 }
 
-// packetOut sends a packet of the primary into the switch. Errors go back as stream messages.
+// packetOut sends a packet of a primary into the switch.
 func (c *stream) packetOut(m *p4v1.PacketOut) {
 	err := errNotPrimary
-	if c.server.isPrimary(c) {
+	if c.server.spokesman(c) != nil {
 		err = c.server.packetOut(m)
 	}
 	if err == nil {
 		return
 	}
+	echo := &p4v1.PacketOutError{}
+	if proto.Size(m) <= maxEcho {
+		echo.PacketOut = m
+	}
+	c.refuse(err, &p4v1.StreamError{Details: &p4v1.StreamError_PacketOut{PacketOut: echo}})
+}
+
+// acknowledge takes a primary's acknowledgement of a digest list.
+func (c *stream) acknowledge(m *p4v1.DigestListAck) {
+	err := errNotPrimary
+	if s := c.server.spokesman(c); s != nil {
+		err = c.server.acknowledge(s.scope, m)
+	}
+	if err != nil {
+		c.refuse(err, &p4v1.StreamError{Details: &p4v1.StreamError_DigestListAck{
+			DigestListAck: &p4v1.DigestListAckError{DigestListAck: m}}})
+	}
+}
+
+// refuse reports why a message of the controller was dropped. What finds no room is not reported.
+func (c *stream) refuse(err error, e *p4v1.StreamError) {
 	s := status.Convert(err)
-	c.report(&p4v1.StreamMessageResponse{Update: &p4v1.StreamMessageResponse_Error{
-		Error: &p4v1.StreamError{
-			CanonicalCode: int32(s.Code()),
-			Message:       s.Message(),
-			Space:         errorSpace,
-			Details: &p4v1.StreamError_PacketOut{
-				PacketOut: &p4v1.PacketOutError{PacketOut: m},
-			},
-		},
-	}})
+	e.CanonicalCode, e.Message, e.Space = int32(s.Code()), s.Message(), errorSpace
+	c.report(&p4v1.StreamMessageResponse{Update: &p4v1.StreamMessageResponse_Error{Error: e}})
+}
+
+func otherError(m *anypb.Any) *p4v1.StreamError_Other {
+	echo := &p4v1.StreamOtherError{}
+	if proto.Size(m) <= maxEcho {
+		echo.Other = m
+	}
+	return &p4v1.StreamError_Other{Other: echo}
+}
+
+// abbreviate shortens what a controller sent for a message.
+func abbreviate(s string) string {
+	const enough = 200
+	if len(s) <= enough {
+		return s
+	}
+	return s[:enough] + "..."
 }
 
 // report queues a message that may get lost; it tells whether there was room.
@@ -127,88 +163,4 @@ func (c *stream) report(m *p4v1.StreamMessageResponse) bool {
 	default:
 		return false
 	}
-}
-
-// arbitrate handles a MasterArbitrationUpdate. Writes of the former primary that have started are
-// finished before the new one hears of its role.
-func (s *Server) arbitrate(c *stream, m *p4v1.MasterArbitrationUpdate) error {
-	switch {
-	case !c.joined && m.GetDeviceId() != s.cfg.DeviceID:
-		return s.unknownDevice(m.GetDeviceId())
-	case m.GetDeviceId() != s.cfg.DeviceID:
-		return status.Errorf(codes.FailedPrecondition, "the stream belongs to device %d", s.cfg.DeviceID)
-	case m.GetRole().GetName() != "":
-		return unimplemented("role %q: only the default role is supported", m.GetRole().GetName())
-	}
-	s.writing.Lock()
-	defer s.writing.Unlock()
-	s.electing.Lock()
-	defer s.electing.Unlock()
-	id := electionIDOf(m.GetElectionId())
-	if c.joined {
-		if err := s.election.update(&c.controller, id); err != nil {
-			return err
-		}
-		return nil
-	}
-	s.streams[&c.controller] = c
-	if err := s.election.join(&c.controller, id); err != nil {
-		delete(s.streams, &c.controller)
-		return err
-	}
-	c.joined = true
-	return nil
-}
-
-func (s *Server) leave(c *stream) {
-	s.electing.Lock()
-	defer s.electing.Unlock()
-	if !c.joined {
-		return
-	}
-	delete(s.streams, &c.controller)
-	s.election.leave(&c.controller)
-}
-
-// setPrimary publishes the primary's stream for packets and digests.
-func (s *Server) setPrimary(c *controller) {
-	next := s.streams[c]
-	if s.primary.Swap(next) == next {
-		return
-	}
-	if s.cfg.Events.Primary == nil {
-		return
-	}
-	if next == nil {
-		s.cfg.Events.Primary("")
-	} else {
-		s.cfg.Events.Primary(next.id.String())
-	}
-}
-
-func (s *Server) isPrimary(c *stream) bool { return s.primary.Load() == c }
-
-// mayWrite checks the election id of a request. As in PI, everybody may write while no controller
-// is connected and no id is given.
-func (s *Server) mayWrite(device uint64, m *p4v1.Uint128) error {
-	if device != s.cfg.DeviceID {
-		return s.unknownDevice(device)
-	}
-	s.electing.Lock()
-	defer s.electing.Unlock()
-	if len(s.election.controllers) == 0 && m == nil {
-		return nil
-	}
-	primary := s.election.primary()
-	if primary == nil || m == nil || primary.id != electionIDOf(m) {
-		return errNotPrimary
-	}
-	return nil
-}
-
-// toPrimary queues a packet or a digest for the primary; it tells whether there was a primary with
-// room.
-func (s *Server) toPrimary(m *p4v1.StreamMessageResponse) bool {
-	c := s.primary.Load()
-	return c != nil && c.report(m)
 }

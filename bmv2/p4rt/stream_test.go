@@ -2,6 +2,7 @@ package p4rt
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 
 	p4v1 "github.com/p4lang/p4runtime/go/p4/v1"
@@ -110,10 +111,16 @@ func TestOnlyThePrimaryWrites(t *testing.T) {
 	if err := second.channel.CloseSend(); err != nil {
 		t.Fatal(err)
 	}
-	if got := first.notified(); got != codes.OK {
+	if got := first.notified(); got != codes.NotFound {
 		t.Errorf("after the primary left: %v", got)
 	}
-	if got := r.writeAs(1); got != codes.OK {
+	if got := r.writeAs(1); got != codes.PermissionDenied {
+		t.Errorf("a backup's write: %v", got)
+	}
+	if got := first.elect(2); got != codes.OK {
+		t.Errorf("the former primary's id: %v", got)
+	}
+	if got := r.writeAs(2); got != codes.OK {
 		t.Errorf("the new primary's write: %v", got)
 	}
 }
@@ -130,8 +137,11 @@ func TestArbitrationErrorsEndTheStream(t *testing.T) {
 		"unknown device": {nil, arbitration(device+1, 1, ""), codes.NotFound},
 		"another device": {arbitration(device, 1, ""), arbitration(device+1, 1, ""),
 			codes.FailedPrecondition},
+		"another role": {arbitration(device, 1, ""), arbitration(device, 1, "reader"),
+			codes.FailedPrecondition},
 		"id in use": {nil, arbitration(device, 4, ""), codes.InvalidArgument},
-		"role":      {nil, arbitration(device, 5, "reader"), codes.Unimplemented},
+		"long role": {nil, arbitration(device, 5, strings.Repeat("r", maxRoleName+1)),
+			codes.InvalidArgument},
 	} {
 		p := r.connect()
 		if c.first != nil {

@@ -1,6 +1,8 @@
 package p4rt
 
 import (
+	"time"
+
 	p4config "github.com/p4lang/p4runtime/go/p4/config/v1"
 	p4v1 "github.com/p4lang/p4runtime/go/p4/v1"
 	"google.golang.org/grpc/codes"
@@ -14,11 +16,16 @@ type entryMeta struct {
 	controller uint64 // controller_metadata, deprecated
 	opaque     []byte // metadata
 	timeoutNs  int64  // idle_timeout_ns
+	ref        *p4v1.TableAction
 }
 
 func metaOf(e *p4v1.TableEntry) any {
-	m := entryMeta{e.GetControllerMetadata(), e.GetMetadata(), e.GetIdleTimeoutNs()}
-	if m.controller == 0 && len(m.opaque) == 0 && m.timeoutNs == 0 {
+	m := entryMeta{controller: e.GetControllerMetadata(), opaque: e.GetMetadata(),
+		timeoutNs: e.GetIdleTimeoutNs()}
+	if e.GetAction().GetActionProfileActionSet() != nil {
+		m.ref = e.GetAction()
+	}
+	if m.controller == 0 && len(m.opaque) == 0 && m.timeoutNs == 0 && m.ref == nil {
 		return nil
 	}
 	return &m
@@ -30,49 +37,85 @@ func (m *entryMeta) restore(e *p4v1.TableEntry) {
 	e.IdleTimeoutNs = m.timeoutNs
 }
 
-// table finds a table by the id that a controller sent.
-func (p *pipeline) table(id uint32) (*table, error) {
-	if t := p.tables[id]; t != nil {
-		return t, nil
-	}
-	return nil, invalid("no table has the id %#x", id)
-}
-
-// tableOps translates an update of a table entry into operations of the switch.
-func (p *pipeline) tableOps(kind p4v1.Update_Type, e *p4v1.TableEntry) ([]v1model.Op, error) {
-	t, err := p.table(e.GetTableId())
+// tableEntry translates an update of a table entry.
+func (b *batch) tableEntry(kind p4v1.Update_Type, e *p4v1.TableEntry) error {
+	t, err := b.p.tables.get(e.GetTableId())
 	if err != nil {
-		return nil, err
-	}
-	if err := t.checkExtras(e); err != nil {
-		return nil, err
-	}
-	if e.GetIsDefaultAction() {
-		return t.defaultOps(kind, e)
-	}
-	entry := &v1model.Entry{Table: t.name, Meta: metaOf(e)}
-	if entry.Match, entry.Priority, err = t.key(e); err != nil {
-		return nil, err
+		return err
 	}
 	op, err := opType(kind)
-	if err != nil {
-		return nil, err
+	switch {
+	case err != nil:
+		return err
+	case e.GetIsConst():
+		return invalid("table %q: is_const must not be set in a write", t.name)
+	case e.GetIsDefaultAction():
+		return b.defaultEntry(t, kind, e)
 	}
-	if op == v1model.OpDelete {
-		return []v1model.Op{{Type: op, Entity: entry}}, nil
+	entry := &v1model.Entry{Table: t.name}
+	if entry.Match, entry.Priority, err = t.key(e); err != nil {
+		return err
 	}
-	if e.GetAction() == nil {
-		return nil, invalid("table %q: the entry has no action", t.name)
+	switch {
+	case op == v1model.OpDelete && t.fixed || op == v1model.OpInsert && t.fixed:
+		return t.isConst()
+	case op == v1model.OpDelete:
+		b.op(op, entry)
+		return nil
 	}
-	if entry.Action, entry.Params, err = t.action(e); err != nil {
-		return nil, err
+	if err := t.checkExtras(e); err != nil {
+		return err
 	}
-	ops := []v1model.Op{{Type: op, Entity: entry}}
+	switch {
+	case e.GetAction() != nil && t.fixed:
+		return t.isConst()
+	case e.GetAction() == nil && op == v1model.OpInsert:
+		return invalid("table %q: the entry has no action", t.name)
+	case e.GetAction() != nil:
+		if err := b.entryAction(t, entry, e); err != nil {
+			return err
+		}
+	}
+	return b.resources(t, op, entry, e)
+}
+
+// entryAction fills in what the entry does.
+func (b *batch) entryAction(t *table, entry *v1model.Entry, e *p4v1.TableEntry) (err error) {
+	entry.Meta = metaOf(e)
+	entry.IdleTimeout = time.Duration(e.GetIdleTimeoutNs())
+	if t.profile != nil {
+		entry.Ref, err = t.reference(e.GetAction())
+		return err
+	}
+	entry.Action, entry.Params, err = t.action(e.GetAction(), false)
+	return err
+}
+
+// resources adds the operations on an entry and its direct resources. A MODIFY without an action
+// leaves the entry as it is.
+func (b *batch) resources(
+	t *table, op v1model.OpType, entry *v1model.Entry, e *p4v1.TableEntry,
+) error {
+	b.op(op, entry)
 	if d := e.GetCounterData(); d != nil {
-		ops = append(ops, v1model.Op{Type: v1model.OpModify,
-			Entity: &v1model.DirectCounter{Entry: entry, Value: counterValue(d)}})
+		b.op(v1model.OpModify, &v1model.DirectCounter{Entry: entry, Value: counterValue(d)})
 	}
-	return ops, nil
+	if t.meter == nil || op == v1model.OpInsert && e.GetMeterConfig() == nil {
+		return nil
+	}
+	config, err := t.meter.config(e.GetMeterConfig())
+	if err != nil {
+		return err
+	}
+	if op == v1model.OpModify {
+		b.live = append(b.live, b.now)
+	}
+	b.op(v1model.OpModify, &v1model.DirectMeter{Entry: entry, Config: config})
+	return nil
+}
+
+func (t *table) isConst() error {
+	return status.Errorf(codes.PermissionDenied, "table %q: its entries are const", t.name)
 }
 
 // checkExtras refuses members that the table has no use for.
@@ -84,34 +127,48 @@ func (t *table) checkExtras(e *p4v1.TableEntry) error {
 		return invalid("table %q: idle_timeout_ns must not be negative", t.name)
 	case e.GetIdleTimeoutNs() > 0 && !t.idleTimeout:
 		return invalid("table %q does not support idle timeouts; idle_timeout_ns must be 0", t.name)
-	case e.GetMeterConfig() != nil || e.GetMeterCounterData() != nil:
+	case e.GetMeterConfig() != nil && t.meter == nil:
 		return invalid("table %q has no direct meter", t.name)
-	case e.GetCounterData() != nil && !t.directCounter:
+	case e.GetMeterCounterData() != nil && t.meter == nil:
+		return invalid("table %q has no direct meter", t.name)
+	case e.GetMeterCounterData() != nil:
+		return errMeterCounters
+	case e.GetCounterData() != nil && !t.counted:
 		return invalid("table %q has no direct counter", t.name)
 	}
 	return nil
 }
 
-// defaultOps translates a change of what the table does on a miss; an entry without an action
+// defaultEntry translates a change of what the table does on a miss; an entry without an action
 // restores what the program says.
-func (t *table) defaultOps(kind p4v1.Update_Type, e *p4v1.TableEntry) ([]v1model.Op, error) {
+func (b *batch) defaultEntry(t *table, kind p4v1.Update_Type, e *p4v1.TableEntry) error {
 	switch {
 	case kind != p4v1.Update_MODIFY:
-		return nil, invalid("table %q: a default entry takes MODIFY only, not %v", t.name, kind)
+		return invalid("table %q: a default entry takes MODIFY only, not %v", t.name, kind)
 	case len(e.GetMatch()) > 0 || e.GetPriority() != 0:
-		return nil, invalid("table %q: a default entry has no match and no priority", t.name)
+		return invalid("table %q: a default entry has no match and no priority", t.name)
+	case e.GetIdleTimeoutNs() != 0 || e.GetTimeSinceLastHit() != nil:
+		return invalid("table %q: a default entry has no idle timeout", t.name)
 	case t.fixedDefault:
-		return nil, status.Errorf(codes.PermissionDenied, "table %q: the default action is const", t.name)
-	case e.GetAction() == nil:
-		d := &v1model.DefaultEntry{Table: t.name}
-		return []v1model.Op{{Type: v1model.OpDelete, Entity: d}}, nil
+		return status.Errorf(codes.PermissionDenied, "table %q: the default action is const", t.name)
+	}
+	if err := t.checkExtras(e); err != nil {
+		return err
+	}
+	if e.GetCounterData() != nil || e.GetMeterConfig() != nil {
+		return unimplemented("table %q: the default entry has no counter and no meter", t.name)
+	}
+	if e.GetAction() == nil {
+		b.op(v1model.OpDelete, &v1model.DefaultEntry{Table: t.name})
+		return nil
 	}
 	d := &v1model.DefaultEntry{Table: t.name, Meta: metaOf(e)}
 	var err error
-	if d.Action, d.Params, err = t.action(e); err != nil {
-		return nil, err
+	if d.Action, d.Params, err = t.action(e.GetAction(), true); err != nil {
+		return err
 	}
-	return []v1model.Op{{Type: v1model.OpModify, Entity: d}}, nil
+	b.op(v1model.OpModify, d)
+	return nil
 }
 
 // opType translates the type of an update.
@@ -130,6 +187,8 @@ func opType(kind p4v1.Update_Type) (v1model.OpType, error) {
 // key translates the match of an entry.
 func (t *table) key(e *p4v1.TableEntry) ([]v1model.Match, int32, error) {
 	switch {
+	case len(t.fields) == 0:
+		return nil, 0, invalid("table %q has no key and so no entries but the default entry", t.name)
 	case len(e.GetMatch()) > len(t.fields):
 		return nil, 0, invalid("table %q: %d match fields, the key has %d",
 			t.name, len(e.GetMatch()), len(t.fields))
@@ -139,27 +198,37 @@ func (t *table) key(e *p4v1.TableEntry) ([]v1model.Match, int32, error) {
 	case !t.ranked && e.GetPriority() != 0:
 		return nil, 0, invalid("table %q: exact and lpm matches have no priority", t.name)
 	}
+	match, err := matches(t.fields, e.GetMatch())
+	if err != nil {
+		return nil, 0, wrap(err, "table %q", t.name)
+	}
+	return match, e.GetPriority(), nil
+}
+
+// matches translates the conditions on the fields of a key, in the order of the key.
+func matches(fields []matchField, sent []*p4v1.FieldMatch) ([]v1model.Match, error) {
 	given := 0
-	match := make([]v1model.Match, len(t.fields))
-	for i, f := range t.fields {
-		sent := findField(e.GetMatch(), f.id)
-		if sent == nil {
+	match := make([]v1model.Match, len(fields))
+	for i := range fields {
+		f := &fields[i]
+		m := findField(sent, f.id)
+		if m == nil {
 			if f.kind == p4config.MatchField_EXACT {
-				return nil, 0, invalid("table %q: exact key field %q is missing", t.name, f.name)
+				return nil, invalid("exact key field %q is missing", f.name)
 			}
 			match[i].Any = true
 			continue
 		}
 		given++
 		var err error
-		if match[i], err = f.match(sent); err != nil {
-			return nil, 0, invalid("table %q, key field %q: %s", t.name, f.name, text(err))
+		if match[i], err = f.match(m); err != nil {
+			return nil, wrap(err, "key field %q", f.name)
 		}
 	}
-	if given != len(e.GetMatch()) {
-		return nil, 0, invalid("table %q: a match field has an unknown id or appears twice", t.name)
+	if given != len(sent) {
+		return nil, invalid("a match field has an unknown id or appears twice")
 	}
-	return match, e.GetPriority(), nil
+	return match, nil
 }
 
 func findField(fields []*p4v1.FieldMatch, id uint32) *p4v1.FieldMatch {
@@ -172,23 +241,40 @@ func findField(fields []*p4v1.FieldMatch, id uint32) *p4v1.FieldMatch {
 }
 
 // action translates the action of an entry.
-func (t *table) action(e *p4v1.TableEntry) (string, [][]byte, error) {
-	sent := e.GetAction().GetAction()
-	if sent == nil {
-		return "", nil, invalid("table %q takes direct actions only", t.name)
+func (t *table) action(sent *p4v1.TableAction, isDefault bool) (string, [][]byte, error) {
+	if sent.GetAction() == nil {
+		return "", nil, invalid("table %q takes direct actions here, not %T", t.name, sent.GetType())
 	}
+	return t.direct(sent.GetAction(), isDefault)
+}
+
+// direct translates an action with its parameters.
+func (t *table) direct(sent *p4v1.Action, isDefault bool) (string, [][]byte, error) {
 	a := t.actions[sent.GetActionId()]
 	if a == nil {
 		return "", nil, invalid("table %q has no action with the id %#x", t.name, sent.GetActionId())
 	}
-	if err := t.checkScope(a, e.GetIsDefaultAction()); err != nil {
+	if err := t.checkScope(a, isDefault); err != nil {
 		return "", nil, err
 	}
 	params, err := a.values(sent.GetParams())
 	if err != nil {
-		return "", nil, invalid("table %q, action %q: %s", t.name, a.name, text(err))
+		return "", nil, wrap(err, "table %q, action %q", t.name, a.name)
 	}
 	return a.name, params, nil
+}
+
+// checkScope refuses an action where its table does not allow it.
+func (t *table) checkScope(a *action, isDefault bool) error {
+	switch {
+	case a.scope == p4config.ActionRef_TABLE_ONLY && isDefault:
+		return status.Errorf(codes.PermissionDenied,
+			"table %q: action %q cannot be the default action", t.name, a.name)
+	case a.scope == p4config.ActionRef_DEFAULT_ONLY && !isDefault:
+		return status.Errorf(codes.PermissionDenied,
+			"table %q: action %q can be the default action only", t.name, a.name)
+	}
+	return nil
 }
 
 // values orders the parameters as the action declares them.
@@ -207,7 +293,7 @@ func (a *action) values(sent []*p4v1.Action_Param) ([][]byte, error) {
 		}
 		var err error
 		if values[i], err = fit(s.GetValue(), a.params[i].width); err != nil {
-			return nil, invalid("parameter %q: %s", a.params[i].name, text(err))
+			return nil, wrap(err, "parameter %q", a.params[i].name)
 		}
 	}
 	return values, nil
@@ -220,49 +306,4 @@ func (a *action) index(id uint32) int {
 		}
 	}
 	return -1
-}
-
-// tableEntry translates an entry of the switch for a controller.
-func (t *table) tableEntry(e *v1model.Entry) *p4v1.TableEntry {
-	out := &p4v1.TableEntry{
-		TableId:  t.id,
-		Priority: e.Priority,
-		Action:   t.tableAction(e.Action, e.Params),
-	}
-	for i, f := range t.fields {
-		if m := f.fieldMatch(&e.Match[i]); m != nil {
-			out.Match = append(out.Match, m)
-		}
-	}
-	if m, ok := e.Meta.(*entryMeta); ok {
-		m.restore(out)
-	}
-	return out
-}
-
-// defaultEntry translates what the table does on a miss; d is nil for tables without a default.
-func (t *table) defaultEntry(d *v1model.DefaultEntry) *p4v1.TableEntry {
-	out := &p4v1.TableEntry{TableId: t.id, IsDefaultAction: true}
-	if d == nil {
-		return out
-	}
-	out.Action = t.tableAction(d.Action, d.Params)
-	if m, ok := d.Meta.(*entryMeta); ok {
-		m.restore(out)
-	}
-	return out
-}
-
-// tableAction translates an action. One that P4Info does not list, such as a hidden NoAction, is
-// left out.
-func (t *table) tableAction(name string, values [][]byte) *p4v1.TableAction {
-	a := t.actionNames[name]
-	if a == nil {
-		return nil
-	}
-	out := &p4v1.Action{ActionId: a.id}
-	for i, p := range a.params {
-		out.Params = append(out.Params, &p4v1.Action_Param{ParamId: p.id, Value: canonical(values[i])})
-	}
-	return &p4v1.TableAction{Type: &p4v1.TableAction_Action{Action: out}}
 }

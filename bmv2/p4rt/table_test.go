@@ -93,6 +93,8 @@ func TestRefusedEntries(t *testing.T) {
 	}{
 		"unknown table":     {&p4v1.TableEntry{TableId: 5}, bad},
 		"value too wide":    {r.entry(forwardTable, key(exact(1, wide)), "ingress.drop"), bad},
+		"empty value":       {r.entry(forwardTable, key(exact(1, "")), "ingress.drop"), bad},
+		"is_const":          {with(forward(), func(e *p4v1.TableEntry) { e.IsConst = true }), bad},
 		"missing exact":     {r.entry(forwardTable, nil, "ingress.drop"), bad},
 		"unknown field":     {r.entry(forwardTable, key(exact(2, "\x05")), "ingress.drop"), bad},
 		"too many fields":   {r.entry(forwardTable, append(five, five...), "ingress.drop"), bad},
@@ -202,24 +204,14 @@ func TestBatchContinuesOnError(t *testing.T) {
 func TestHugeBatchErrorKeepsItsSummary(t *testing.T) {
 	outcomes := make([]error, 100_000)
 	outcomes[7] = invalid("the reason")
-	err := batchError(outcomes)
+	err := batchError("updates", outcomes)
 	st := grpcStatus(err)
 	if st.Code() != codes.Unknown || len(st.Details()) != 0 ||
 		!strings.Contains(st.Message(), "the reason") {
 		t.Errorf("code %v, %d details, message %q", st.Code(), len(st.Details()), st.Message())
 	}
-	if batchError(make([]error, 3)) != nil {
+	if batchError("updates", make([]error, 3)) != nil {
 		t.Error("a batch without errors is an error")
-	}
-}
-
-func TestAtomicWritesAreRefused(t *testing.T) {
-	r := newRig(t).withPipeline()
-	_, err := r.client.Write(r.context(), &p4v1.WriteRequest{
-		DeviceId: device, Atomicity: p4v1.WriteRequest_DATAPLANE_ATOMIC,
-	})
-	if grpcStatus(err).Code() != codes.Unimplemented {
-		t.Errorf("DATAPLANE_ATOMIC: %v", err)
 	}
 }
 
@@ -249,8 +241,8 @@ func FuzzUpdate(f *testing.F) {
 		p := r.server.control.Load()
 		r.server.apply(p, []*p4v1.Update{u})
 		sink := func(*p4v1.Entity) error { return nil }
-		_ = r.server.readEntity(p, u.GetEntity(), sink)
-		if err := r.server.readEntity(p, tableEntity(&p4v1.TableEntry{}), sink); err != nil {
+		_ = r.find(u.GetEntity(), sink)
+		if err := r.find(tableEntity(&p4v1.TableEntry{}), sink); err != nil {
 			t.Errorf("the tables cannot be read after %v: %v", u, err)
 		}
 	})

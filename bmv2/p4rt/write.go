@@ -1,94 +1,216 @@
 package p4rt
 
 import (
-	"errors"
+	"context"
 
 	p4v1 "github.com/p4lang/p4runtime/go/p4/v1"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/turbokv/turbokv/bmv2/v1model"
 )
 
-// apply carries out updates and returns one outcome for each. All changes of tables, sessions and
-// groups become visible to packets at one instant.
-func (s *Server) apply(p *pipeline, updates []*p4v1.Update) []error {
-	outcomes := make([]error, len(updates))
-	var first, second batch
-	for i, u := range updates {
-		ops, err := s.translate(p, u)
+// Write implements the service. Updates are applied in order, and all changes become visible to
+// packets at one instant, whatever the atomicity. It decides what happens when one fails.
+func (s *Server) Write(_ context.Context, r *p4v1.WriteRequest) (*p4v1.WriteResponse, error) {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	allowed, err := s.writer(r.GetDeviceId(), r.GetRole(), r.GetElectionId())
+	if err != nil {
+		return nil, err
+	}
+	p, err := s.pipelineFor(r.GetDeviceId())
+	if err != nil {
+		return nil, err
+	}
+	b := &batch{server: s, p: p, allowed: allowed}
+	b.translate(r.GetUpdates())
+	switch r.GetAtomicity() {
+	case p4v1.WriteRequest_CONTINUE_ON_ERROR:
+		b.run()
+	case p4v1.WriteRequest_ROLLBACK_ON_ERROR:
+		b.runAtomic()
+	case p4v1.WriteRequest_DATAPLANE_ATOMIC:
+		if err := b.checkDataplane(); err != nil {
+			return nil, err
+		}
+		b.runAtomic()
+	default:
+		return nil, invalid("atomicity %d: valid are CONTINUE_ON_ERROR, ROLLBACK_ON_ERROR, "+
+			"DATAPLANE_ATOMIC", r.GetAtomicity())
+	}
+	s.count(b.outcomes)
+	if err := batchError("updates", b.outcomes); err != nil {
+		return nil, err
+	}
+	return &p4v1.WriteResponse{}, nil
+}
+
+func (s *Server) count(outcomes []error) {
+	failed := uint64(0)
+	for _, err := range outcomes {
 		if err != nil {
-			outcomes[i] = err
-		}
-		if len(ops) > 0 {
-			first.add(i, ops[0])
-		}
-		if len(ops) > 1 {
-			second.add(i, ops[1])
+			failed++
 		}
 	}
-	first.run(p.sw, func(i int, err error) { outcomes[i] = fromEngine(err) })
-	// An entry that was refused must not have its counter set, so counters come in a second batch.
-	second.keep(func(i int) bool { return outcomes[i] == nil })
-	second.run(p.sw, func(i int, err error) {
-		if !errors.Is(err, v1model.ErrNotFound) { // deleted by a later update
-			outcomes[i] = fromEngine(err)
-		}
-	})
-	return outcomes
+	s.stats.writeErrors.Add(failed)
+	s.stats.writes.Add(uint64(len(outcomes)) - failed)
 }
 
-// batch is a list of operations that each remember the update they come from.
+// apply carries out updates one after the other and returns one outcome for each.
+func (s *Server) apply(p *pipeline, updates []*p4v1.Update) []error {
+	b := &batch{server: s, p: p}
+	b.translate(updates)
+	b.run()
+	return b.outcomes
+}
+
+// batch is a list of updates as operations of the switch. An update may need several, of which the
+// later ones are for when the first succeeds.
 type batch struct {
-	ops    []v1model.Op
-	owners []int
+	server   *Server
+	p        *pipeline
+	allowed  *scope
+	outcomes []error // of each update; nil if all went well so far
+	ops      []v1model.Op
+	owners   []int32 // the update that each operation comes from
+	digests  []digestUpdate
+	live     []int32 // updates of what packets may see halfway
+	now      int32   // the update that is being translated
 }
 
-func (b *batch) add(owner int, op v1model.Op) {
-	b.ops = append(b.ops, op)
-	b.owners = append(b.owners, owner)
+// digestUpdate changes the configuration of a digest, which is not part of the switch.
+type digestUpdate struct {
+	owner int32
+	kind  p4v1.Update_Type
+	entry *p4v1.DigestEntry
 }
 
-func (b *batch) keep(wanted func(owner int) bool) {
-	var kept batch
-	for i, owner := range b.owners {
-		if wanted(owner) {
-			kept.add(owner, b.ops[i])
+// translate turns updates into operations. Those that are wrong in themselves have their outcome
+// then.
+func (b *batch) translate(updates []*p4v1.Update) {
+	b.outcomes = make([]error, len(updates))
+	b.ops = make([]v1model.Op, 0, len(updates))
+	b.owners = make([]int32, 0, len(updates))
+	for i, u := range updates {
+		b.now = int32(i)
+		before := len(b.ops)
+		if err := b.update(u); err != nil {
+			b.outcomes[i] = err
+			b.ops, b.owners = b.ops[:before], b.owners[:before]
 		}
 	}
-	*b = kept
 }
 
-// run applies the operations and reports those that failed.
-func (b *batch) run(sw *v1model.Switch, failed func(owner int, err error)) {
+// op adds an operation of the update that is being translated.
+func (b *batch) op(kind v1model.OpType, e v1model.Entity) {
+	then := len(b.owners) > 0 && b.owners[len(b.owners)-1] == b.now
+	b.ops = append(b.ops, v1model.Op{Type: kind, Entity: e, Then: then})
+	b.owners = append(b.owners, b.now)
+}
+
+// update translates one update.
+func (b *batch) update(u *p4v1.Update) error {
+	if b.allowed != nil && u.GetEntity() != nil {
+		if err := b.allowed.mayWriteEntity(u.GetEntity()); err != nil {
+			return err
+		}
+	}
+	kind := u.GetType()
+	switch e := u.GetEntity().GetEntity().(type) {
+	case *p4v1.Entity_TableEntry:
+		return b.tableEntry(kind, e.TableEntry)
+	case *p4v1.Entity_ActionProfileMember:
+		return b.member(kind, e.ActionProfileMember)
+	case *p4v1.Entity_ActionProfileGroup:
+		return b.group(kind, e.ActionProfileGroup)
+	case *p4v1.Entity_CounterEntry:
+		return b.counter(kind, e.CounterEntry)
+	case *p4v1.Entity_DirectCounterEntry:
+		return b.directCounter(kind, e.DirectCounterEntry)
+	case *p4v1.Entity_MeterEntry:
+		return b.meter(kind, e.MeterEntry)
+	case *p4v1.Entity_DirectMeterEntry:
+		return b.directMeter(kind, e.DirectMeterEntry)
+	case *p4v1.Entity_PacketReplicationEngineEntry:
+		return b.replication(kind, e.PacketReplicationEngineEntry)
+	case *p4v1.Entity_ValueSetEntry:
+		return b.valueSet(kind, e.ValueSetEntry)
+	case *p4v1.Entity_RegisterEntry:
+		return b.register(kind, e.RegisterEntry)
+	case *p4v1.Entity_DigestEntry:
+		b.digests = append(b.digests, digestUpdate{b.now, kind, e.DigestEntry})
+		return nil
+	case nil:
+		return invalid("the update has no entity, or one that this server does not know")
+	default:
+		return unimplemented("writing %T is not supported", e)
+	}
+}
+
+// run carries out what can be carried out.
+func (b *batch) run() {
+	for _, d := range b.digests {
+		if _, err := b.server.configureDigest(b.p, d.kind, d.entry); err != nil {
+			b.outcomes[d.owner] = err
+		}
+	}
 	if len(b.ops) == 0 {
 		return
 	}
-	for i, err := range sw.Update(b.ops) {
-		if err != nil {
-			failed(b.owners[i], err)
+	for i, err := range b.p.sw.Update(b.ops) {
+		if err != nil && b.outcomes[b.owners[i]] == nil {
+			b.outcomes[b.owners[i]] = fromEngine(err)
 		}
 	}
 }
 
-// translate turns an update into at most two operations of the switch, the second of which is
-// only for when the first succeeds. What is not part of the switch's snapshot, registers and
-// digests, takes effect here and leaves no operation.
-func (s *Server) translate(p *pipeline, u *p4v1.Update) ([]v1model.Op, error) {
-	switch e := u.GetEntity().GetEntity().(type) {
-	case *p4v1.Entity_TableEntry:
-		return p.tableOps(u.GetType(), e.TableEntry)
-	case *p4v1.Entity_CounterEntry:
-		return p.counterOps(u.GetType(), e.CounterEntry)
-	case *p4v1.Entity_DirectCounterEntry:
-		return p.directCounterOps(u.GetType(), e.DirectCounterEntry)
-	case *p4v1.Entity_PacketReplicationEngineEntry:
-		return replicationOps(u.GetType(), e.PacketReplicationEngineEntry)
-	case *p4v1.Entity_RegisterEntry:
-		return nil, p.writeRegister(u.GetType(), e.RegisterEntry)
-	case *p4v1.Entity_DigestEntry:
-		return nil, s.configureDigest(p, u.GetType(), e.DigestEntry)
-	case nil:
-		return nil, invalid("the update has no entity")
-	default:
-		return nil, unimplemented("writing %T is not supported", e)
+// runAtomic carries out everything or, when anything fails, nothing. Updates that have no error of
+// their own are then ABORTED.
+func (b *batch) runAtomic() {
+	var undo []func()
+	for _, d := range b.digests {
+		u, err := b.server.configureDigest(b.p, d.kind, d.entry)
+		if err != nil {
+			b.outcomes[d.owner] = err
+			continue
+		}
+		undo = append(undo, u)
 	}
+	if b.failed() < 0 && len(b.ops) > 0 {
+		if i, err := b.p.sw.UpdateAtomic(b.ops); err != nil {
+			b.outcomes[b.owners[i]] = fromEngine(err)
+		}
+	}
+	first := b.failed()
+	if first < 0 {
+		return
+	}
+	for i := len(undo) - 1; i >= 0; i-- {
+		undo[i]()
+	}
+	for i, err := range b.outcomes {
+		if err == nil {
+			b.outcomes[i] = status.Errorf(codes.Aborted, "not applied, because update %d failed", first)
+		}
+	}
+}
+
+// failed returns the first update that failed, or -1.
+func (b *batch) failed() int {
+	for i, err := range b.outcomes {
+		if err != nil {
+			return i
+		}
+	}
+	return -1
+}
+
+// checkDataplane refuses a batch that packets may see halfway.
+func (b *batch) checkDataplane() error {
+	if len(b.live) == 0 || len(b.outcomes) == 1 {
+		return nil
+	}
+	return unimplemented("DATAPLANE_ATOMIC: update %d configures a meter, which packets meet before "+
+		"the rest of the batch; send it alone, or use ROLLBACK_ON_ERROR", b.live[0])
 }
