@@ -22,7 +22,11 @@
 //	mc_node_update <node> <port>...         mc_node_associate <group> <node>
 //	counter_write <name> <index> <packets> <bytes>
 //	register_write <name> <index> <value>   register_reset <name>
-//	counter_read, register_read, mirroring_get  accepted, without effect
+//	meter_set_rates <name> <index> <rate>:<burst> <rate>:<burst>
+//	meter_array_set_rates <name> <rate>:<burst> <rate>:<burst>
+//	                                        committed, then peak; rates per microsecond; time stands
+//	                                        still during a test
+//	counter_read, register_read, meter_get_rates, mirroring_get  accepted, without effect
 //
 // Numbers are decimal, 0x hexadecimal or 0b binary. Key values also take the forms
 //

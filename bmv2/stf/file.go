@@ -1,5 +1,7 @@
 package stf
 
+import "github.com/turbokv/turbokv/bmv2/v1model"
+
 // File is a parsed test.
 type File struct {
 	Name  string
@@ -93,6 +95,12 @@ type (
 		Index          int
 		Packets, Bytes uint64
 	}
+	// SetMeter configures a cell of a meter array, or, with Index -1, all.
+	SetMeter struct {
+		Meter  string
+		Index  int
+		Config v1model.MeterConfig
+	}
 	// WriteRegister sets a cell, or, with Index -1, resets all.
 	WriteRegister struct {
 		Register string
@@ -126,4 +134,5 @@ func (CreateNode) command()    {}
 func (UpdateNode) command()    {}
 func (Associate) command()     {}
 func (WriteCounter) command()  {}
+func (SetMeter) command()      {}
 func (WriteRegister) command() {}

@@ -54,6 +54,10 @@ var parsers = map[string]func(string) (Command, error){
 	"register_read":     func(string) (Command, error) { return Wait{}, nil },
 	"register_write":    parseWriteRegister,
 	"register_reset":    parseResetRegister,
+	"meter_get_rates":   func(string) (Command, error) { return Wait{}, nil },
+	"meter_set_rates":   parseMeterRates(false),
+
+	"meter_array_set_rates": parseMeterRates(true),
 }
 
 func parsePacket(rest string) (Command, error) {

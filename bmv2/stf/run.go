@@ -76,6 +76,8 @@ func (r *run) step(c Command) error {
 	case WriteCounter:
 		return r.sw.WriteCounter(c.Counter, c.Index,
 			v1model.CounterValue{Packets: c.Packets, Bytes: c.Bytes})
+	case SetMeter:
+		return r.setMeter(c)
 	case WriteRegister:
 		return r.writeRegister(c)
 	case Wait:
