@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -63,6 +64,9 @@ type Config struct {
 	// Program processes packets from the start, with empty tables, until a controller sends a
 	// pipeline: without P4Info, P4Runtime has none to speak about. Pipeline goes before it.
 	Program *bmv2.Program
+	// Fill fills the tables of Pipeline or Program before any packet comes; it is not called for
+	// pipelines of controllers. Nil: they are as the program says.
+	Fill func(*v1model.Switch) error
 	// Now returns microseconds since the start, for timestamps in packets; it is called once per
 	// batch. Nil: the clock.
 	Now func() uint64
@@ -118,6 +122,7 @@ type Daemon struct {
 	past v1model.Stats                  // of earlier pipelines; guarded by mu
 
 	followers []*follower // guarded by mu
+	calls     calls
 
 	mu     sync.Mutex
 	table  atomic.Pointer[portTable] // replaced under mu, read by every loop
@@ -180,17 +185,21 @@ func (d *Daemon) open() error {
 
 // begin puts the program of the configuration into service, if there is one.
 func (d *Daemon) begin() error {
-	if d.cfg.Pipeline != nil {
-		return d.server.SetPipeline(d.cfg.Pipeline)
+	switch {
+	case d.cfg.Pipeline != nil:
+		if err := d.server.SetPipeline(d.cfg.Pipeline); err != nil {
+			return err
+		}
+	case d.cfg.Program != nil:
+		sw, err := d.newSwitch(d.cfg.Program)
+		if err != nil {
+			return err
+		}
+		d.activate(sw)
 	}
-	if d.cfg.Program == nil {
-		return nil
+	if sw := d.sw.Load(); sw != nil && d.cfg.Fill != nil {
+		return d.cfg.Fill(sw)
 	}
-	sw, err := d.newSwitch(d.cfg.Program)
-	if err != nil {
-		return err
-	}
-	d.activate(sw)
 	return nil
 }
 
@@ -279,7 +288,7 @@ func serverOptions() []grpc.ServerOption {
 func (d *Daemon) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	options := append(serverOptions(), d.cfg.ServerOptions...)
+	options := slices.Concat(serverOptions(), d.calls.options(), d.cfg.ServerOptions)
 	g := grpc.NewServer(options...)
 	d.server.Register(g)
 	var served error
@@ -337,6 +346,14 @@ func (d *Daemon) Stats() v1model.Stats {
 func (d *Daemon) TableSizes() map[string]int {
 	if sw := d.sw.Load(); sw != nil {
 		return sw.TableSizes()
+	}
+	return nil
+}
+
+// Program returns the program in service; nil without one.
+func (d *Daemon) Program() *bmv2.Program {
+	if sw := d.sw.Load(); sw != nil {
+		return sw.Program()
 	}
 	return nil
 }

@@ -1,5 +1,5 @@
 // Package metrics tells Prometheus what a switch does: packets and their fate, ports, tables, and its
-// P4Runtime server. It knows nothing of the program that the switch runs; what that counts itself, a
+// P4Runtime server. docs/SWITCH.md lists the names. It knows nothing of the program that the switch runs; what that counts itself, a
 // controller reads over P4Runtime.
 package metrics
 
@@ -31,7 +31,9 @@ var (
 	passes = desc("extra_passes_total", "Passes of packets through the pipeline besides the first, by "+
 		"kind: resubmitted, recirculated, cloned, replicated.", "kind")
 	parserErrors = desc("parser_errors_total", "Packets that went on with parser_error set.")
+	program      = desc("program_info", "1, with the name of the program in service.", "program")
 	entries      = desc("table_entries", "Entries of a table, const entries included.", "table")
+	size         = desc("table_max_entries", "Entries that the program has room for in a table.", "table")
 
 	portReceived = desc("port_received_packets_total", "Frames taken from a port.", "port")
 	portRxBytes  = desc("port_received_bytes_total", "Bytes taken from a port.", "port")
@@ -46,6 +48,8 @@ var (
 	linkDropped = desc("link_queue_dropped_packets_total", "Frames that found the queue of a link full, by "+
 		"direction: sent, received. They count as drops of the port too.", "port", "direction")
 
+	calls = desc("p4runtime_calls_total", "Calls of P4Runtime methods that have ended, by method and "+
+		"code of the answer. A StreamChannel ends when its controller leaves.", "method", "code")
 	writes = desc("p4runtime_updates_total", "Updates written over P4Runtime, by outcome: ok, refused.",
 		"outcome")
 	messages = desc("p4runtime_messages_total", "Messages of the stream with the primary controller, by "+
@@ -57,7 +61,7 @@ var (
 // Describe implements prometheus.Collector.
 func (c *Collector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		received, sent, dropped, passes, parserErrors, entries, portReceived, portRxBytes, portRxDrops,
+		received, sent, dropped, passes, parserErrors, program, entries, size, calls, portReceived, portRxBytes, portRxDrops,
 		portSent, portTxBytes, portTxDrops, linkLost, linkDropped, writes, messages, lost,
 	} {
 		out <- d
@@ -81,8 +85,9 @@ func (c *Collector) Collect(out chan<- prometheus.Metric) {
 	count(passes, s.Cloned, "cloned")
 	count(passes, s.Replicated, "replicated")
 	count(parserErrors, s.ParserErrors)
-	for table, n := range c.sw.TableSizes() {
-		out <- prometheus.MustNewConstMetric(entries, prometheus.GaugeValue, float64(n), table)
+	c.collectTables(out)
+	for _, x := range c.sw.Calls() {
+		count(calls, x.Count, x.Method, x.Code.String())
 	}
 	for _, p := range c.sw.Ports() {
 		port := strconv.Itoa(int(p.Number))
@@ -107,4 +112,22 @@ func (c *Collector) Collect(out chan<- prometheus.Metric) {
 	count(messages, r.DigestLists, "digest_list")
 	count(lost, r.PacketInDrops, "packet_in")
 	count(lost, r.DigestDrops, "digest")
+}
+
+// collectTables tells what the program in service has.
+func (c *Collector) collectTables(out chan<- prometheus.Metric) {
+	gauge := func(d *prometheus.Desc, v int, label string) {
+		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, float64(v), label)
+	}
+	for table, n := range c.sw.TableSizes() {
+		gauge(entries, n, table)
+	}
+	p := c.sw.Program()
+	if p == nil {
+		return
+	}
+	gauge(program, 1, p.Name)
+	for _, t := range p.Tables() {
+		gauge(size, t.MaxSize, t.Name)
+	}
 }

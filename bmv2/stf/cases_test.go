@@ -110,3 +110,23 @@ func TestMismatchNamesEveryDifference(t *testing.T) {
 		t.Errorf("got\n%v\nwant\n%s", err, want)
 	}
 }
+
+// A test fills a switch, without its packets.
+func TestFill(t *testing.T) {
+	f, err := stf.Parse("x.stf", "packet 0 00\nexpect 9 00\nno_packet\n"+
+		"add exact_table nibble:1 small:2 send(port:3)\nregister_write ingress.seen 2 41\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sw := newSwitch(t, "tables")
+	if err := stf.Fill(sw, f); err != nil {
+		t.Fatal(err)
+	}
+	if v, err := sw.ReadRegister("ingress.seen", 2); err != nil || v[len(v)-1] != 41 ||
+		sw.TableSizes()["ingress.exact_table"] != 1 || sw.Stats().Received != 0 {
+		t.Errorf("register %v, %v, tables %v, %+v", v, err, sw.TableSizes(), sw.Stats())
+	}
+	if err := stf.Fill(sw, f); err == nil || !strings.Contains(err.Error(), "x.stf:4: ") {
+		t.Errorf("the same entry again: %v", err)
+	}
+}

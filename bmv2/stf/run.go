@@ -35,10 +35,7 @@ type node struct {
 // Run executes a test on a switch, which should be fresh. The error says which line failed, or is a
 // [Mismatch] of the frames that left.
 func Run(sw *v1model.Switch, f *File) error {
-	r := &run{sw: sw, worker: sw.NewWorker(), output: map[uint16][][]byte{},
-		expects: map[uint16][]numbered{}, any: map[uint16]bool{}, ports: map[uint16]bool{},
-		labels: map[string]*v1model.Entry{}, groups: map[uint16][]int{},
-		byGroup: map[uint16]uint16{}}
+	r := newRun(sw)
 	for _, s := range f.Steps {
 		r.line = s.Line
 		if err := r.step(s.Command); err != nil {
@@ -50,6 +47,30 @@ func Run(sw *v1model.Switch, f *File) error {
 		m.Test = f.Name
 	}
 	return err
+}
+
+func newRun(sw *v1model.Switch) *run {
+	return &run{sw: sw, worker: sw.NewWorker(), output: map[uint16][][]byte{},
+		expects: map[uint16][]numbered{}, any: map[uint16]bool{}, ports: map[uint16]bool{},
+		labels: map[string]*v1model.Entry{}, groups: map[uint16][]int{},
+		byGroup: map[uint16]uint16{}}
+}
+
+// Fill executes only the commands of a test that fill a switch: entries, default actions, multicast
+// groups, clone sessions, counters and registers. So a test can be the configuration of a switch as
+// well. What is said of packets is left out.
+func Fill(sw *v1model.Switch, f *File) error {
+	r := newRun(sw)
+	for _, s := range f.Steps {
+		switch s.Command.(type) {
+		case Packet, Expect, NoPacket, CheckCounter, Wait:
+			continue
+		}
+		if err := r.step(s.Command); err != nil {
+			return fmt.Errorf("%s:%d: %w", f.Name, s.Line, err)
+		}
+	}
+	return nil
 }
 
 func (r *run) step(c Command) error {

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/spf13/pflag"
 )
 
 // root is the folder of the repository.
@@ -59,5 +61,35 @@ func TestOperationsNamesCommandsAndMetricsThatExist(t *testing.T) {
 		if m[1] != "part_reachable" && !strings.Contains(sources, `"`+m[1]+`"`) {
 			t.Errorf("docs/OPERATIONS.md names the metric %q", m[0])
 		}
+	}
+}
+
+// docs/SWITCH.md tells every option of the switch, and of simple_switch_grpc.
+func TestSwitchGuideHasEveryOption(t *testing.T) {
+	text := read(t, "docs", "SWITCH.md")
+	c := (&app{}).switchCommand()
+	for _, sub := range append(c.Commands(), c) {
+		sub.Flags().VisitAll(func(f *pflag.Flag) {
+			family := strings.HasPrefix(f.Name, "grpc-server-") // told by their ends
+			known := strings.Contains(text, "--"+f.Name) || f.Shorthand != "" && strings.Contains(text, "-"+f.Shorthand)
+			if !known && !family && sub.Name() != "diff" {
+				t.Errorf("docs/SWITCH.md does not have --%s of turbokv %s", f.Name, sub.Name())
+			}
+		})
+	}
+}
+
+// The program and the packet test that docs/SWITCH.md begins with are those that it shows, and pass.
+func TestSwitchGuideBeginsWithWhatWorks(t *testing.T) {
+	text, examples := read(t, "docs", "SWITCH.md"), filepath.Join(root, "docs", "examples")
+	_, commands, _ := strings.Cut(read(t, "docs", "examples", "wire.stf"), "\n")
+	if !strings.Contains(text, "```\n"+commands+"```") {
+		t.Errorf("docs/SWITCH.md does not show docs/examples/wire.stf as it is")
+	}
+	var out strings.Builder
+	s := Streams{In: strings.NewReader(""), Out: &out, Err: &out}
+	if code := Run(t.Context(), []string{"switch", "stf", "--p4info", filepath.Join(examples, "wire.p4info.txtpb"),
+		examples}, s); code != exitOK || !strings.HasSuffix(out.String(), "\n1 tests, 1 passed\n") {
+		t.Errorf("exit code %d: %s", code, out.String())
 	}
 }

@@ -15,6 +15,7 @@ import (
 // switchFlags are the options of the built-in switch.
 type switchFlags struct {
 	program, info string
+	entries       string
 	noP4          bool
 	ports         []string
 	address       string
@@ -75,6 +76,9 @@ after commas shape what the port sends, and with both also what it receives.`,
 func (f *switchFlags) add(flags *pflag.FlagSet) {
 	flags.StringArrayVarP(&f.ports, "interface", "i", nil, "`port` to open; may be repeated")
 	flags.StringVar(&f.info, "p4info", "", "P4Info `file` of the program, as p4c --p4runtime-files writes it")
+	flags.StringVar(&f.entries, "entries", "",
+		"`file` whose commands fill the tables of the program first: add, setdefault, ... as in packet tests "+
+			"(.stf)")
 	flags.BoolVar(&f.noP4, "no-p4", false, "start without a program")
 	flags.StringVar(&f.address, "grpc-addr", daemon.DefaultAddress,
 		"`address` of the P4Runtime service: HOST:PORT, or unix:PATH")
@@ -127,6 +131,8 @@ func (f *switchFlags) complete(c *cobra.Command, args []string) error {
 		return usagef("%s: --no-p4 starts without a program", args[0])
 	case len(args) == 1:
 		f.program = args[0]
+	case f.entries != "":
+		return usagef("--entries %s: the program is missing, the JSON that p4c writes", f.entries)
 	case f.info != "":
 		return usagef("--p4info %s: the program is missing, the JSON that p4c writes", f.info)
 	}
@@ -167,6 +173,11 @@ func (f *switchFlags) config() (cfg daemon.Config, err error) {
 	if f.program != "" {
 		if cfg.Program, cfg.Pipeline, err = daemon.ReadPipeline(f.program, f.info); err != nil {
 			return cfg, usagef("%w", err)
+		}
+	}
+	if f.entries != "" {
+		if cfg.Fill, err = fillFrom(f.entries); err != nil {
+			return cfg, err
 		}
 	}
 	cfg.ServerOptions, err = f.tls.options()

@@ -34,6 +34,7 @@ type traceFlags struct {
 	client   string
 	op       string
 	where    []string
+	steps    bool
 	count    int
 }
 
@@ -50,11 +51,12 @@ where it went. Without flags, every packet of the store is shown.
 --key finds requests for a key and their answers (not scans, and not the updates between
 nodes, which travel in batches: --op CHAIN_UPDATE shows those). --where takes any filter of
 the switch, such as ipv4.dst_addr=10.0.1.2, port=3 or limit=10, and then finds packets that
-are not the store's too. With --verbose all tables and conditions are told, with -o json
-the packets and their headers as well. It ends with ctrl-C, or after -n packets.`,
+are not the store's too. With --verbose all tables and conditions are told, with --steps all that
+the packet met, in the words of the P4 program, whichever that is; with -o json the packets
+and their headers as well. It ends with ctrl-C, or after -n packets.`,
 		Example: `  turbokv trace --switch s1=127.0.0.1:21595 --key user:42
   turbokv trace --run turbokv-net/run.json --op put -n 20
-  turbokv trace --switch s1=127.0.0.1:21595 --where ipv4.src_addr=10.0.1.0/24`,
+  turbokv trace --switch s1=127.0.0.1:21595 --where ipv4.src_addr=10.0.1.0/24 --steps`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return a.trace(c, f) },
 	}
@@ -68,6 +70,7 @@ the packets and their headers as well. It ends with ctrl-C, or after -n packets.
 	flags.StringVar(&f.client, "client", "", "follow requests of the client session with this `id`")
 	flags.StringVar(&f.op, "op", "", "follow this `operation`, such as get, scan or put")
 	flags.StringArrayVar(&f.where, "where", nil, "`FILTER` of the switch, as FIELD=VALUE; repeated")
+	flags.BoolVar(&f.steps, "steps", false, "tell all that packets meet, for any P4 program")
 	flags.IntVarP(&f.count, "count", "n", 0, "end after so many packets (0: never)")
 	f.admin.add(c)
 	return c
@@ -96,6 +99,10 @@ func (a *app) trace(c *cobra.Command, f traceFlags) error {
 	m := &traceMerger{sources: sources, query: query, patience: a.timeout, count: f.count,
 		warn: func(text string) { fmt.Fprintf(a.Err, "turbokv: %s\n", text) }}
 	return m.run(ctx, func(source string, line trace.Line) error {
+		if f.steps && a.output == outputTable {
+			_, err := fmt.Fprintf(a.Out, "%s: %s", source, trace.Text(line))
+			return err
+		}
 		hop := teller.Tell(source, line)
 		return a.printLine(traceOutput{hop, line}, func(w io.Writer) error {
 			_, err := fmt.Fprintln(w, hop)
@@ -156,7 +163,7 @@ func (a *app) traceQuery(ctx context.Context, f traceFlags) (url.Values, error) 
 	if err != nil {
 		return nil, err
 	}
-	if len(f.where) == 0 || s != (hops.Search{}) {
+	if len(f.where) == 0 && !f.steps || s != (hops.Search{}) {
 		for name, values := range s.Query() {
 			query[name] = append(values, query[name]...)
 		}
