@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -235,6 +236,7 @@ func (d *Daemon) newSwitch(program *bmv2.Program) (*v1model.Switch, error) {
 		OnDigest: d.server.Digest,
 		OnLog:    d.cfg.Events.Log,
 		HasPort:  d.hasPort,
+		Yield:    runtime.Gosched,
 	})
 }
 

@@ -49,10 +49,12 @@ func (e *Entry) setRange(p keyPart, key, masks []byte, m Match) {
 	}
 	copy(value, m.Value)
 	prefixMask(mask, p.width, n)
-	all := make([]byte, p.size)
-	fill(all, p.width)
 	for i := range value {
-		if loose := all[i] &^ mask[i]; m.Value[i]&loose != 0 || m.High[i]&loose != loose {
+		loose := ^mask[i]
+		if i == 0 {
+			loose &= 0xff >> (8*p.size - p.width)
+		}
+		if m.Value[i]&loose != 0 || m.High[i]&loose != loose {
 			e.ranges = append(e.ranges, newByteRange(p.off, m.Value, m.High))
 			return
 		}

@@ -110,28 +110,40 @@ func (s *tableSpec) setKey(e *Entry, in EntrySpec) {
 		e.word &= s.packMask
 		return
 	}
-	key := make([]byte, s.keyBytes)
+	if s.form == formTernary {
+		e.rank = uint64(in.Priority)<<32 | uint64(^in.Order)
+		s.setTernary(e, in)
+		return
+	}
+	e.key = make([]byte, s.keyBytes)
+	s.keyOf(in, e.key)
+	switch s.form {
+	case formBytes:
+		e.word = hashKey(e.key)
+	case formLPM:
+		last := s.parts[s.lpm]
+		e.prefix = 8*last.off + 8*last.size - last.width + in.Match[s.lpm].PrefixLen
+	}
+}
+
+// keyOf puts the values of a match together as packets have them.
+func (s *tableSpec) keyOf(in EntrySpec, key []byte) {
 	for i, p := range s.parts {
 		copy(key[p.off:p.off+p.size], in.Match[i].Value)
 	}
 	for i, m := range s.static {
 		key[i] &= m
 	}
-	switch s.form {
-	case formBytes:
-		e.key, e.word = key, hashKey(key)
-	case formLPM:
-		last := s.parts[s.lpm]
-		e.key = key
-		e.prefix = 8*last.off + 8*last.size - last.width + in.Match[s.lpm].PrefixLen
-	case formTernary:
-		e.rank = uint64(in.Priority)<<32 | uint64(^in.Order)
-		s.setTernary(e, key, in)
-	}
 }
 
-func (s *tableSpec) setTernary(e *Entry, key []byte, in EntrySpec) {
-	masks := make([]byte, s.keyBytes)
+func (s *tableSpec) setTernary(e *Entry, in EntrySpec) {
+	var room [128]byte
+	key, masks := room[:s.keyBytes:64], room[64:]
+	if s.keyBytes > 64 {
+		key, masks = make([]byte, s.keyBytes), make([]byte, s.keyBytes)
+	}
+	masks = masks[:s.keyBytes]
+	s.keyOf(in, key)
 	for i, p := range s.parts {
 		m, dst := in.Match[i], masks[p.off:p.off+p.size]
 		switch p.kind {
@@ -151,8 +163,11 @@ func (s *tableSpec) setTernary(e *Entry, key []byte, in EntrySpec) {
 			e.setRange(p, key, masks, in.Match[i])
 		}
 	}
-	words := bigEndianWords(masks, key)
-	e.masks, e.values = words[:len(words)/2], words[len(words)/2:]
+	n := align(s.keyBytes, 8) / 8
+	words := make([]uint64, 2*n)
+	e.masks, e.values = words[:n:n], words[n:]
+	bigEndianWords(e.masks, masks)
+	bigEndianWords(e.values, key)
 	for i, m := range e.masks {
 		e.values[i] &= m
 	}
@@ -169,15 +184,9 @@ func prefixMask(dst []byte, width, n int) {
 	}
 }
 
-// bigEndianWords splits byte strings of one length into words as tables read keys, one behind the
-// other.
-func bigEndianWords(strings ...[]byte) []uint64 {
-	each := (len(strings[0]) + 7) / 8
-	out := make([]uint64, each*len(strings))
-	for k, b := range strings {
-		for i, v := range b {
-			out[k*each+i/8] |= uint64(v) << (56 - 8*(i%8))
-		}
+// bigEndianWords splits a byte string into words as tables read keys; the words must be zero.
+func bigEndianWords(out []uint64, b []byte) {
+	for i, v := range b {
+		out[i/8] |= uint64(v) << (56 - 8*(i%8))
 	}
-	return out
 }

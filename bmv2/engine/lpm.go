@@ -90,6 +90,13 @@ func (n *lpmNode) edited(ed *edit) *lpmNode {
 	}
 	c := newNode(ed, n.skip)
 	c.local = slices.Clone(n.local)
+	count := 0
+	for i := range n.runs {
+		if n.runs[i].child != nil {
+			count++
+		}
+	}
+	c.open.children = make([]lpmChild, 0, count+1)
 	at := 0
 	for b := range n.starts.all() {
 		// A child belongs to a single value, so its run has length one.
@@ -113,8 +120,9 @@ func (n *lpmNode) close() {
 		}
 	}
 	children := n.open.children
-	n.open, n.runs = nil, make([]lpmRun, 0, 1+2*(len(n.local)+len(children)))
-	for b := range n.borders(children).all() {
+	borders := n.borders(children)
+	n.open, n.runs = nil, make([]lpmRun, 0, borders.len())
+	for b := range borders.all() {
 		r := lpmRun{best: best[b]}
 		if len(children) > 0 && int(children[0].value) == b {
 			r.child, children = children[0].node, children[1:]
@@ -151,6 +159,13 @@ func (s *byteSet) set(b int) {
 	if b < 256 {
 		s[b/64] |= 1 << (b % 64)
 	}
+}
+
+func (s *byteSet) len() (n int) {
+	for _, w := range s {
+		n += bits.OnesCount64(w)
+	}
+	return n
 }
 
 // all goes through the values in ascending order.

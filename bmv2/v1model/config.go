@@ -31,6 +31,9 @@ type Config struct {
 	OnDigest func(Digest)
 	// OnLog receives the texts of the extern log_msg. Nil: they are not formatted at all.
 	OnLog func(string)
+	// Yield is called now and then in a batch of changes, so that packets need not wait for its end
+	// where they have to share a processor with it. Nil: batches run to their end.
+	Yield func()
 	// HasPort tells, for traces, whether frames can leave by a port. Nil: by all.
 	HasPort func(port uint16) bool
 }

@@ -15,6 +15,11 @@ type matcher struct {
 	table *bmv2.Table
 	size  int            // bytes of an identity
 	wild  []engine.Match // by key field: what matches everything
+
+	// What does not outlive a call.
+	block   []byte
+	matches []Match
+	specs   []engine.Match
 }
 
 // identityHead is the number of bytes for the priority.
@@ -23,16 +28,18 @@ const identityHead = 4
 func newMatcher(t *bmv2.Table) matcher {
 	m := matcher{table: t, size: identityHead}
 	for _, k := range t.Key {
-		m.size += (k.Width+7)/8 + secondSize(k)
+		m.size += (k.Width+7)/8 + secondSize(&k)
 		zero := make([]byte, (k.Width+7)/8)
 		m.wild = append(m.wild,
 			engine.Match{Value: zero, Mask: zero, High: ones(k.Width, k.Width)})
 	}
+	m.block, m.matches = make([]byte, m.size), make([]Match, len(t.Key))
+	m.specs = make([]engine.Match, len(t.Key))
 	return m
 }
 
 // secondSize returns how many bytes an identity has for a key field besides its value.
-func secondSize(k bmv2.KeyField) int {
+func secondSize(k *bmv2.KeyField) int {
 	switch k.Kind {
 	case bmv2.MatchLPM:
 		return 4
@@ -42,35 +49,52 @@ func secondSize(k bmv2.KeyField) int {
 	return 0
 }
 
-// normalize checks the match part of an entry and returns it together with its identity: the
-// priority, then for each field its value and its mask, high end or prefix length. The match lies in
-// the bytes of a copy.
-func (m *matcher) normalize(e *Entry) ([]Match, string, error) {
+// identity is what tells an entry from all others of its table: its priority, then for each field its
+// value and its mask, high end or prefix length.
+type identity string
+
+// normalize checks the match part of an entry and returns it with its identity. The match has bytes of
+// its own.
+func (m *matcher) normalize(e *Entry) ([]Match, identity, error) {
+	block, matches := make([]byte, m.size), make([]Match, len(m.table.Key))
+	if err := m.fill(e, block, matches); err != nil {
+		return nil, "", err
+	}
+	return matches, identity(block), nil
+}
+
+// identify returns the identity of an entry, until the next call.
+func (m *matcher) identify(e *Entry) ([]byte, error) {
+	clear(m.block)
+	clear(m.matches)
+	return m.block, m.fill(e, m.block, m.matches)
+}
+
+// fill writes the identity of an entry to block, and a match that lies in it to out.
+func (m *matcher) fill(e *Entry, block []byte, out []Match) error {
 	t := m.table
 	if len(e.Match) != len(t.Key) {
-		return nil, "", fmt.Errorf("%w: %d match fields, want %d: %s", ErrInvalid,
-			len(e.Match), len(t.Key), keyNames(t))
+		return fmt.Errorf("%w: %d match fields, want %d: %s", ErrInvalid, len(e.Match), len(t.Key),
+			keyNames(t))
 	}
 	ordered := t.MatchKind >= bmv2.MatchTernary
 	if ordered != (e.Priority > 0) {
-		return nil, "", fmt.Errorf("%w: priority %d in a table of kind %s (positive for ternary "+
+		return fmt.Errorf("%w: priority %d in a table of kind %s (positive for ternary "+
 			"and range, else 0)", ErrInvalid, e.Priority, t.MatchKind)
 	}
-	block := make([]byte, m.size)
 	binary.BigEndian.PutUint32(block, uint32(e.Priority))
-	out := make([]Match, len(e.Match))
 	at := identityHead
 	for i := range t.Key {
 		k := &t.Key[i]
 		n := (k.Width + 7) / 8
-		end := at + n + secondSize(*k)
+		end := at + n + secondSize(k)
 		err := out[i].set(k, &e.Match[i], block[at:at+n:at+n], block[at+n:end:end])
 		if err != nil {
-			return nil, "", fmt.Errorf("match field %q: %w", k.Name, err)
+			return fmt.Errorf("match field %q: %w", k.Name, err)
 		}
 		at = end
 	}
-	return out, string(block), nil
+	return nil
 }
 
 // set brings the condition on one key field into its only form: full-length byte strings, Any where
@@ -145,18 +169,17 @@ func (m *Match) setHigh(k *bmv2.KeyField, high, second []byte) error {
 	return nil
 }
 
-// engineMatches turns normalized conditions into what the engine takes.
+// engineMatches turns normalized conditions into what the engine takes, until the next call.
 func (m *matcher) engineMatches(in []Match) []engine.Match {
-	out := make([]engine.Match, len(in))
 	for i := range in {
 		if in[i].Any {
-			out[i] = m.wild[i]
+			m.specs[i] = m.wild[i]
 			continue
 		}
-		out[i] = engine.Match{Value: in[i].Value, Mask: in[i].Mask, High: in[i].High,
+		m.specs[i] = engine.Match{Value: in[i].Value, Mask: in[i].Mask, High: in[i].High,
 			PrefixLen: in[i].PrefixLen}
 	}
-	return out
+	return m.specs
 }
 
 func keyNames(t *bmv2.Table) string {

@@ -18,8 +18,8 @@ type store struct {
 	profile *profile // that the entries point into, or nil
 	index   int      // in snapshot.tables
 	matcher matcher
-	byMatch map[string]*stored // by identity
-	last    uint64             // sequence number of the newest entry
+	byMatch map[identity]*stored
+	last    uint64 // sequence number of the newest entry
 	order   order
 	def     *DefaultEntry
 	initial *DefaultEntry // what the program declares
@@ -27,7 +27,7 @@ type store struct {
 
 // stored is an entry as the control plane wrote it and as packets use it.
 type stored struct {
-	id    string
+	id    identity
 	seq   uint64 // orders entries by insertion
 	rank  uint32 // orders entries of equal priority for packets
 	entry *Entry
@@ -40,7 +40,7 @@ type stored struct {
 
 func newStore(rt *runtime, t *bmv2.Table, now func() uint64) *store {
 	return &store{rt: rt, now: now, table: t, index: rt.machine.TableIndex(t), matcher: newMatcher(t),
-		byMatch: map[string]*stored{}}
+		byMatch: map[identity]*stored{}}
 }
 
 // declared fills in the default entry and the const entries of the program.
@@ -116,7 +116,7 @@ func masked(v, m []byte, width int) []byte {
 
 // prepare checks an entry and compiles it. What it replaces leaves it its place in the order and all that
 // it keeps between packets; a new entry gets the place that [store.add] will take.
-func (s *store) prepare(e *Entry, old *stored) (*stored, error) {
+func (s *store) prepare(e *Entry, old *stored) (st *stored, err error) {
 	matches, id, err := s.matcher.normalize(e)
 	if err != nil {
 		return nil, err
@@ -126,7 +126,7 @@ func (s *store) prepare(e *Entry, old *stored) (*stored, error) {
 	}
 	clean := *e
 	clean.Match = matches
-	st := &stored{id: id, entry: &clean}
+	st = &stored{id: id, entry: &clean}
 	spec := engine.EntrySpec{Priority: e.Priority, Direct: s.direct(old)}
 	if err := s.prepareAction(st, &spec); err != nil {
 		return nil, err
@@ -186,11 +186,11 @@ func (s *store) direct(old *stored) *engine.Direct {
 
 // find returns the entry with the match and priority of e.
 func (s *store) find(e *Entry) (*stored, error) {
-	_, id, err := s.matcher.normalize(e)
+	id, err := s.matcher.identify(e)
 	if err != nil {
 		return nil, err
 	}
-	if old := s.byMatch[id]; old != nil {
+	if old := s.byMatch[identity(id)]; old != nil {
 		return old, nil
 	}
 	return nil, ErrNotFound
