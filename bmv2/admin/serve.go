@@ -47,7 +47,14 @@ type Port struct {
 	// Place is where the port leads, as after the @ of port.ParseSpec.
 	Place string `json:"place,omitempty"`
 	// Up says whether the link is up; a tunnel always is.
-	Up        bool   `json:"up"`
+	Up bool `json:"up"`
+	// State is up, down, or absent when the interface is not there.
+	State string `json:"state"`
+	// IO is how the frames of an interface move: ring, socket or xdp, and Problem why not better, or why
+	// it cannot be opened.
+	IO        string `json:"io,omitempty"`
+	Workers   int    `json:"workers,omitempty"`
+	Problem   string `json:"problem,omitempty"`
 	RxFrames  uint64 `json:"rx_frames"`
 	RxBytes   uint64 `json:"rx_bytes"`
 	RxDrops   uint64 `json:"rx_drops"`
@@ -203,7 +210,7 @@ func (h *handler) find(number uint16) Port {
 // list returns all ports; h.mu is held.
 func (h *handler) list() (all []Port) {
 	for _, c := range h.Switch.Ports() {
-		p := Port{Number: c.Number, Kind: KindOther, Up: true,
+		p := Port{Number: c.Number, Kind: KindOther, Up: c.State == port.Up, State: c.State.String(),
 			RxFrames: c.RxFrames, RxBytes: c.RxBytes, RxDrops: c.RxDrops,
 			TxFrames: c.TxFrames, TxBytes: c.TxBytes, TxDrops: c.TxDrops,
 			LinkDrops: c.Link.TxLost + c.Link.RxLost + c.Link.TxDropped + c.Link.RxDropped}
@@ -212,7 +219,8 @@ func (h *handler) list() (all []Port) {
 		case c.Number == h.Switch.CPUPort():
 			p.Kind = KindCPU
 		case known && spec.Interface != "":
-			p.Kind, p.Place, p.Up = KindInterface, spec.Place(), h.Opener.Files != nil || running(spec.Interface)
+			p.Kind, p.Place = KindInterface, spec.Place()
+			p.describe(c.Interface)
 		case known:
 			p.Kind, p.Place = KindTunnel, spec.Place()
 		}
@@ -221,10 +229,21 @@ func (h *handler) list() (all []Port) {
 	return all
 }
 
-// running reports whether an interface is there, up, and has a carrier.
-func running(name string) bool {
-	i, err := net.InterfaceByName(name)
-	return err == nil && i.Flags&(net.FlagUp|net.FlagRunning) == net.FlagUp|net.FlagRunning
+// describe adds what is known of an interface; files that are played have none.
+func (p *Port) describe(i port.Info) {
+	if i.Interface == "" {
+		return
+	}
+	p.Workers = i.Queues
+	if i.State != port.Absent {
+		p.IO = i.IO.String()
+	}
+	if i.ZeroCopy {
+		p.IO += " (zero-copy)"
+	}
+	if i.Problem != nil {
+		p.Problem = i.Problem.Error()
+	}
 }
 
 func (h *handler) tables() []Table {

@@ -61,16 +61,12 @@ func (a *app) switchPorts(ctx context.Context, c admin.Client, add []string, rem
 		for _, p := range ports {
 			rows = append(rows, portRow(p))
 		}
-		return table(w, "PORT KIND PLACE LINK RX-FRAMES RX-BYTES RX-DROPS TX-FRAMES TX-BYTES TX-DROPS", rows)
+		return table(w, "PORT KIND PLACE IO LINK RX-FRAMES RX-BYTES RX-DROPS TX-FRAMES TX-BYTES TX-DROPS", rows)
 	})
 }
 
 func portRow(p admin.Port) []string {
-	link := "up"
-	if !p.Up {
-		link = "down"
-	}
-	row := []string{strconv.Itoa(int(p.Number)), p.Kind, p.Place, link}
+	row := []string{strconv.Itoa(int(p.Number)), p.Kind, p.Place, p.IO, p.State}
 	for _, n := range []uint64{p.RxFrames, p.RxBytes, p.RxDrops, p.TxFrames, p.TxBytes, p.TxDrops} {
 		row = append(row, strconv.FormatUint(n, 10))
 	}

@@ -218,6 +218,9 @@ func switchEvents(log *slog.Logger) daemon.Events {
 		PortFailed: func(number uint16, err error) {
 			log.Error("port failed", "port", number, "error", err)
 		},
+		PortState: func(number uint16, state port.State) {
+			log.Info("port changed", "port", number, "state", state.String())
+		},
 		Log: func(text string) { log.Info(text) },
 		Control: p4rt.Events{
 			Primary:  func(id string) { log.Info("primary controller", "election_id", id) },
