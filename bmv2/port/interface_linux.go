@@ -8,28 +8,21 @@ import (
 // OpenInterface opens a port on a network interface, which is watched for as long as the port is
 // open. It needs CAP_NET_RAW in the interface's network namespace, and root for XDP.
 func OpenInterface(cfg InterfaceConfig) (*Interface, error) {
-	m, err := newMonitor()
-	if err != nil {
-		return nil, fmt.Errorf("interface %q: %w", cfg.Name, err)
-	}
-	i, err := openInterface(cfg, m)
-	return i, errors.Join(err, m.release())
-}
-
-// openInterface has a monitor in common with other ports.
-func openInterface(cfg InterfaceConfig, m *monitor) (*Interface, error) {
 	home, err := openNamespace()
 	if err != nil {
 		return nil, fmt.Errorf("interface %q: %w", cfg.Name, err)
 	}
-	m.acquire()
+	m, err := newMonitor()
+	if err != nil {
+		return nil, fmt.Errorf("interface %q: %w", cfg.Name, errors.Join(err, home.close()))
+	}
 	return newInterface(cfg, m, func() (o *opened, err error) {
 		err = home.run(func() error {
 			o, err = cfg.open()
 			return err
 		})
 		return o, err
-	}, func() error { return errors.Join(home.close(), m.release()) })
+	}, func() error { return errors.Join(m.close(), home.close()) })
 }
 
 // open opens the interface in the way that is asked for.

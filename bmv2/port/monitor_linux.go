@@ -13,15 +13,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// monitor follows the interfaces of one network namespace (rtnetlink(7)). It is shared: who opened
-// it or acquired it releases it.
+// monitor follows the interfaces of one network namespace (rtnetlink(7)).
 type monitor struct {
 	file *os.File
 	raw  syscall.RawConn
-	done chan struct{}
+	done chan struct{} // closed when the goroutine has ended
 
 	mu       sync.Mutex
-	users    int
 	links    map[int32]namedLink
 	watchers map[*watcher]struct{}
 	seen     map[int32]bool // while a dump is under way
@@ -46,7 +44,7 @@ func newMonitor() (*monitor, error) {
 	if err != nil {
 		return nil, fmt.Errorf("netlink socket: %w", err)
 	}
-	m := &monitor{file: os.NewFile(uintptr(fd), "netlink"), done: make(chan struct{}), users: 1,
+	m := &monitor{file: os.NewFile(uintptr(fd), "netlink"), done: make(chan struct{}),
 		links: make(map[int32]namedLink), watchers: make(map[*watcher]struct{})}
 	if err := m.start(fd); err != nil {
 		return nil, fmt.Errorf("netlink socket: %w", errors.Join(err, m.file.Close()))
@@ -239,26 +237,11 @@ func (m *monitor) watch(name string, tell func(linkState)) (now linkState, stop 
 	}
 }
 
-// acquire makes one more user.
-func (m *monitor) acquire() *monitor {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.users++
-	return m
-}
-
-// release ends the monitor with its last user. It does not wait for a watcher that is being told
-// something.
-func (m *monitor) release() error {
-	m.mu.Lock()
-	m.users--
-	last := m.users == 0
-	m.mu.Unlock()
-	if !last {
-		return nil
-	}
+// close ends the monitor, and waits until no watcher is being told anything.
+func (m *monitor) close() error {
 	if err := m.file.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 		return fmt.Errorf("netlink socket: %w", err)
 	}
+	<-m.done
 	return nil
 }
