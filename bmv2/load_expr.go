@@ -1,6 +1,9 @@
 package bmv2
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // maxExprDepth bounds the nesting of expressions; generated code stays far below.
 const maxExprDepth = 1000
@@ -56,6 +59,9 @@ func (l *loader) field(v any, depth int) (Expr, error) {
 		return nil, fmt.Errorf("field reference %s: want a name", brief(v))
 	}
 	if header, ok := pair[0].(string); ok {
+		if l.unionSts[header] != nil { // what p4c writes for stack.last.member.field
+			return l.unionStackField(append([]any{header}, dotted(name)...))
+		}
 		ref, err := l.fieldNamed([]string{header, name})
 		return &FieldExpr{ref}, err
 	}
@@ -74,6 +80,12 @@ func (l *loader) field(v any, depth int) (Expr, error) {
 	return &AccessExpr{element, i}, known(i >= 0, "field", name)
 }
 
+// dotted splits a name at its first dot.
+func dotted(name string) []any {
+	left, right, _ := strings.Cut(name, ".")
+	return []any{left, right}
+}
+
 // named decodes the value objects whose value is a string.
 func (l *loader) named(v rawValue) (Expr, error) {
 	name, ok := v.Value.(string)
@@ -87,6 +99,9 @@ func (l *loader) named(v rawValue) (Expr, error) {
 	case "string":
 		return &StringExpr{name}, nil
 	case "header":
+		if u := l.unions[name]; u != nil { // what p4c calls an element of a stack of unions
+			return &UnionExpr{u}, nil
+		}
 		h := l.headers[name]
 		return &HeaderExpr{h}, known(h != nil, v.Type, name)
 	case "header_stack":
