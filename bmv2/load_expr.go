@@ -48,7 +48,7 @@ func (l *loader) exprAt(v rawValue, depth int) (Expr, error) {
 	return l.named(v)
 }
 
-// field decodes a field of a header, which p4c also computes: then an operation stands for its name.
+// field decodes a field of a header; an operation may stand for the header's name.
 func (l *loader) field(v any, depth int) (Expr, error) {
 	pair, ok := v.([]any)
 	if !ok || len(pair) != 2 {

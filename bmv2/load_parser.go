@@ -134,11 +134,12 @@ func transitionMask(r rawTransition, bits int) (*big.Int, error) {
 	return m, checkUnsigned(m, bits)
 }
 
-var parserOpNames = []string{"extract", "extract_VL", "set", "verify", "advance", "shift", "primitive"}
+var parserOpNames = []string{"extract", "extract_VL", "set", "verify", "advance", "shift",
+	"primitive"}
 
 func (l *loader) parserOp(r rawParserOp) (ParserOp, error) {
-	counts := map[string]int{"extract": 1, "extract_VL": 2, "set": 2, "verify": 2, "advance": 1, "shift": 1,
-		"primitive": 1}
+	counts := map[string]int{"extract": 1, "extract_VL": 2, "set": 2, "verify": 2, "advance": 1,
+		"shift": 1, "primitive": 1}
 	want := counts[r.Op]
 	if want == 0 {
 		return ParserOp{}, unsupported(fmt.Sprintf("parser operation %q", r.Op), parserOpNames...)

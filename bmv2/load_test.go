@@ -207,8 +207,8 @@ func TestLoadNamesWhatIsWrong(t *testing.T) {
 
 func FuzzLoad(f *testing.F) {
 	f.Add([]byte(strings.Replace(minimal, "%s", "", 1)))
-	for _, name := range []string{"tables.json", "copies.json", "parsing.json", "stateful.json"} {
-		f.Add(readSample(f, name))
+	for _, name := range append(samples[:len(samples):len(samples)], "handmade") {
+		f.Add(readSample(f, name+".json"))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		p, err := Load(data)

@@ -6,8 +6,8 @@ import (
 	"math"
 )
 
-// Expressions are decoded from what encoding/json makes of JSON without a type (maps, slices, texts,
-// numbers), so that a text is read once however deep it is nested.
+// Expressions are decoded from what encoding/json makes of JSON without a type (maps, slices,
+// texts, numbers), so that a text is read once however deep it is nested.
 
 // rawOp is an operation, or a value object when a wrapper holds a plain one.
 type rawOp struct {

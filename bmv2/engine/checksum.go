@@ -160,8 +160,8 @@ func (c *compiler) piece(in bmv2.CalcInput) piece {
 func appendPiece(out []piece, p piece) []piece {
 	if n := len(out); n > 0 {
 		last := &out[n-1]
-		if last.constant == nil && p.constant == nil && last.length+p.length == 0 && last.valid == p.valid &&
-			last.bit+last.width == p.bit {
+		if last.constant == nil && p.constant == nil && last.length+p.length == 0 &&
+			last.valid == p.valid && last.bit+last.width == p.bit {
 			last.width += p.width
 			return out
 		}

@@ -11,8 +11,8 @@ import (
 	"github.com/turbokv/turbokv/bmv2"
 )
 
-// CRC are the parameters of a custom CRC, in the terms of the Rocksoft model. Polynomial, Initial and
-// FinalXor have as many bits as the algorithm, the polynomial without its highest term.
+// CRC are the parameters of a custom CRC, in the terms of the Rocksoft model. Polynomial, Initial
+// and FinalXor have as many bits as the algorithm, the polynomial without its highest term.
 type CRC struct {
 	Polynomial, Initial, FinalXor uint64
 	ReflectIn, ReflectOut         bool

@@ -48,8 +48,8 @@ func negate(l []uint64) {
 	}
 }
 
-// divLimbs computes quotient and remainder of numbers that are not negative; both are zero when the
-// divisor is. rest has one limb more than the operands; quotient, a and b are as long as each other.
+// divLimbs computes quotient and remainder of numbers that are not negative; both are zero when
+// the divisor is. rest has one limb more than the operands; quotient, a and b are equally long.
 // It is the long division of Knuth's algorithm D (The Art of Computer Programming, vol. 2, 4.3.1)
 // on the shifted divisor, which stays in b.
 func divLimbs(quotient, rest, a, b []uint64) {

@@ -136,7 +136,7 @@ func xorWords(b []byte, n int) uint64 {
 	return v
 }
 
-// hashEx is simple_switch's hash_ex: FNV-1a with 32 bits and its own finish. Bytes are signed there.
+// hashEx is simple_switch's hash_ex: FNV-1a with 32 bits and its own finish; bytes are signed.
 func hashEx(b []byte) uint64 {
 	h := uint32(2166136261)
 	for _, x := range b {

@@ -201,6 +201,9 @@ func TestHashesKnownValues(t *testing.T) {
 		{"csum16", []byte{0x12}, 0xedff},
 		{"csum16", nil, 0xffff},
 		{"identity", []byte{1, 2, 3}, 0x010203},
+		{"xxh64", check, 0x8cb841db40e6ae83},
+		{"xxh64", nil, 0xef46db3751d8e999},
+		{"hash_ex", []byte{0xf1, 2}, 0x6b894028},
 		{"xor16", []byte{0x12, 0x34, 0xff}, 0xed34},
 		{"xor32", []byte{0x12, 0x34, 0x56, 0x78, 0xff}, 0xed345678},
 	} {

@@ -6,8 +6,8 @@ import (
 	"github.com/turbokv/turbokv/bmv2/engine"
 )
 
-// CRC are the parameters of a calculation whose algorithm is crc8_custom, crc16_custom, crc32_custom
-// or crc64_custom.
+// CRC are the parameters of a calculation whose algorithm is crc8_custom, crc16_custom,
+// crc32_custom or crc64_custom.
 type CRC = engine.CRC
 
 // CRCs returns the parameters of all custom CRCs of the program by the names of their calculations.

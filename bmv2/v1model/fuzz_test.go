@@ -13,7 +13,8 @@ import (
 // FuzzProcess feeds frames to programs that use everything; none may panic, hang, or make a
 // frame longer than the headers a program can add.
 func FuzzProcess(f *testing.F) {
-	programs := []string{"tables", "copies", "parsing"}
+	programs := []string{"tables", "copies", "parsing", "unions", "varbit", "valuesets", "exprs",
+		"hashes", "handmade"}
 	for i := range programs {
 		f.Add(byte(i), uint16(1), []byte{})
 		f.Add(byte(i), uint16(511),
@@ -46,7 +47,8 @@ func FuzzProcess(f *testing.F) {
 
 // FuzzProgram changes programs: what loads and compiles must run without a panic.
 func FuzzProgram(f *testing.F) {
-	for _, name := range []string{"tables", "copies", "parsing"} {
+	for _, name := range []string{"tables", "copies", "parsing", "unions", "varbit", "valuesets",
+		"hashes", "handmade"} {
 		data, err := os.ReadFile(filepath.Join("..", "testdata", name+".json"))
 		if err != nil {
 			f.Fatal(err)

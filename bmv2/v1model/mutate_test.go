@@ -23,7 +23,8 @@ func TestDamagedPrograms(t *testing.T) {
 		rounds = n
 	}
 	accepted := 0
-	for _, name := range []string{"tables", "copies", "parsing"} {
+	for _, name := range []string{"tables", "copies", "parsing", "unions", "varbit", "valuesets",
+		"hashes", "handmade"} {
 		data, err := os.ReadFile(filepath.Join("..", "testdata", name+".json"))
 		must(t, err)
 		places := token.FindAllIndex(data, -1)

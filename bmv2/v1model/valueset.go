@@ -19,9 +19,9 @@ type ValueSet struct {
 	Meta any
 }
 
-// ValueSetMember is met by the keys that are equal to Value where Mask has ones. Both are big-endian
-// byte strings over the key of the select, each part of which is padded to whole bytes (see
-// [bmv2.ValueSet]). Mask nil: all bits. Bits of Value outside of Mask must be zero.
+// ValueSetMember is met by the keys that are equal to Value where Mask has ones. Both are
+// big-endian byte strings over the key of the select, each part of which is padded to whole bytes
+// (see [bmv2.ValueSet]). Mask nil: all bits. Bits of Value outside of Mask must be zero.
 type ValueSetMember struct{ Value, Mask []byte }
 
 // ValueSet returns what a parser value set holds: its members sorted by value and mask, each in the
