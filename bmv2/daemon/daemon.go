@@ -231,6 +231,7 @@ func (d *Daemon) openPorts() error {
 func (d *Daemon) newSwitch(program *bmv2.Program) (*v1model.Switch, error) {
 	return v1model.NewSwitch(program, v1model.Config{
 		Now:      d.now.Load,
+		Clock:    d.cfg.Now,
 		Rand:     d.cfg.Rand,
 		DropPort: d.cfg.DropPort,
 		OnDigest: d.server.Digest,

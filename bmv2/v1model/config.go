@@ -10,9 +10,12 @@ import (
 // Config holds what a switch takes from its surroundings. The zero value works for programs
 // that use neither time nor randomness.
 type Config struct {
-	// Now returns the time since the switch started in microseconds, for the timestamps of
-	// standard metadata. Nil: time stands still at zero. Called from every worker.
+	// Now returns the time since the switch started in microseconds, for the timestamps of standard
+	// metadata, meters and hits of entries. Nil: time stands still at zero. Called from every worker.
 	Now func() uint64
+	// Clock is the same for the control side: insertion of entries, idle timeouts, configuration of
+	// meters. It is for owners whose Now stands still while no packets come. Nil: Now.
+	Clock func() uint64
 	// Rand returns uniformly distributed random bits, for the extern random. Nil: zero.
 	// Called from every worker.
 	Rand func() uint64
@@ -66,6 +69,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Now == nil {
 		c.Now = func() uint64 { return 0 }
+	}
+	if c.Clock == nil {
+		c.Clock = c.Now
 	}
 	if c.Rand == nil {
 		c.Rand = func() uint64 { return 0 }

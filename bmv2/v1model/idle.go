@@ -20,7 +20,7 @@ func (s *Switch) TimeSinceHit(e *Entry) (time.Duration, error) {
 	if !t.IdleTimeout {
 		return 0, fmt.Errorf("%w: table %q does not support idle timeouts", ErrInvalid, e.Table)
 	}
-	return since(s.cfg.Now(), d.LastHit()), nil
+	return since(s.cfg.Clock(), d.LastHit()), nil
 }
 
 // since returns how much time passed between two times in microseconds; a packet may have read the
@@ -37,7 +37,7 @@ func since(now, then uint64) time.Duration {
 func (s *Switch) Expired() (out []*Entry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := s.cfg.Now()
+	now := s.cfg.Clock()
 	for _, t := range s.snap.Load().rt.prog.Tables() {
 		if t.IdleTimeout {
 			out = append(out, s.tables[t.Name].expired(now)...)

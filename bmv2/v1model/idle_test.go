@@ -92,3 +92,21 @@ func TestIdleTimeoutNeedsItsTable(t *testing.T) {
 		t.Errorf("time since a hit: %v", err)
 	}
 }
+
+// TestIdleTimeNeedsNoPackets has a clock for packets that stands still because none come.
+func TestIdleTimeNeedsNoPackets(t *testing.T) {
+	packets, control := clock{now: 5e6}, clock{now: 5e6}
+	sw := newSwitch(t, "stateful", v1model.Config{Now: packets.read, Clock: control.read})
+	control.now += 10e6
+	must(t, sw.Insert(aging(1, time.Second)))
+	if got := sw.Expired(); len(got) != 0 {
+		t.Errorf("a new entry expired: %+v", got)
+	}
+	control.now += 1e6
+	if got, err := sw.TimeSinceHit(aging(1, 0)); err != nil || got != time.Second {
+		t.Errorf("%s since the insertion, %v", got, err)
+	}
+	if got := sw.Expired(); len(got) != 1 {
+		t.Errorf("expired: %+v", got)
+	}
+}

@@ -100,7 +100,7 @@ func (u *update) configure(t OpType, m *engine.Meter, c *MeterConfig) error {
 		config := *c
 		c = &config
 	}
-	now := u.sw.cfg.Now
+	now := u.sw.cfg.Clock
 	u.later = append(u.later, func() { m.Configure(c, now()) })
 	return nil
 }

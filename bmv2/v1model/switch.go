@@ -60,7 +60,7 @@ func (s *Switch) SetProgram(prog *bmv2.Program) error {
 	next.clearSets(prog)
 	stores, profiles := map[string]*store{}, newProfiles(prog)
 	for _, t := range prog.Tables() {
-		st := newStore(rt, t, s.cfg.Now)
+		st := newStore(rt, t, s.cfg.Clock)
 		if t.Profile != nil {
 			st.profile = profiles[t.Profile.Name]
 		}
