@@ -13,7 +13,8 @@ import (
 //
 // A prefix of n bits is stored in the node that looks at its last byte, byte (n-1)/8; there it
 // covers a range of byte values. An update copies the path from the root; an [Editor] copies each
-// node once, and the runs of what it copied are computed when it is done.
+// node once. Where it only changes what a run leads to, it does so in place. Else it opens the node:
+// it has children instead of runs until the editor is done.
 //
 // A prefix makes at most two nodes, so the trie is linear in what it holds.
 type lpmNode struct {
@@ -22,7 +23,11 @@ type lpmNode struct {
 	before [4]uint16 // runs that begin in the words before
 	runs   []lpmRun
 	local  []lpmPrefix // the prefixes that end in this node, shortest first
-	open   *openNode   // while the node is being changed, else nil; then it has no runs
+
+	owner    *edit
+	ownLocal bool // the owner has copied local, too
+	open     bool
+	children []lpmChild // of an open node, by byte value
 }
 
 // lpmRun is what a run of byte values leads to.
@@ -43,12 +48,6 @@ func (p lpmPrefix) compare(o lpmPrefix) int {
 	return cmp.Or(cmp.Compare(p.bits, o.bits), cmp.Compare(p.value, o.value))
 }
 
-// openNode holds the children of a node that an editor changes, by byte value.
-type openNode struct {
-	owner    *edit
-	children []lpmChild
-}
-
 type lpmChild struct {
 	value byte
 	node  *lpmNode
@@ -64,10 +63,7 @@ func (n *lpmNode) find(key []byte) *Entry {
 			}
 			key = key[len(n.skip):]
 		}
-		b := key[0]
-		w := b >> 6
-		upTo := n.starts[w] & (2<<(b&63) - 1)
-		r := &n.runs[int(n.before[w])+bits.OnesCount64(upTo)-1]
+		r := &n.runs[n.run(key[0])]
 		if r.best != nil {
 			best = r.best
 		}
@@ -76,41 +72,64 @@ func (n *lpmNode) find(key []byte) *Entry {
 	return best
 }
 
+// run returns which run a byte value is in.
+func (n *lpmNode) run(b byte) int {
+	w := b >> 6
+	upTo := n.starts[w] & (2<<(b&63) - 1)
+	return int(n.before[w]) + bits.OnesCount64(upTo) - 1
+}
+
 // newNode returns an open node without prefixes and children.
 func newNode(ed *edit, skip string) *lpmNode {
-	n := &lpmNode{skip: skip, open: &openNode{owner: ed}}
+	n := &lpmNode{skip: skip, owner: ed, ownLocal: true, open: true}
 	ed.opened = append(ed.opened, n)
 	return n
 }
 
 // edited returns a node that ed may change: n itself or a copy.
 func (n *lpmNode) edited(ed *edit) *lpmNode {
-	if n.open != nil && n.open.owner == ed {
+	if n.owner == ed {
 		return n
 	}
-	c := newNode(ed, n.skip)
-	c.local = slices.Clone(n.local)
+	c := *n
+	c.runs, c.owner, c.ownLocal = slices.Clone(n.runs), ed, false
+	return &c
+}
+
+// opened makes a node of ed an open one.
+func (n *lpmNode) opened(ed *edit) {
+	if n.open {
+		return
+	}
+	n.ownLocals()
 	count := 0
 	for i := range n.runs {
 		if n.runs[i].child != nil {
 			count++
 		}
 	}
-	c.open.children = make([]lpmChild, 0, count+1)
+	n.children = make([]lpmChild, 0, count+1)
 	at := 0
 	for b := range n.starts.all() {
 		// A child belongs to a single value, so its run has length one.
 		if child := n.runs[at].child; child != nil {
-			c.open.children = append(c.open.children, lpmChild{byte(b), child})
+			n.children = append(n.children, lpmChild{byte(b), child})
 		}
 		at++
 	}
-	return c
+	n.open, n.runs, n.starts, n.before = true, nil, byteSet{}, [4]uint16{}
+	ed.opened = append(ed.opened, n)
+}
+
+func (n *lpmNode) ownLocals() {
+	if !n.ownLocal {
+		n.local, n.ownLocal = slices.Clone(n.local), true
+	}
 }
 
 // close computes the runs of an open node.
 func (n *lpmNode) close() {
-	if n.open == nil {
+	if !n.open {
 		return
 	}
 	var best [256]*Entry
@@ -119,9 +138,9 @@ func (n *lpmNode) close() {
 			best[b] = p.e
 		}
 	}
-	children := n.open.children
+	children := n.children
 	borders := n.borders(children)
-	n.open, n.runs = nil, make([]lpmRun, 0, borders.len())
+	n.open, n.children, n.runs = false, nil, make([]lpmRun, 0, borders.len())
 	for b := range borders.all() {
 		r := lpmRun{best: best[b]}
 		if len(children) > 0 && int(children[0].value) == b {
@@ -181,29 +200,53 @@ func (s byteSet) all() func(yield func(int) bool) {
 	}
 }
 
-// child returns where the child of a byte value is, or would be, in an open node.
-func (n *lpmNode) child(value byte) (at int, found bool) {
-	return slices.BinarySearchFunc(n.open.children, value,
+// child returns the child of a byte value, or nil.
+func (n *lpmNode) child(value byte) *lpmNode {
+	if !n.open {
+		return n.runs[n.run(value)].child
+	}
+	if at, found := n.findChild(value); found {
+		return n.children[at].node
+	}
+	return nil
+}
+
+// findChild returns where the child of a byte value is, or would be, in an open node.
+func (n *lpmNode) findChild(value byte) (at int, found bool) {
+	return slices.BinarySearchFunc(n.children, value,
 		func(c lpmChild, v byte) int { return cmp.Compare(c.value, v) })
 }
 
-// setChild sets or, with nil, removes a child of an open node.
-func (n *lpmNode) setChild(value byte, child *lpmNode) {
-	at, found := n.child(value)
+// setChild sets or, with nil, removes a child of a node of ed.
+func (n *lpmNode) setChild(ed *edit, value byte, child *lpmNode) {
+	if !n.open {
+		r := &n.runs[n.run(value)]
+		if r.child != nil && child != nil || r.child == child {
+			r.child = child
+			return
+		}
+		n.opened(ed)
+	}
+	at, found := n.findChild(value)
 	switch {
 	case child == nil && found:
-		n.open.children = slices.Delete(n.open.children, at, at+1)
+		n.children = slices.Delete(n.children, at, at+1)
 	case child == nil:
 	case found:
-		n.open.children[at].node = child
+		n.children[at].node = child
 	default:
-		n.open.children = slices.Insert(n.open.children, at, lpmChild{value, child})
+		n.children = slices.Insert(n.children, at, lpmChild{value, child})
 	}
 }
 
-// setPrefix sets or, without an entry, removes a prefix of an open node.
-func (n *lpmNode) setPrefix(p lpmPrefix) {
+// setPrefix sets or, without an entry, removes a prefix of a node of ed.
+func (n *lpmNode) setPrefix(ed *edit, p lpmPrefix) {
 	at, found := slices.BinarySearchFunc(n.local, p, lpmPrefix.compare)
+	if found && p.e != nil && !n.open {
+		n.swap(at, p)
+		return
+	}
+	n.opened(ed)
 	switch {
 	case p.e == nil && found:
 		n.local = slices.Delete(n.local, at, at+1)
@@ -212,6 +255,18 @@ func (n *lpmNode) setPrefix(p lpmPrefix) {
 		n.local[at] = p
 	default:
 		n.local = slices.Insert(n.local, at, p)
+	}
+}
+
+// swap puts another entry in the place of a prefix of a node that is not open.
+func (n *lpmNode) swap(at int, p lpmPrefix) {
+	n.ownLocals()
+	old := n.local[at].e
+	n.local[at] = p
+	for i := n.run(p.value); i < len(n.runs); i++ {
+		if n.runs[i].best == old {
+			n.runs[i].best = p.e
+		}
 	}
 }
 
@@ -237,15 +292,11 @@ func (n *lpmNode) with(ed *edit, key []byte, prefixBits int, e *Entry) *lpmNode 
 	n = n.edited(ed)
 	at := len(n.skip)
 	if end == at {
-		n.setPrefix(lpmPrefix{key[end], last, e})
+		n.setPrefix(ed, lpmPrefix{key[end], last, e})
 		return n
 	}
 	b := key[at]
-	var below *lpmNode
-	if i, found := n.child(b); found {
-		below = n.open.children[i].node
-	}
-	n.setChild(b, below.with(ed, key[at+1:], prefixBits-8*(at+1), e))
+	n.setChild(ed, b, n.child(b).with(ed, key[at+1:], prefixBits-8*(at+1), e))
 	return n
 }
 
@@ -258,44 +309,40 @@ func (n *lpmNode) without(ed *edit, key []byte, prefixBits int) *lpmNode {
 	n = n.edited(ed)
 	at := len(n.skip)
 	if end == at {
-		n.setPrefix(lpmPrefix{key[end], last, nil})
-	} else if i, found := n.child(key[at]); found {
-		below := n.open.children[i].node
-		n.setChild(key[at], below.without(ed, key[at+1:], prefixBits-8*(at+1)))
+		n.setPrefix(ed, lpmPrefix{key[end], last, nil})
+	} else {
+		b := key[at]
+		n.setChild(ed, b, n.child(b).without(ed, key[at+1:], prefixBits-8*(at+1)))
 	}
-	return n.shrunk()
+	return n.shrunk(ed)
 }
 
-// shrunk removes an open node that decides nothing.
-func (n *lpmNode) shrunk() *lpmNode {
-	if len(n.local) > 0 || len(n.open.children) > 1 {
+// shrunk removes a node that decides nothing.
+func (n *lpmNode) shrunk(ed *edit) *lpmNode {
+	if !n.open || len(n.local) > 0 || len(n.children) > 1 {
 		return n
 	}
-	if len(n.open.children) == 0 {
+	if len(n.children) == 0 {
 		return nil
 	}
-	only := n.open.children[0]
-	skip := n.skip + string([]byte{only.value}) + only.node.skip
-	if only.node.open != nil { // this editor's
-		only.node.skip = skip
-		return only.node
+	only := n.children[0]
+	return only.node.skipping(ed, n.skip+string([]byte{only.value})+only.node.skip)
+}
+
+// skipping returns the node with another skip.
+func (n *lpmNode) skipping(ed *edit, skip string) *lpmNode {
+	if n.owner != ed {
+		c := *n
+		n = &c
 	}
-	merged := *only.node
-	merged.skip = skip
-	return &merged
+	n.skip = skip
+	return n
 }
 
 // split puts an open node that looks at skip[at] above n.
 func (n *lpmNode) split(ed *edit, at int) *lpmNode {
-	upper := newNode(ed, n.skip[:at])
-	lower := n
-	if n.open == nil {
-		c := *n
-		lower = &c
-	}
-	value := n.skip[at]
-	lower.skip = n.skip[at+1:]
-	upper.setChild(value, lower)
+	upper, value := newNode(ed, n.skip[:at]), n.skip[at]
+	upper.setChild(ed, value, n.skipping(ed, n.skip[at+1:]))
 	return upper
 }
 
