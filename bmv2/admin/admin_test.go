@@ -68,7 +68,7 @@ func TestPortsAreListedAddedAndRemoved(t *testing.T) {
 	if err != nil || len(ports) != 2 {
 		t.Fatalf("%+v, %v", ports, err)
 	}
-	if p := ports[0]; p.Number != 1 || p.Kind != KindTunnel || !p.Up ||
+	if p := ports[0]; p.Number != 1 || p.Kind != KindTunnel || p.State != "up" ||
 		p.Place != "udp:127.0.0.1:0,127.0.0.1:9,loss=1" {
 		t.Errorf("port %+v", p)
 	}

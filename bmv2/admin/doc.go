@@ -1,7 +1,7 @@
 // Package admin shows a running switch over HTTP, and connects and disconnects its ports, for what
 // P4Runtime has no words for.
 //
-//	GET    /ports          all ports: where they lead, whether their link is up, counters
+//	GET    /ports          all ports: where they lead, whether they are up, counters
 //	POST   /ports          {"port": "3@veth2"} connects one, see port.ParseSpec
 //	DELETE /ports/3        disconnects one
 //	GET    /tables         all tables, with how many entries they have and may have

@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/turbokv/turbokv/bmv2/daemon"
+	"github.com/turbokv/turbokv/bmv2/port"
 )
 
 // Collector collects the metrics of one switch. Register it with a prometheus.Registerer, wrapped
@@ -35,6 +36,7 @@ var (
 	entries      = desc("table_entries", "Entries of a table, const entries included.", "table")
 	size         = desc("table_max_entries", "Entries that the program has room for in a table.", "table")
 
+	portUp       = desc("port_up", "1 if the port works, 0 if its cable or its interface is gone.", "port")
 	portReceived = desc("port_received_packets_total", "Frames taken from a port.", "port")
 	portRxBytes  = desc("port_received_bytes_total", "Bytes taken from a port.", "port")
 	portRxDrops  = desc("port_receive_drops_total",
@@ -61,7 +63,7 @@ var (
 // Describe implements prometheus.Collector.
 func (c *Collector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		received, sent, dropped, passes, parserErrors, program, entries, size, calls, portReceived, portRxBytes, portRxDrops,
+		received, sent, dropped, passes, parserErrors, program, entries, size, calls, portUp, portReceived, portRxBytes, portRxDrops,
 		portSent, portTxBytes, portTxDrops, linkLost, linkDropped, writes, messages, lost,
 	} {
 		out <- d
@@ -90,18 +92,23 @@ func (c *Collector) Collect(out chan<- prometheus.Metric) {
 		count(calls, x.Count, x.Method, x.Code.String())
 	}
 	for _, p := range c.sw.Ports() {
-		port := strconv.Itoa(int(p.Number))
-		count(portReceived, p.RxFrames, port)
-		count(portRxBytes, p.RxBytes, port)
-		count(portRxDrops, p.RxDrops, port)
-		count(portSent, p.TxFrames, port)
-		count(portTxBytes, p.TxBytes, port)
-		count(portTxDrops, p.TxDrops, port)
+		label := strconv.Itoa(int(p.Number))
+		up := 0.0
+		if p.State == port.Up {
+			up = 1
+		}
+		out <- prometheus.MustNewConstMetric(portUp, prometheus.GaugeValue, up, label)
+		count(portReceived, p.RxFrames, label)
+		count(portRxBytes, p.RxBytes, label)
+		count(portRxDrops, p.RxDrops, label)
+		count(portSent, p.TxFrames, label)
+		count(portTxBytes, p.TxBytes, label)
+		count(portTxDrops, p.TxDrops, label)
 		if p.Shaped {
-			count(linkLost, p.Link.TxLost, port, "sent")
-			count(linkLost, p.Link.RxLost, port, "received")
-			count(linkDropped, p.Link.TxDropped, port, "sent")
-			count(linkDropped, p.Link.RxDropped, port, "received")
+			count(linkLost, p.Link.TxLost, label, "sent")
+			count(linkLost, p.Link.RxLost, label, "received")
+			count(linkDropped, p.Link.TxDropped, label, "sent")
+			count(linkDropped, p.Link.RxDropped, label, "received")
 		}
 	}
 	r := c.sw.Server().Stats()

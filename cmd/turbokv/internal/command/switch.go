@@ -18,6 +18,7 @@ type switchFlags struct {
 	entries       string
 	noP4          bool
 	ports         []string
+	wait          bool // for interfaces that are not there yet
 	address       string
 	device        uint64
 	cpuPort       uint16
@@ -75,6 +76,7 @@ after commas shape what the port sends, and with both also what it receives.`,
 
 func (f *switchFlags) add(flags *pflag.FlagSet) {
 	flags.StringArrayVarP(&f.ports, "interface", "i", nil, "`port` to open; may be repeated")
+	flags.BoolVar(&f.wait, "wait", false, "begin without interfaces that are not there yet, and take them when they come")
 	flags.StringVar(&f.info, "p4info", "", "P4Info `file` of the program, as p4c --p4runtime-files writes it")
 	flags.StringVar(&f.entries, "entries", "",
 		"`file` whose commands fill the tables of the program first: add, setdefault, ... as in packet tests "+

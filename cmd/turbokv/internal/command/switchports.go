@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -61,12 +62,21 @@ func (a *app) switchPorts(ctx context.Context, c admin.Client, add []string, rem
 		for _, p := range ports {
 			rows = append(rows, portRow(p))
 		}
-		return table(w, "PORT KIND PLACE IO LINK RX-FRAMES RX-BYTES RX-DROPS TX-FRAMES TX-BYTES TX-DROPS", rows)
+		for _, p := range ports {
+			if p.Problem != "" {
+				fmt.Fprintf(a.Err, "turbokv: port %d: %s\n", p.Number, p.Problem)
+			}
+		}
+		return table(w, "PORT KIND PLACE STATE IO RX-FRAMES RX-BYTES RX-DROPS TX-FRAMES TX-BYTES TX-DROPS", rows)
 	})
 }
 
 func portRow(p admin.Port) []string {
-	row := []string{strconv.Itoa(int(p.Number)), p.Kind, p.Place, p.IO, p.State}
+	io := cmp.Or(p.IO, "-")
+	if p.Workers > 1 {
+		io += fmt.Sprintf("x%d", p.Workers)
+	}
+	row := []string{strconv.Itoa(int(p.Number)), p.Kind, cmp.Or(p.Place, "-"), p.State, io}
 	for _, n := range []uint64{p.RxFrames, p.RxBytes, p.RxDrops, p.TxFrames, p.TxBytes, p.TxDrops} {
 		row = append(row, strconv.FormatUint(n, 10))
 	}

@@ -93,7 +93,7 @@ func (s *switchProcess) open() (err error) {
 // opener opens ports as the flags say.
 func (s *switchProcess) opener() port.Opener {
 	report := func(err error) { s.log.Error("pcap file", "error", err) }
-	o := port.Opener{Captures: s.flags.pcap, OnError: report}
+	o := port.Opener{Captures: s.flags.pcap, OnError: report, Wait: s.flags.wait}
 	if s.flags.useFiles >= 0 {
 		o.Files = port.NewReplay(report)
 	}
