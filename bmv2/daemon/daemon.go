@@ -301,6 +301,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 		cancel()
 	})
 	group.Go(func() { _ = d.server.Run(ctx) })
+	group.Go(func() { d.watchIdle(ctx) })
 	<-ctx.Done()
 	g.Stop()
 	group.Wait()

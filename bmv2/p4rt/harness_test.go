@@ -6,6 +6,7 @@ import (
 	_ "embed"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -29,6 +30,12 @@ var basicJSON []byte
 //go:embed testdata/basic.p4info.txtpb
 var basicInfo []byte
 
+//go:embed testdata/entities.json
+var entitiesJSON []byte
+
+//go:embed testdata/entities.p4info.txtpb
+var entitiesInfo []byte
+
 const (
 	device  = 7
 	cpuPort = 510
@@ -39,14 +46,22 @@ const (
 const patience = 20 * time.Second
 
 func basicConfig(t testing.TB) *p4v1.ForwardingPipelineConfig {
+	return newConfig(t, basicInfo, basicJSON)
+}
+
+func entitiesConfig(t testing.TB) *p4v1.ForwardingPipelineConfig {
+	return newConfig(t, entitiesInfo, entitiesJSON)
+}
+
+func newConfig(t testing.TB, text, json []byte) *p4v1.ForwardingPipelineConfig {
 	t.Helper()
 	info := new(p4config.P4Info)
-	if err := prototext.Unmarshal(basicInfo, info); err != nil {
+	if err := prototext.Unmarshal(text, info); err != nil {
 		t.Fatal(err)
 	}
 	return &p4v1.ForwardingPipelineConfig{
 		P4Info:         info,
-		P4DeviceConfig: basicJSON,
+		P4DeviceConfig: json,
 		Cookie:         &p4v1.ForwardingPipelineConfig_Cookie{Cookie: cookie},
 	}
 }
@@ -57,6 +72,7 @@ type rig struct {
 	server *Server
 	client p4v1.P4RuntimeClient
 	info   *p4config.P4Info
+	now    atomic.Uint64 // microseconds
 
 	mu     sync.Mutex
 	sw     *v1model.Switch
@@ -76,7 +92,7 @@ func newRig(t testing.TB) *rig {
 	r.server, err = New(Config{
 		DeviceID: device,
 		NewSwitch: func(p *bmv2.Program) (*v1model.Switch, error) {
-			return v1model.NewSwitch(p, v1model.Config{OnDigest: r.server.Digest})
+			return v1model.NewSwitch(p, v1model.Config{OnDigest: r.server.Digest, Now: r.now.Load})
 		},
 		Activate: func(sw *v1model.Switch) {
 			r.mu.Lock()
@@ -124,8 +140,14 @@ func (r *rig) serve() {
 
 // withPipeline puts the basic program into service.
 func (r *rig) withPipeline() *rig {
+	return r.with(basicConfig(r.t))
+}
+
+// withEntities puts the program with all kinds of entities into service.
+func (r *rig) withEntities() *rig { return r.with(entitiesConfig(r.t)) }
+
+func (r *rig) with(config *p4v1.ForwardingPipelineConfig) *rig {
 	r.t.Helper()
-	config := basicConfig(r.t)
 	r.info = config.GetP4Info()
 	if err := r.server.SetPipeline(config); err != nil {
 		r.t.Fatal(err)

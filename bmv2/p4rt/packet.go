@@ -60,8 +60,8 @@ func newPacketHeader(m *p4config.ControllerPacketMetadata) (*packetHeader, error
 	return h, nil
 }
 
-// encode puts the header in front of the payload. Fields that the controller left out are zero,
-// as in PI.
+// encode puts the header in front of the payload. Fields that the controller left out, such as
+// padding, are zero, as in PI; the specification would have it send all of them.
 func (h *packetHeader) encode(m *p4v1.PacketOut) ([]byte, error) {
 	if h == nil {
 		if len(m.GetMetadata()) > 0 {
@@ -70,18 +70,45 @@ func (h *packetHeader) encode(m *p4v1.PacketOut) ([]byte, error) {
 		return m.GetPayload(), nil
 	}
 	frame := make([]byte, h.bytes, h.bytes+len(m.GetPayload()))
-	for _, sent := range m.GetMetadata() {
-		f := h.field(sent.GetMetadataId())
-		if f == nil {
-			return nil, invalid("packet_out has no field with the id %d", sent.GetMetadataId())
+	for i := range h.fields {
+		f := &h.fields[i]
+		sent := findMetadata(m.GetMetadata(), f.id)
+		if sent == nil {
+			continue
 		}
 		value, err := fit(sent.GetValue(), f.width)
 		if err != nil {
-			return nil, invalid("packet_out field %q: %s", f.name, text(err))
+			return nil, wrap(err, "packet_out field %q", f.name)
 		}
 		putBits(frame, f.offset, f.width, value)
 	}
+	if err := h.checkIDs(m.GetMetadata()); err != nil {
+		return nil, err
+	}
 	return append(frame, m.GetPayload()...), nil
+}
+
+func findMetadata(sent []*p4v1.PacketMetadata, id uint32) *p4v1.PacketMetadata {
+	for _, m := range sent {
+		if m.GetMetadataId() == id {
+			return m
+		}
+	}
+	return nil
+}
+
+// checkIDs refuses fields that are unknown or appear twice.
+func (h *packetHeader) checkIDs(sent []*p4v1.PacketMetadata) error {
+	if len(sent) > len(h.fields) {
+		return invalid("packet_out has %d fields, the packet %d", len(h.fields), len(sent))
+	}
+	for i, m := range sent {
+		if h.field(m.GetMetadataId()) == nil || findMetadata(sent[:i], m.GetMetadataId()) != nil {
+			return invalid("packet_out has no field with the id %d, or it appears twice",
+				m.GetMetadataId())
+		}
+	}
+	return nil
 }
 
 func (h *packetHeader) field(id uint32) *headerField {

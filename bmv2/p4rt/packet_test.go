@@ -58,11 +58,23 @@ func TestPacketHeaderBits(t *testing.T) {
 	}
 }
 
-func TestPacketOutFieldsMayBeMissing(t *testing.T) {
-	frame, err := headerOf(t, 9, 7).encode(&p4v1.PacketOut{Metadata: []*p4v1.PacketMetadata{
-		{MetadataId: 2, Value: []byte{0x7f}}}})
+// Fields may be left out, but none may be there twice or be unknown.
+func TestPacketOutMetadataIsChecked(t *testing.T) {
+	h := headerOf(t, 9, 7)
+	one := func(id uint32) *p4v1.PacketMetadata {
+		return &p4v1.PacketMetadata{MetadataId: id, Value: []byte{0x7f}}
+	}
+	frame, err := h.encode(&p4v1.PacketOut{Metadata: []*p4v1.PacketMetadata{one(2)}})
 	if err != nil || !bytes.Equal(frame, []byte{0x00, 0x7f}) {
-		t.Errorf("got %x, %v", frame, err)
+		t.Errorf("a field was left out: %x, %v", frame, err)
+	}
+	for name, sent := range map[string][]*p4v1.PacketMetadata{
+		"wide": {one(1), {MetadataId: 2, Value: []byte{0x80}}}, "twice": {one(2), one(2)}, "unknown": {one(2), one(3)},
+		"too many": {one(1), one(2), one(2)},
+	} {
+		if _, err := h.encode(&p4v1.PacketOut{Metadata: sent}); status.Code(err) != codes.InvalidArgument {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

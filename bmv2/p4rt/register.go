@@ -23,6 +23,7 @@ func (b *batch) register(kind p4v1.Update_Type, e *p4v1.RegisterEntry) error {
 	if err != nil {
 		return wrap(err, "register %q", r.name)
 	}
+	b.live = append(b.live, b.now)
 	for i := first; i < end; i++ {
 		b.op(v1model.OpModify, &v1model.RegisterCell{Register: r.name, Index: i, Value: value})
 	}

@@ -62,6 +62,7 @@ type Stats struct {
 	PacketOuts    uint64 // frames taken from the primary
 	DigestLists   uint64 // lists sent to the primary
 	DigestDrops   uint64 // samples without a primary or without room
+	IdleEntries   uint64 // entries that the primary was told are idle
 	Writes        uint64 // updates that succeeded
 	WriteErrors   uint64 // updates that failed
 }
@@ -92,6 +93,7 @@ type Server struct {
 type liveStats struct {
 	packetIns, packetInDrops, packetOuts atomic.Uint64
 	digestLists, digestDrops             atomic.Uint64
+	idleEntries                          atomic.Uint64
 	writes, writeErrors                  atomic.Uint64
 }
 
@@ -124,6 +126,7 @@ func (s *Server) Stats() Stats {
 		PacketOuts:    s.stats.packetOuts.Load(),
 		DigestLists:   s.stats.digestLists.Load(),
 		DigestDrops:   s.stats.digestDrops.Load(),
+		IdleEntries:   s.stats.idleEntries.Load(),
 		Writes:        s.stats.writes.Load(),
 		WriteErrors:   s.stats.writeErrors.Load(),
 	}

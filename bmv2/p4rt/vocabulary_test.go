@@ -4,8 +4,10 @@ import (
 	"errors"
 	"io"
 
+	p4config "github.com/p4lang/p4runtime/go/p4/config/v1"
 	p4v1 "github.com/p4lang/p4runtime/go/p4/v1"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
 // eof turns the regular end of a stream into nil.
@@ -34,6 +36,45 @@ func (r *rig) actionID(name string) uint32 {
 	}
 	r.t.Fatalf("no action %q", name)
 	return 0
+}
+
+// id finds an object of any kind by its name; the alias, its last part, is enough.
+func (r *rig) id(name string) uint32 {
+	r.t.Helper()
+	found := uint32(0)
+	r.info.ProtoReflect().Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		if !f.IsList() {
+			return true
+		}
+		for i := range v.List().Len() {
+			p, ok := v.List().Get(i).Message().Interface().(interface{ GetPreamble() *p4config.Preamble })
+			if ok && (p.GetPreamble().GetName() == name || p.GetPreamble().GetAlias() == name) {
+				found = p.GetPreamble().GetId()
+			}
+		}
+		return true
+	})
+	if found == 0 {
+		r.t.Fatalf("P4Info has no object %q", name)
+	}
+	return found
+}
+
+// action builds an action; params are in the order of the action.
+func (r *rig) action(name string, params ...string) *p4v1.Action {
+	a := &p4v1.Action{ActionId: r.id(name)}
+	for i, value := range params {
+		a.Params = append(a.Params, &p4v1.Action_Param{ParamId: uint32(i + 1), Value: []byte(value)})
+	}
+	return a
+}
+
+// direct builds an entry of any table by its alias.
+func (r *rig) direct(
+	table string, match []*p4v1.FieldMatch, action string, params ...string,
+) *p4v1.TableEntry {
+	return &p4v1.TableEntry{TableId: r.id(table), Match: match,
+		Action: &p4v1.TableAction{Type: &p4v1.TableAction_Action{Action: r.action(action, params...)}}}
 }
 
 func (r *rig) counterID() uint32  { return r.info.GetCounters()[0].GetPreamble().GetId() }

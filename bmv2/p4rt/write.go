@@ -206,11 +206,12 @@ func (b *batch) failed() int {
 	return -1
 }
 
-// checkDataplane refuses a batch that packets may see halfway.
+// checkDataplane refuses a batch that packets may see halfway: tables, profiles, groups, sessions and
+// value sets change at one instant, meters and registers one cell after the other.
 func (b *batch) checkDataplane() error {
-	if len(b.live) == 0 || len(b.outcomes) == 1 {
+	if len(b.live) == 0 || len(b.ops) == 1 {
 		return nil
 	}
-	return unimplemented("DATAPLANE_ATOMIC: update %d configures a meter, which packets meet before "+
-		"the rest of the batch; send it alone, or use ROLLBACK_ON_ERROR", b.live[0])
+	return unimplemented("DATAPLANE_ATOMIC: update %d changes a meter or a register, which packets "+
+		"may see before the rest of the batch; send it alone, or use ROLLBACK_ON_ERROR", b.live[0])
 }
