@@ -83,3 +83,15 @@ func batchError(err error, updates []tables.Update) error {
 	}
 	return out
 }
+
+// readCode returns why a Read of one entity failed. The specification has servers put that into the
+// details of an UNKNOWN, as for a Write; PI says it directly.
+func readCode(err error) codes.Code {
+	s := status.Convert(err)
+	for _, d := range s.Details() {
+		if e, ok := d.(*p4v1.Error); ok && e.GetCanonicalCode() != int32(codes.OK) {
+			return codes.Code(e.GetCanonicalCode())
+		}
+	}
+	return s.Code()
+}

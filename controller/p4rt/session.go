@@ -9,7 +9,6 @@ import (
 	p4v1 "github.com/p4lang/p4runtime/go/p4/v1"
 	"github.com/turbokv/turbokv/controller/reconcile/tables"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 )
 
 // Session is one term as primary controller of a switch. Its methods are safe for concurrent use
@@ -119,7 +118,7 @@ func (s *Session) ReadDigest(ctx context.Context, name string,
 		}
 		return err
 	})
-	if status.Code(err) == codes.NotFound { // what PI says of a digest without configuration
+	if readCode(err) == codes.NotFound { // what servers say of a digest without configuration
 		return tables.Digest{}, false, nil
 	}
 	return d, ok, err
