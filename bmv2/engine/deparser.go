@@ -21,12 +21,46 @@ type emit struct {
 
 // Run updates checksums and appends the valid headers, in order, and the payload to dst.
 func (d *Deparser) Run(st *State, dst []byte) []byte {
+	d.finish(st)
+	return append(d.headers(st, dst), st.packet[st.pos:]...)
+}
+
+// RunOver does the same, but where it can it leaves the payload where it is and writes the headers
+// before it, over those that were parsed: over tells that the frame lies in the memory of the packet.
+func (d *Deparser) RunOver(st *State, dst []byte) (frame []byte, over bool) {
+	d.finish(st)
+	if n := d.size(st); n >= 0 && n <= st.pos {
+		d.headers(st, st.packet[st.pos-n:st.pos-n:st.pos])
+		return st.packet[st.pos-n:], true
+	}
+	return append(d.headers(st, dst), st.packet[st.pos:]...), false
+}
+
+// finish does what has to be done before the headers are final.
+func (d *Deparser) finish(st *State) {
 	for _, o := range d.update {
 		o(st)
 	}
 	for _, o := range d.ops {
 		o(st)
 	}
+}
+
+// size returns the length in bytes of the valid headers, -1 if one is of a size that varies.
+func (d *Deparser) size(st *State) (n int) {
+	for i := range d.order {
+		if e := &d.order[i]; st.arena[e.valid] != 0 {
+			if e.h != nil {
+				return -1
+			}
+			n += e.end - e.base
+		}
+	}
+	return n
+}
+
+// headers appends the valid headers.
+func (d *Deparser) headers(st *State, dst []byte) []byte {
 	from, to := 0, 0 // valid headers that are neighbours in the arena go out in one copy
 	for i := range d.order {
 		e := &d.order[i]
@@ -44,8 +78,7 @@ func (d *Deparser) Run(st *State, dst []byte) []byte {
 			dst, from = w.b, to
 		}
 	}
-	dst = append(dst, st.arena[from:to]...)
-	return append(dst, st.packet[st.pos:]...)
+	return append(dst, st.arena[from:to]...)
 }
 
 func (c *compiler) compileDeparsers() error {

@@ -72,11 +72,14 @@ func (rt *runtime) control(k *engine.Control, l *sync.Mutex, st *engine.State, r
 	k.Run(st)
 }
 
-// deparse appends the packet to dst.
-func (rt *runtime) deparse(st *engine.State, dst []byte) []byte {
+// deparse appends the packet to dst, or makes it where it was received, if that is wanted.
+func (rt *runtime) deparse(st *engine.State, dst []byte, inPlace bool) (frame []byte, there bool) {
 	if l := rt.locks.deparser; l != nil {
 		l.Lock()
 		defer l.Unlock()
 	}
-	return rt.deparser.Run(st, dst)
+	if inPlace {
+		return rt.deparser.RunOver(st, dst)
+	}
+	return rt.deparser.Run(st, dst), false
 }
