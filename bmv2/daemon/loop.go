@@ -87,7 +87,7 @@ type loop struct {
 	bufs   [][]byte
 	emit   func(number uint16, frame []byte) // the method collect, bound once
 
-	arena   []byte                       // holds the frames in leaving; never grows
+	arena   []byte                       // holds frames in leaving that are not in bufs; never grows
 	leaving [port.MaxNumber + 1][][]byte // by destination
 	touched []uint16                     // destinations with frames, in order of appearance
 }
@@ -152,7 +152,7 @@ func (l *loop) forward(frames [][]byte) {
 	}
 	l.d.now.Store(l.d.cfg.Now())
 	for _, f := range frames {
-		l.worker.Process(l.from.number, f, l.emit)
+		l.worker.ProcessInPlace(l.from.number, f, l.emit)
 	}
 	l.flush()
 }
@@ -172,15 +172,23 @@ func (l *loop) collect(number uint16, frame []byte) {
 		l.d.lost.Add(1)
 		return
 	}
+	if !l.worker.Stays() {
+		frame = l.keep(frame)
+	}
+	if len(l.leaving[number]) == 0 {
+		l.touched = append(l.touched, number)
+	}
+	l.leaving[number] = append(l.leaving[number], frame)
+}
+
+// keep copies a frame that would not last. Most do, in the buffer that they were received in.
+func (l *loop) keep(frame []byte) []byte {
 	if len(l.arena)+len(frame) > cap(l.arena) {
 		l.flush()
 	}
 	start := len(l.arena)
 	l.arena = append(l.arena, frame...)
-	if len(l.leaving[number]) == 0 {
-		l.touched = append(l.touched, number)
-	}
-	l.leaving[number] = append(l.leaving[number], l.arena[start:len(l.arena):len(l.arena)])
+	return l.arena[start:len(l.arena):len(l.arena)]
 }
 
 // flush writes the collected frames, one batch per destination.
