@@ -74,6 +74,9 @@ func (p *pipeline) bindProfiles(info *p4config.P4Info) error {
 func (p *pipeline) bindProfileTables(bound *profile, ids []uint32) error {
 	for _, id := range ids {
 		t := p.tables.byID[id]
+		if _, absent := p.absent[id]; absent {
+			continue
+		}
 		if t == nil {
 			return invalid("action profile %q: no table has the id %#x", bound.name, id)
 		}
@@ -94,6 +97,9 @@ func (p *pipeline) bindProfileTables(bound *profile, ids []uint32) error {
 func (p *pipeline) checkImplementations(info *p4config.P4Info) error {
 	for _, t := range info.GetTables() {
 		bound := p.tables.byID[t.GetPreamble().GetId()]
+		if bound == nil {
+			continue // only P4Info has it
+		}
 		has := uint32(0)
 		if bound.profile != nil {
 			has = bound.profile.objectID()
@@ -117,6 +123,9 @@ func (p *pipeline) bindDirect(info *p4config.P4Info) error {
 		if err != nil {
 			return err
 		}
+		if t == nil {
+			continue
+		}
 		if p.program.Table(t.name).Counter == nil {
 			return invalid("table %q has no direct counter in the device config", t.name)
 		}
@@ -127,6 +136,9 @@ func (p *pipeline) bindDirect(info *p4config.P4Info) error {
 		if err != nil {
 			return err
 		}
+		if t == nil {
+			continue
+		}
 		if p.program.Table(t.name).Meter == nil {
 			return invalid("table %q has no direct meter in the device config", t.name)
 		}
@@ -135,7 +147,7 @@ func (p *pipeline) bindDirect(info *p4config.P4Info) error {
 	return nil
 }
 
-// owner returns the table of a direct resource.
+// owner returns the table of a direct resource; nil if only P4Info has it.
 func (p *pipeline) owner(kind string, of *p4config.Preamble, id uint32) (*table, error) {
 	o, err := p.names.claim(kind, of)
 	if err != nil {
@@ -143,6 +155,9 @@ func (p *pipeline) owner(kind string, of *p4config.Preamble, id uint32) (*table,
 	}
 	if t := p.tables.byID[id]; t != nil {
 		return t, nil
+	}
+	if _, absent := p.absent[id]; absent {
+		return nil, nil
 	}
 	return nil, invalid("%s %q: no table has the id %#x", kind, o.name, id)
 }

@@ -1,6 +1,8 @@
 package p4rt
 
 import (
+	"strings"
+
 	p4config "github.com/p4lang/p4runtime/go/p4/config/v1"
 
 	"github.com/turbokv/turbokv/bmv2"
@@ -59,6 +61,21 @@ func (p *pipeline) bindTables(info *p4config.P4Info) error {
 			return err
 		}
 	}
+	return p.checkAbsent(info)
+}
+
+// checkAbsent lets tables pass that only P4Info has: p4c leaves those without effect out of the device
+// config. Where that has a table which P4Info lacks, too, the two are of different programs. Tables
+// that p4c makes of statements are in no P4Info.
+func (p *pipeline) checkAbsent(info *p4config.P4Info) error {
+	for _, t := range info.GetTables() {
+		name, absent := p.absent[t.GetPreamble().GetId()]
+		for _, live := range p.program.Tables() {
+			if absent && p.tableOf[live.Name] == nil && !strings.HasPrefix(live.Name, "tbl_") {
+				return invalid("table %q of P4Info is not in the device config", name)
+			}
+		}
+	}
 	return nil
 }
 
@@ -71,7 +88,8 @@ func (p *pipeline) bindTable(
 	}
 	live := p.program.Table(o.name)
 	if live == nil {
-		return invalid("table %q of P4Info is not in the device config", o.name)
+		p.absent[o.id] = o.name
+		return nil
 	}
 	bound := &table{
 		object:       o,
@@ -180,9 +198,7 @@ func checkWidth(info, live, sdn int) error {
 	switch {
 	case sdn != 0 && info != sdn:
 		return invalid("%d bits, but its translated type has %d", info, sdn)
-	case sdn == 0 && info < 1:
-		return invalid("types without a width in bits are not supported")
-	case sdn == 0 && info != live:
+	case sdn == 0 && info != live && info != 0: // 0: types that have no width in P4, such as error
 		return invalid("%d bits in P4Info and %d in the device config", info, live)
 	}
 	return nil

@@ -135,6 +135,32 @@ func TestRefusedPipelines(t *testing.T) {
 }
 
 // Between SAVE and COMMIT controllers write to the new pipeline while packets meet the old one.
+// p4c leaves a table without effect in P4Info and out of the device config; PI takes that as it is.
+// Its key may also have a type without a width.
+func TestTablesOnlyOfP4Info(t *testing.T) {
+	r := newRig(t)
+	c := basicConfig(t)
+	extra := proto.Clone(c.P4Info.Tables[0]).(*p4config.Table)
+	extra.Preamble.Name, extra.Preamble.Alias, extra.Preamble.Id = "ingress.idle", "idle", 0x02aaaaaa
+	extra.DirectResourceIds = nil
+	c.P4Info.Tables = append(c.P4Info.Tables, extra)
+	c.P4Info.Tables[0].MatchFields[0].Bitwidth = 0
+	if got := r.setPipeline(both, c); got != codes.OK {
+		t.Fatalf("pipeline: %v", got)
+	}
+	r.info = c.P4Info
+	e := r.entry(forwardTable, key(exact(1, "\x01")), "ingress.forward", "\x01")
+	if got := r.write(insert(tableEntity(e)))[0]; got != codes.OK {
+		t.Errorf("entry of a table whose key has no width: %v", got)
+	}
+	e = proto.Clone(e).(*p4v1.TableEntry)
+	e.TableId = extra.Preamble.Id
+	if got := r.write(insert(tableEntity(e)))[0]; got != codes.FailedPrecondition {
+		t.Errorf("entry of a table that is not there: %v", got)
+	}
+	r.mustRead(tableEntity(&p4v1.TableEntry{TableId: extra.Preamble.Id}))
+}
+
 func TestSaveThenCommit(t *testing.T) {
 	r := newRig(t).withPipeline()
 	r.mustWrite(insert(tableEntity(

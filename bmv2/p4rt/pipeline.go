@@ -25,7 +25,8 @@ type pipeline struct {
 	digests   objects[*digest]
 	digestOf  map[*bmv2.FieldList]*digest
 	tableOf   map[string]*table
-	packetIn  *packetHeader // nil: frames go to the controller as they are
+	absent    map[uint32]string // tables that only P4Info has
+	packetIn  *packetHeader     // nil: frames go to the controller as they are
 	packetOut *packetHeader
 }
 
@@ -45,6 +46,7 @@ func newPipeline(config *p4v1.ForwardingPipelineConfig, program *bmv2.Program) (
 		digests:   objects[*digest]{kind: "digest"},
 		digestOf:  make(map[*bmv2.FieldList]*digest),
 		tableOf:   make(map[string]*table),
+		absent:    make(map[uint32]string),
 	}
 	for _, bind := range []func(*p4config.P4Info) error{
 		p.refuse, p.bindTables, p.bindProfiles, p.bindDirect, p.bindCounters, p.bindMeters,

@@ -39,6 +39,10 @@ func (m *entryMeta) restore(e *p4v1.TableEntry) {
 
 // tableEntry translates an update of a table entry.
 func (b *batch) tableEntry(kind p4v1.Update_Type, e *p4v1.TableEntry) error {
+	if name, absent := b.p.absent[e.GetTableId()]; absent {
+		return status.Errorf(codes.FailedPrecondition,
+			"table %q is not in the device config: the compiler left it out, because it has no effect", name)
+	}
 	t, err := b.p.tables.get(e.GetTableId())
 	if err != nil {
 		return err

@@ -23,6 +23,9 @@ func (v *view) table(e *p4v1.TableEntry) (finding, error) {
 	if e.GetMeterCounterData() != nil {
 		return nil, errMeterCounters
 	}
+	if _, absent := v.p.absent[e.GetTableId()]; absent {
+		return nil, nil
+	}
 	list, err := v.p.tables.wanted(e.GetTableId(), v.allowed)
 	if err != nil {
 		return nil, err
