@@ -111,19 +111,23 @@ func (f *filler) profiles() (out []*p4v1.Update) {
 					ActionProfileId: id, MemberId: m + 1, Action: a.GetAction()}}}))
 		}
 		if p.GetWithSelector() {
-			out = append(out, f.groups(id)...)
+			out = append(out, f.groups(id, p.GetSize())...)
 		}
 	}
 	return out
 }
 
-func (f *filler) groups(profile uint32) (out []*p4v1.Update) {
+// groups returns groups with at most size weights, which bound them by the specification. PI knows no
+// bound.
+func (f *filler) groups(profile uint32, size int64) (out []*p4v1.Update) {
 	for g := range uint32(profileGroups) {
 		group := &p4v1.ActionProfileGroup{ActionProfileId: profile, GroupId: g + 1, MaxSize: 16}
 		for m := range uint32(profileMembers) {
-			if m == g || f.r.IntN(2) == 0 {
+			weight := 1 + f.r.Int32N(3)
+			if (m == g || f.r.IntN(2) == 0) && int64(weight) <= size {
+				size -= int64(weight)
 				group.Members = append(group.Members, &p4v1.ActionProfileGroup_Member{
-					MemberId: m + 1, Weight: 1 + f.r.Int32N(3)})
+					MemberId: m + 1, Weight: weight})
 			}
 		}
 		out = append(out, insert(&p4v1.Entity{

@@ -192,6 +192,15 @@ func (s *Subject) clocked() bool {
 	return found || s.calls("modify_field_rng_uniform")
 }
 
+// Disputed tells why the switches differ on purpose in a program, or "": where simple_switch does not
+// do what P4 says.
+func (s *Subject) Disputed() string {
+	if len(s.Program.UnionStacks) > 0 && s.calls("pop") {
+		return "header unions that are popped from a stack stay valid in simple_switch"
+	}
+	return ""
+}
+
 // calls reports whether the program has a primitive somewhere.
 func (s *Subject) calls(op string) (found bool) {
 	visitCalls(s.Program, func(c bmv2.Primitive) { found = found || c.Op == op })

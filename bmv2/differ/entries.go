@@ -124,7 +124,8 @@ func tableEntity(e *p4v1.TableEntry) *p4v1.Entity {
 	return &p4v1.Entity{Entity: &p4v1.Entity_TableEntry{TableEntry: e}}
 }
 
-// entry returns a random entry, or nil if the table has no action for entries.
+// entry returns a random entry, or nil if the table has no action for entries, or a key whose type has
+// no width, for which PI has no form.
 func (f *filler) entry(t *p4config.Table) *p4v1.Entity {
 	e := &p4v1.TableEntry{TableId: t.GetPreamble().GetId()}
 	if e.Action = f.behaviour(t); e.Action == nil {
@@ -133,6 +134,9 @@ func (f *filler) entry(t *p4config.Table) *p4v1.Entity {
 	table := f.program.Table(t.GetPreamble().GetName())
 	ranked := false
 	for i, m := range t.GetMatchFields() {
+		if m.GetBitwidth() == 0 {
+			return nil
+		}
 		switch m.GetMatchType() {
 		case p4config.MatchField_TERNARY, p4config.MatchField_RANGE, p4config.MatchField_OPTIONAL:
 			ranked = true

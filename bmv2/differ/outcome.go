@@ -136,8 +136,8 @@ func (s *Subject) readState(ctx context.Context, c *controller) ([]string, error
 		// Reading by one table, with the counters of its entries.
 		lines, err := c.read(ctx, tableEntity(&p4v1.TableEntry{
 			TableId: t.GetPreamble().GetId(), CounterData: directCounter(s, t.GetDirectResourceIds())}))
-		if status.Code(err) == codes.Internal {
-			return nil, nil // PI loses track of tables whose keys are expressions
+		if code := status.Code(err); code == codes.Internal || code == codes.Unknown {
+			return nil, nil // PI loses track of tables whose keys are expressions, and of absent ones
 		}
 		if err != nil {
 			return nil, err

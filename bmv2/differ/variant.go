@@ -25,7 +25,7 @@ func variantOf(seed uint64, r *rand.Rand, kind int) variant {
 	clock := random.Uint64N(1 << 47)
 	noise := rand.New(rand.NewPCG(r.Uint64(), 0))
 	v := variant{
-		now:    func() uint64 { clock += random.Uint64N(1 << 30); return clock },
+		now:    func() uint64 { clock++; return clock }, // meters do not notice
 		random: random.Uint64,
 	}
 	switch kind {

@@ -66,6 +66,9 @@ func (a *app) runDiff(ctx context.Context, program, info string, opt differ.Opti
 	if err != nil {
 		return err
 	}
+	if why := subject.Disputed(); why != "" {
+		a.logger("diff").Warn("differences are to be expected", "reason", why)
+	}
 	z := differ.NewFuzzer(opt)
 	defer z.Close()
 	found, err := z.Run(ctx, subject)
