@@ -35,7 +35,8 @@ type loader struct {
 	registers map[string]*Register
 	calcs     map[string]*Calculation
 	actions   map[int]*Action
-	params    []Param // of the action being decoded
+	keySetup  map[*Table][]Primitive // see computedKey
+	params    []Param                // of the action being decoded
 }
 
 // Load decodes p4c's bmv2 JSON. The error names the first construct that is malformed, or not
@@ -67,6 +68,7 @@ func Load(data []byte) (*Program, error) {
 		registers: map[string]*Register{},
 		calcs:     map[string]*Calculation{},
 		actions:   map[int]*Action{},
+		keySetup:  map[*Table][]Primitive{},
 	}
 	copy(l.prog.Version[:], raw.Meta.Version)
 	if err := l.load(&raw); err != nil {

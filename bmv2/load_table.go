@@ -46,6 +46,7 @@ func (l *loader) pipeline(r *rawPipeline) (*Pipeline, error) {
 		p.Tables = append(p.Tables, t)
 		nodes[t.Name] = t
 	}
+	prepared := l.prepareKeys(p.Tables, nodes)
 	if err := l.steps(p, r, nodes); err != nil {
 		return nil, err
 	}
@@ -55,6 +56,7 @@ func (l *loader) pipeline(r *rawPipeline) (*Pipeline, error) {
 	if err := link(p, r, nodes); err != nil {
 		return nil, err
 	}
+	p.ActionCalls = append(p.ActionCalls, prepared...)
 	return p, checkAcyclic(p)
 }
 
@@ -195,7 +197,7 @@ func (l *loader) table(r *rawTable) (*Table, error) {
 
 func (l *loader) tableKey(t *Table, raw []rawKey) error {
 	for _, r := range raw {
-		k, err := l.keyField(r)
+		k, err := l.keyField(t, r)
 		if err != nil {
 			return in(err, "key field", r.Name)
 		}
@@ -217,7 +219,7 @@ func (l *loader) tableKey(t *Table, raw []rawKey) error {
 	return nil
 }
 
-func (l *loader) keyField(r rawKey) (k KeyField, err error) {
+func (l *loader) keyField(t *Table, r rawKey) (k KeyField, err error) {
 	if k.Kind, err = matchKind(r.Match); err != nil {
 		return k, err
 	}
@@ -229,7 +231,7 @@ func (l *loader) keyField(r rawKey) (k KeyField, err error) {
 		k.Field = FieldRef{l.headers[name], ValidField}
 		err = known(k.Field.Header != nil, "header", name)
 	} else if len(r.Target) > 0 && r.Target[0] == '{' {
-		err = unsupported("computed value as the target", "field")
+		k.Field, err = l.computedKey(t, r.Target)
 	} else {
 		k.Field, err = l.fieldRef(r.Target)
 	}

@@ -114,7 +114,7 @@ func newPair(t *testing.T, program string, seed uint64) *pair {
 // with frames that are not, through the graph that the compiler made of it; and each trace with what
 // really happened.
 func TestFollowedFramesFareAlike(t *testing.T) {
-	for _, program := range []string{"tables", "copies", "parsing", "stateful", "unions", "varbit",
+	for _, program := range []string{"tables", "copies", "parsing", "stateful", "unions", "varbit", "keys",
 		"valuesets", "hashes", "handmade"} {
 		hits := 0
 		for seed := range uint64(4) {
