@@ -10,8 +10,8 @@
 // names the construct, says where it stands, and lists what is supported: a program either loads
 // completely or not at all.
 //
-// Not supported yet, and so refused: variable-length fields, header unions, parser value sets, and
-// extern instances other than counters, meters and registers.
+// Refused are extern instances other than counters, meters and registers, length expressions in
+// header types (p4c passes lengths to extract instead), and masks on parser value sets.
 //
 // The format is described in docs/JSON_format.md of the p4lang/behavioral-model project. What
 // its text leaves open follows the behaviour of that project's simple_switch.
