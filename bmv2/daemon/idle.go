@@ -9,8 +9,7 @@ import (
 // exact as this, which is far below what controllers ask for.
 const idleScan = 50 * time.Millisecond
 
-// watchIdle reports idle entries until the context ends. It also moves the switch's clock on while no
-// packet does.
+// watchIdle reports idle entries until the context ends.
 func (d *Daemon) watchIdle(ctx context.Context) {
 	ticker := time.NewTicker(idleScan)
 	defer ticker.Stop()
@@ -19,7 +18,6 @@ func (d *Daemon) watchIdle(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			d.now.Store(d.cfg.Now())
 			if sw := d.sw.Load(); sw != nil {
 				d.server.Idle(sw.Expired())
 			}

@@ -14,7 +14,7 @@ import (
 // frame longer than the headers a program can add.
 func FuzzProcess(f *testing.F) {
 	programs := []string{"tables", "copies", "parsing", "unions", "varbit", "valuesets", "exprs",
-		"hashes", "handmade"}
+		"hashes", "handmade", "stateful", "registers"}
 	for i := range programs {
 		f.Add(byte(i), uint16(1), []byte{})
 		f.Add(byte(i), uint16(511),
@@ -29,6 +29,9 @@ func FuzzProcess(f *testing.F) {
 		sw := newSwitch(f, name, v1model.Config{MaxPasses: 50})
 		if name == "tables" {
 			must(f, sw.Insert(exact(1, 2, 3)))
+		}
+		if name == "stateful" {
+			fill(f, sw)
 		}
 		sw.Update([]v1model.Op{{Type: v1model.OpInsert,
 			Entity: &v1model.CloneSession{ID: 5, Replicas: []v1model.Replica{{Port: 2},
@@ -48,7 +51,7 @@ func FuzzProcess(f *testing.F) {
 // FuzzProgram changes programs: what loads and compiles must run without a panic.
 func FuzzProgram(f *testing.F) {
 	for _, name := range []string{"tables", "copies", "parsing", "unions", "varbit", "valuesets",
-		"hashes", "handmade"} {
+		"hashes", "handmade", "stateful", "registers"} {
 		data, err := os.ReadFile(filepath.Join("..", "testdata", name+".json"))
 		if err != nil {
 			f.Fatal(err)

@@ -24,7 +24,7 @@ func TestDamagedPrograms(t *testing.T) {
 	}
 	accepted := 0
 	for _, name := range []string{"tables", "copies", "parsing", "unions", "varbit", "valuesets",
-		"hashes", "handmade"} {
+		"hashes", "handmade", "stateful", "registers"} {
 		data, err := os.ReadFile(filepath.Join("..", "testdata", name+".json"))
 		must(t, err)
 		places := token.FindAllIndex(data, -1)
@@ -72,6 +72,9 @@ func tryProgram(t *testing.T, what string, data []byte) bool {
 	sw, err := v1model.NewSwitch(p, v1model.Config{MaxPasses: 20})
 	if err != nil {
 		return false
+	}
+	for _, op := range filling() { // what the damage has left of its tables and profiles
+		sw.Update([]v1model.Op{op})
 	}
 	w := sw.NewWorker()
 	for kind := range byte(15) {

@@ -18,8 +18,15 @@ func filled(t testing.TB, cfg v1model.Config) *v1model.Switch {
 
 func fill(t testing.TB, sw *v1model.Switch) {
 	t.Helper()
+	if i, err := sw.UpdateAtomic(filling()); err != nil {
+		t.Fatalf("operation %d: %v", i, err)
+	}
+}
+
+// filling puts something in all that stateful.p4 keeps.
+func filling() []v1model.Op {
 	config := &v1model.MeterConfig{CIR: 1000, CBurst: 2, PIR: 2000, PBurst: 4}
-	ops := append(insert(
+	return append(insert(
 		member(nexthops, 1, "mark", 1, 5), member(paths, 1, "send", 1), member(paths, 2, "send", 2),
 		profileGroup(7, v1model.GroupMember{Member: 1, Weight: 1,
 			Watch: v1model.WatchPort{Port: 1, Set: true}}, v1model.GroupMember{Member: 2, Weight: 3}),
@@ -29,9 +36,6 @@ func fill(t testing.TB, sw *v1model.Switch) {
 		modify(&v1model.DirectMeter{Entry: metered(1), Config: config}),
 		modify(&v1model.MeterCell{Meter: "ingress.packet_meter", Index: 1, Config: config}),
 		modify(&v1model.MeterCell{Meter: "ingress.byte_meter", Index: 1, Config: config}))
-	if i, err := sw.UpdateAtomic(ops); err != nil {
-		t.Fatalf("operation %d: %v", i, err)
-	}
 }
 
 func TestStatefulPacketsAllocateNothing(t *testing.T) {
@@ -162,3 +166,37 @@ func BenchmarkStatefulDirectMeter(b *testing.B) { benchmarkKind(b, kindMetered) 
 func BenchmarkStatefulMember(b *testing.B)      { benchmarkKind(b, kindIndirect) }
 func BenchmarkStatefulGroup(b *testing.B)       { benchmarkKind(b, kindSelected) }
 func BenchmarkStatefulIdle(b *testing.B)        { benchmarkKind(b, kindAging) }
+
+// benchmarkEntries inserts entries, each with a one-shot of four actions, into a table that gets large.
+func benchmarkEntries(b *testing.B, batch int) {
+	prog := load(b, "stateful")
+	table := prog.Table("ingress.selected_table")
+	const most = 20000 // no packets come, so the key may be wider than its field
+	table.MaxSize, prog.Profile(paths).MaxSize, table.Key[0].Width = most, 4*most, 16
+	var sw *v1model.Switch
+	var ops []v1model.Op
+	b.ReportAllocs()
+	for i := range b.N {
+		n := i % most
+		if n == 0 {
+			var err error
+			sw, err = v1model.NewSwitch(prog, v1model.Config{})
+			must(b, err)
+		}
+		e := &v1model.Entry{Table: table.Name, Match: []v1model.Match{{Value: num(uint64(n), 2)}},
+			Ref: v1model.ActionRef{Kind: v1model.RefOneShot}}
+		for k := range byte(4) {
+			e.Ref.OneShot = append(e.Ref.OneShot, v1model.WeightedAction{Action: "ingress.send",
+				Params: [][]byte{{k}}, Weight: 1})
+		}
+		if ops = append(ops, insert(e)...); len(ops) == batch || n == most-1 || i == b.N-1 {
+			if errs := sw.Update(ops); errs != nil {
+				b.Fatal(errs)
+			}
+			ops = ops[:0]
+		}
+	}
+}
+
+func BenchmarkOneShotAlone(b *testing.B)   { benchmarkEntries(b, 1) }
+func BenchmarkOneShotBatches(b *testing.B) { benchmarkEntries(b, 100) }
