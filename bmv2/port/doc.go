@@ -18,7 +18,7 @@
 // An interface moves its frames in one of three ways, see [IO]:
 //
 //   - socket ([Packet]): an AF_PACKET socket and recvmmsg;
-//   - ring ([Packet]): an AF_PACKET socket that shares 8 MiB of memory with the kernel. It is the
+//   - ring ([Packet]): an AF_PACKET socket that shares 8 MiB of memory with the kernel (1 for each worker at the least). It is the
 //     usual way: it does all that a socket does, at less cost;
 //   - xdp ([XDP]): AF_XDP sockets with 6 to 12 MiB for each receive queue. Frames never reach the
 //     kernel's own protocols, nor tcpdump or tc on the interface, in either direction. It copies

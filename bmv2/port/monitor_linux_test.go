@@ -46,17 +46,17 @@ func TestInterfaceSurvives(t *testing.T) {
 			defer i.Close()
 			states := follow(i)
 			awaitState(t, states, Up)
-			passes(t, i)
+			passes(t, i, 60)
 			command(t, "link set switch0 down")
 			awaitState(t, states, Down)
 			command(t, "link set switch0 up")
 			awaitState(t, states, Up)
-			passes(t, i)
+			passes(t, i, 60)
 			command(t, "link set host0 down") // the carrier is lost
 			awaitState(t, states, Down)
 			command(t, "link set host0 up")
 			awaitState(t, states, Up)
-			passes(t, i)
+			passes(t, i, 60)
 			for _, away := range []string{"link del switch0", "link set switch0 name other0",
 				fmt.Sprint("link set switch0 netns ", otherNamespace(t))} {
 				command(t, "%s", away)
@@ -69,7 +69,7 @@ func TestInterfaceSurvives(t *testing.T) {
 				command(t, "link set host0 up")
 				command(t, "link set switch0 up")
 				awaitState(t, states, Up)
-				passes(t, i)
+				passes(t, i, 60)
 			}
 			if info := i.Info(); info.IO != io || info.Problem != nil || info.State != Up {
 				t.Errorf("info %+v", info)
@@ -79,7 +79,7 @@ func TestInterfaceSurvives(t *testing.T) {
 }
 
 // passes sends a frame through switch0 both ways. Frames are lost for some time after a link came up.
-func passes(t *testing.T, i *Interface) {
+func passes(t *testing.T, i *Interface, size int) {
 	t.Helper()
 	host, err := OpenPacket("host0")
 	if err != nil {
@@ -90,11 +90,11 @@ func passes(t *testing.T, i *Interface) {
 		arrived := make(chan struct{})
 		go func() {
 			defer close(arrived)
-			await(t, way.to, isTest)
+			await(t, way.to, func(f []byte) bool { return isTest(f) && len(f) == size })
 		}()
 		late := time.After(30 * time.Second)
 		for again := time.NewTicker(5 * time.Millisecond); ; {
-			_, _ = way.from.WriteBatch([][]byte{testFrame("\x88\xb5", 60)})
+			_, _ = way.from.WriteBatch([][]byte{testFrame("\x88\xb5", size)})
 			select {
 			case <-arrived:
 			case <-again.C:
@@ -114,6 +114,20 @@ func otherNamespace(t *testing.T) (thread int) {
 	return thread
 }
 
+// TestInterfaceTakesLongerFrames raises the MTU while the port is open.
+func TestInterfaceTakesLongerFrames(t *testing.T) {
+	inNamespace(t)
+	i, err := OpenInterface(InterfaceConfig{Name: "switch0", IO: IOXDP})
+	skipWithoutXDP(t, err)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer i.Close()
+	command(t, "link set switch0 mtu 2100")
+	command(t, "link set host0 mtu 2100")
+	passes(t, i, MaxFrame)
+}
+
 func TestInterfaceMayComeLater(t *testing.T) {
 	inNamespace(t)
 	i, err := OpenInterface(InterfaceConfig{Name: "late0", Wait: true})
@@ -129,7 +143,7 @@ func TestInterfaceMayComeLater(t *testing.T) {
 	command(t, "link set host0 up")
 	command(t, "link set late0 up")
 	awaitState(t, states, Up)
-	passes(t, i)
+	passes(t, i, 60)
 	if info := i.Info(); info.IO != IORing {
 		t.Errorf("info %+v", info)
 	}

@@ -66,7 +66,7 @@ func openPackets(name string, queues int, ring bool) (*Packet, error) {
 	}
 	p := &Packet{name: name, ring: ring}
 	for range queues {
-		s, err := p.openSocket(iface.Index, queues > 1)
+		s, err := p.openSocket(iface.Index, queues)
 		if err != nil {
 			return nil, fmt.Errorf("interface %q: %w", name, errors.Join(err, p.Close()))
 		}
@@ -80,8 +80,8 @@ func openPackets(name string, queues int, ring bool) (*Packet, error) {
 	return p, nil
 }
 
-// openSocket makes a socket that receives, unless it is muted.
-func (p *Packet) openSocket(index int, muted bool) (_ *packetSocket, err error) {
+// openSocket makes one of so many sockets. It receives at once if it is the only one.
+func (p *Packet) openSocket(index, sockets int) (_ *packetSocket, err error) {
 	// Protocol zero receives nothing until the socket is bound to its interface.
 	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -102,10 +102,10 @@ func (p *Packet) openSocket(index int, muted bool) (_ *packetSocket, err error) 
 	}
 	if !p.ring {
 		s.receiver = newMessages(s.raw, &p.rxDrops)
-	} else if s.receiver, err = newPacketRing(fd, s.raw, &p.rxDrops); err != nil {
+	} else if s.receiver, err = newPacketRing(fd, s.raw, sockets, &p.rxDrops); err != nil {
 		return nil, err
 	}
-	if muted {
+	if sockets > 1 {
 		if err := mute(fd); err != nil {
 			return nil, err
 		}

@@ -286,3 +286,43 @@ func testAllocatesNothing(t *testing.T, k kind) {
 		t.Errorf("%v allocations for each batch", allocs)
 	}
 }
+
+func TestPacketCarriesLongFrames(t *testing.T) { forAllKinds(t, testCarriesLongFrames) }
+
+func testCarriesLongFrames(t *testing.T, k kind) {
+	command(t, "link set host0 mtu 2100")
+	command(t, "link set switch0 mtu 2100")
+	left, right := k.port(t, "host0"), k.port(t, "switch0")
+	want := testFrame("\x88\xb5", MaxFrame)
+	for i := range want[14:] {
+		want[14+i] = byte(i)
+	}
+	for _, frames := range [][][]byte{{want}, {append(want, 0), want}} {
+		if n, err := left.WriteBatch(frames); n != 1 || err != nil {
+			t.Fatalf("WriteBatch = %d, %v", n, err)
+		}
+		if got := await(t, right, isTest); !bytes.Equal(got, want) {
+			t.Errorf("got\n%x, want\n%x", got, want)
+		}
+	}
+	host, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(host)
+	iface, err := net.InterfaceByName("host0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range [][]byte{append(want, 0), want} { // whoever sends more loses it
+		if err := unix.Sendto(host, f, 0, &unix.SockaddrLinklayer{Ifindex: iface.Index}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := await(t, right, isTest); !bytes.Equal(got, want) {
+		t.Errorf("got %d bytes, want %d", len(got), len(want))
+	}
+	if c := right.(Counting).Counters(); c.RxDrops == 0 {
+		t.Errorf("a frame that is too long is not counted: %+v", c)
+	}
+}

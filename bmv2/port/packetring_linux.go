@@ -12,11 +12,12 @@ import (
 // Sizes of a ring in bytes. A slot holds a frame of MaxFrame bytes behind the kernel's headers; a
 // size that is no power of two spreads the slots over a cache. Slots do not cross blocks.
 const (
-	ringSlot   = 2176
-	ringBlock  = 128 << 10
-	ringBlocks = 64
-	perBlock   = ringBlock / ringSlot
-	ringSlots  = ringBlocks * perBlock
+	ringSlot  = 2176
+	ringBlock = 128 << 10
+	perBlock  = ringBlock / ringSlot
+	// The rings of an interface have so many blocks together, 8 MiB, but no ring fewer than the least.
+	ringBlocks      = 64
+	leastRingBlocks = 8
 )
 
 // packetRing is reception of an AF_PACKET socket in memory that is shared with the kernel
@@ -25,6 +26,7 @@ const (
 // for a switch. A frame that is larger than a slot comes as a message, and the ring says when.
 type packetRing struct {
 	memory []byte
+	slots  int
 	at     int // the next slot
 
 	raw   syscall.RawConn
@@ -36,25 +38,26 @@ type packetRing struct {
 	drops   *atomic.Uint64
 }
 
-// newPacketRing sets a socket up before it is bound.
-func newPacketRing(fd int, raw syscall.RawConn, drops *atomic.Uint64) (*packetRing, error) {
+// newPacketRing sets a socket up before it is bound, one of so many of its interface.
+func newPacketRing(fd int, raw syscall.RawConn, sockets int, drops *atomic.Uint64) (*packetRing, error) {
+	blocks := max(ringBlocks/sockets, leastRingBlocks)
 	if err := unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_VERSION, unix.TPACKET_V2); err != nil {
 		return nil, fmt.Errorf("PACKET_VERSION: %w", err)
 	}
 	if err := unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_COPY_THRESH, ringSlot); err != nil {
 		return nil, fmt.Errorf("PACKET_COPY_THRESH: %w", err)
 	}
-	request := unix.TpacketReq{Block_size: ringBlock, Block_nr: ringBlocks, Frame_size: ringSlot,
-		Frame_nr: ringSlots}
+	request := unix.TpacketReq{Block_size: ringBlock, Block_nr: uint32(blocks), Frame_size: ringSlot,
+		Frame_nr: uint32(blocks * perBlock)}
 	if err := setsockopt(fd, unix.SOL_PACKET, unix.PACKET_RX_RING, unsafe.Pointer(&request),
 		unsafe.Sizeof(request)); err != nil {
-		return nil, fmt.Errorf("PACKET_RX_RING of %d bytes: %w", ringBlock*ringBlocks, err)
+		return nil, fmt.Errorf("PACKET_RX_RING of %d bytes: %w", ringBlock*blocks, err)
 	}
-	memory, err := unix.Mmap(fd, 0, ringBlock*ringBlocks, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	memory, err := unix.Mmap(fd, 0, ringBlock*blocks, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 	if err != nil {
-		return nil, fmt.Errorf("ring of %d bytes: %w", ringBlock*ringBlocks, err)
+		return nil, fmt.Errorf("ring of %d bytes: %w", ringBlock*blocks, err)
 	}
-	r := &packetRing{memory: memory, raw: raw, drops: drops}
+	r := &packetRing{memory: memory, slots: blocks * perBlock, raw: raw, drops: drops}
 	r.poll = r.ready
 	return r, nil
 }
@@ -153,7 +156,7 @@ func (r *packetRing) next() (f ringFrame, ok bool) {
 // done gives the slot back to the kernel.
 func (r *packetRing) done() {
 	atomic.StoreUint32(&(*unix.Tpacket2Hdr)(r.slot()).Status, unix.TP_STATUS_KERNEL)
-	if r.at++; r.at == ringSlots {
+	if r.at++; r.at == r.slots {
 		r.at = 0
 	}
 }
