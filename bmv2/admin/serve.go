@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"mime"
 	"net"
@@ -78,6 +79,14 @@ type Table struct {
 	Entries int    `json:"entries"`
 }
 
+// index is for people who look at the address with a browser. The first two are served by others.
+const index = `A P4 switch.
+/metrics  for Prometheus
+/trace    what packets meet: /trace?port=1&limit=10
+/ports    its ports
+/tables   its tables
+`
+
 // handler serves one switch.
 type handler struct {
 	Config
@@ -92,6 +101,7 @@ func Handler(cfg Config) http.Handler {
 		h.specs[s.Number] = s
 	}
 	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, index) })
 	mux.HandleFunc("GET /ports", func(w http.ResponseWriter, _ *http.Request) { answer(w, 200, h.ports()) })
 	mux.HandleFunc("GET /tables", func(w http.ResponseWriter, _ *http.Request) { answer(w, 200, h.tables()) })
 	mux.HandleFunc("POST /ports", h.changing(h.add))
@@ -156,7 +166,8 @@ func (h *handler) add(r *http.Request) (int, any, error) {
 	if err != nil {
 		return http.StatusBadRequest, nil, err
 	}
-	if slices.ContainsFunc(h.Switch.Ports(), func(p daemon.PortCounters) bool { return p.Number == spec.Number }) {
+	taken := func(p daemon.PortCounters) bool { return p.Number == spec.Number }
+	if slices.ContainsFunc(h.Switch.Ports(), taken) {
 		return http.StatusConflict, nil, fmt.Errorf("port %d: %w", spec.Number, daemon.ErrPortInUse)
 	}
 	p, err := h.Opener.Open(spec)

@@ -36,12 +36,16 @@ func (c *calls) add(method string, err error) {
 
 // options make a server count.
 func (c *calls) options() []grpc.ServerOption {
-	unary := func(ctx context.Context, in any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+	unary := func(
+		ctx context.Context, in any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler,
+	) (any, error) {
 		out, err := next(ctx, in)
 		c.add(info.FullMethod, err)
 		return out, err
 	}
-	stream := func(service any, s grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+	stream := func(
+		service any, s grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler,
+	) error {
 		err := next(service, s)
 		c.add(info.FullMethod, err)
 		return err

@@ -33,16 +33,14 @@ func (a *arch) log(c *engine.Compiler, in args) (compiled, error) {
 		values = append(values, v)
 	}
 	return func(st *engine.State) {
-		if a.cfg.OnLog == nil && st.Watcher == nil {
+		if a.cfg.OnLog == nil && st.Watcher == nil || glanced(st) {
 			return
 		}
 		said := format(st, parts, values)
 		if a.cfg.OnLog != nil {
 			a.cfg.OnLog(said)
 		}
-		if st.Watcher != nil {
-			recorderOf(st).step(Step{Log: said})
-		}
+		recorderOf(st).step(Step{Log: said})
 	}, nil
 }
 

@@ -29,11 +29,18 @@ type Sample struct {
 	Fields []Field `json:"fields"`
 }
 
-// recorderOf returns who follows a packet; nil if nobody does.
+// recorderOf returns who follows a packet; nil if nobody does, or it is only looked at.
 func recorderOf(st *engine.State) *recorder {
 	r, _ := st.Watcher.(*recorder)
 	return r
 }
+
+// glance is the Watcher of a packet that is parsed only to see whether anybody follows it, and will be
+// parsed again.
+type glance struct{}
+
+// glanced reports whether the packet is in such a parser.
+func glanced(st *engine.State) bool { return st.Watcher == glance{} }
 
 // tellingRegister makes access tell which cell it read or wrote.
 func tellingRegister(

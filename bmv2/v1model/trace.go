@@ -180,6 +180,7 @@ const (
 // is then begun anew.
 func (w *Worker) follow(all []*watcher, port uint16, frame []byte) {
 	st := w.main
+	st.Watcher = glance{}
 	w.rt.parse(st)
 	var wanted []*watcher
 	for _, x := range all {
@@ -292,7 +293,11 @@ func (r *recorder) headers(st *engine.State) []Header {
 	return out
 }
 
+// step adds a step; a nil recorder does nothing.
 func (r *recorder) step(s Step) {
+	if r == nil {
+		return
+	}
 	s.Control = r.control
 	r.pass.Steps = append(r.pass.Steps, s)
 }

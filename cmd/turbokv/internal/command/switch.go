@@ -76,7 +76,8 @@ after commas shape what the port sends, and with both also what it receives.`,
 
 func (f *switchFlags) add(flags *pflag.FlagSet) {
 	flags.StringArrayVarP(&f.ports, "interface", "i", nil, "`port` to open; may be repeated")
-	flags.BoolVar(&f.wait, "wait", false, "begin without interfaces that are not there yet, and take them when they come")
+	flags.BoolVar(&f.wait, "wait", false,
+		"begin without interfaces that are not there yet, and take them when they come")
 	flags.StringVar(&f.info, "p4info", "", "P4Info `file` of the program, as p4c --p4runtime-files writes it")
 	flags.StringVar(&f.entries, "entries", "",
 		"`file` whose commands fill the tables of the program first: add, setdefault, ... as in packet tests "+

@@ -40,7 +40,8 @@ func switchFiles(t *testing.T) string {
 		write(name, read(t, "bmv2", "testdata", name))
 	}
 	const packet = "packet 0 00 1000 0002 00000000000000000000000000000000\n"
-	write("wrong.stf", "add exact_table nibble:1 small:2 send(port:3)\n"+packet+"expect 3 00 1000 0003\nexpect 4\n")
+	const entry = "add exact_table nibble:1 small:2 send(port:3)\n"
+	write("wrong.stf", entry+packet+"expect 3 00 1000 0003\nexpect 4\n")
 	write("broken.stf", "teleport 3\n")
 	write("other.txtpb", strings.ReplaceAll(texts["basic.p4info.txtpb"], "forward_table", "sideways"))
 	write("unknown.json", strings.ReplaceAll(texts["basic.json"], `"mark_to_drop"`, `"teleport"`))
