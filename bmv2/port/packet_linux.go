@@ -26,7 +26,7 @@ type Packet struct {
 	closed  atomic.Bool
 }
 
-// packetSocket is one socket.
+// packetSocket is one socket, and the one that sends for it.
 type packetSocket struct {
 	file *os.File
 	raw  syscall.RawConn
@@ -34,9 +34,7 @@ type packetSocket struct {
 	reading  sync.Mutex
 	receiver receiver
 
-	writing sync.Mutex
-	wr      mmsg
-	plain   [vnetHeaderLen]byte // all zero: nothing left to hardware
+	out *transmitter
 }
 
 // receiver is the receiving side of a socket.
@@ -96,7 +94,9 @@ func (p *Packet) openSocket(index, sockets int) (_ *packetSocket, err error) {
 	if s.raw, err = s.file.SyscallConn(); err != nil {
 		return nil, err
 	}
-	s.wr.init(s.raw)
+	if s.out, err = newTransmitter(index); err != nil {
+		return nil, err
+	}
 	if err := preparePacket(fd); err != nil {
 		return nil, err
 	}
@@ -132,7 +132,6 @@ func preparePacket(fd int) error {
 	if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, packetBuffer) != nil {
 		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, packetBuffer)
 	}
-	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, packetBuffer)
 	return nil
 }
 
@@ -240,56 +239,25 @@ func (p *Packet) ReadQueue(queue int, bufs [][]byte) (int, error) {
 
 // WriteBatch implements [Port].
 func (p *Packet) WriteBatch(frames [][]byte) (int, error) {
-	s := p.sender()
-	defer s.writing.Unlock()
-	sent := 0
-	for rest := frames; len(rest) > 0; {
-		now := rest[:min(len(rest), maxBatch)]
-		rest = rest[len(now):]
-		n := 0
-		for _, f := range now {
-			if len(f) > 0 && len(f) <= MaxFrame {
-				s.wr.setIov(n, s.plain[:], f)
-				n++
-			}
-		}
-		done, err := s.send(n)
-		sent += done
-		if err != nil {
-			return sent, net.ErrClosed
-		}
+	t := p.transmitter()
+	defer t.mu.Unlock()
+	sent, err := t.write(frames)
+	if err == nil {
+		p.txDrops.Add(uint64(len(frames) - sent))
 	}
-	p.txDrops.Add(uint64(len(frames) - sent))
-	return sent, nil
+	return sent, err
 }
 
-// sender locks a socket that nobody else sends by, if there is one. What a writer sent before has
-// left its socket by then, so its frames stay in order.
-func (p *Packet) sender() *packetSocket {
+// transmitter locks one that nobody else sends by, if there is one. What a writer sent before has left
+// its socket by then, so its frames stay in order.
+func (p *Packet) transmitter() *transmitter {
 	for _, s := range p.sockets {
-		if s.writing.TryLock() {
-			return s
+		if s.out.mu.TryLock() {
+			return s.out
 		}
 	}
-	p.sockets[0].writing.Lock()
-	return p.sockets[0]
-}
-
-// send transmits the first n messages and returns how many went out. One that the kernel refuses is
-// passed over, so that it does not stall the others.
-func (s *packetSocket) send(n int) (sent int, err error) {
-	for first := 0; first < n; {
-		next, reason, err := s.wr.send(first, n)
-		sent += next - first
-		if err != nil || reason == unix.EAGAIN {
-			return sent, err
-		}
-		first = next
-		if reason != 0 {
-			first++
-		}
-	}
-	return sent, nil
+	p.sockets[0].out.mu.Lock()
+	return p.sockets[0].out
 }
 
 // Counters implements [Counting]; it includes what the kernel dropped for want of buffer.
@@ -325,6 +293,9 @@ func (p *Packet) Close() error {
 // close ends the socket, which wakes its reader, and then gives back the memory that it reads.
 func (s *packetSocket) close() error {
 	err := s.file.Close()
+	if s.out != nil {
+		s.out.close()
+	}
 	s.reading.Lock()
 	defer s.reading.Unlock()
 	if s.receiver != nil {
