@@ -51,7 +51,7 @@ func (w *Worker) finishClone(j *job, st *engine.State, s *CloneSession, instance
 	if s.MaxBytes > 0 {
 		j.st.Regs[regTruncate] = requested | uint64(s.MaxBytes)
 	}
-	w.stats.cloned.Add(uint64(len(s.Replicas)))
+	w.stats.cloned.Add(uint64(len(s.live())))
 	j.buf = append(j.buf[:0], st.Packet()...)
 	j.st.SetPacket(j.buf)
 	kind := PassIngressClone
@@ -59,25 +59,25 @@ func (w *Worker) finishClone(j *job, st *engine.State, s *CloneSession, instance
 		kind = PassEgressClone
 	}
 	if w.rec != nil {
-		w.rec.note("clone to session %d, which has %d ports", s.ID, len(s.Replicas))
+		w.rec.note("clone to session %d, which has %d ports", s.ID, len(s.live()))
 	}
-	w.replicate(j.st, s.Replicas, kind)
+	w.replicate(j.st, s.live(), kind)
 	w.free = append(w.free, j)
 }
 
 // multicast queues a copy of the packet for each replica of a group.
 func (w *Worker) multicast(st *engine.State, group uint16) {
 	g := w.snap.groups[group]
-	if g == nil || len(g.Replicas) == 0 {
+	if g == nil || len(g.live()) == 0 {
 		w.stats.dropped.Add(1)
 		w.rec.drop(dropGroup)
 		return
 	}
-	w.stats.replicated.Add(uint64(len(g.Replicas)))
+	w.stats.replicated.Add(uint64(len(g.live())))
 	if w.rec != nil {
-		w.rec.note("multicast to group %d, which has %d ports", group, len(g.Replicas))
+		w.rec.note("multicast to group %d, which has %d ports", group, len(g.live()))
 	}
-	w.replicate(st, g.Replicas, PassReplica)
+	w.replicate(st, g.live(), PassReplica)
 }
 
 // replicate queues copies for egress. Each owns its bytes, because the frame it was made from

@@ -76,9 +76,14 @@ type Replica struct {
 type CloneSession struct {
 	ID       uint16
 	Replicas []Replica
+	// Backups are, for each of the Replicas, those that take its place while its port is down, the
+	// preferred ones first. Nil: there are none.
+	Backups [][]Replica
 	// MaxBytes cuts clones to that many bytes; 0: not cut.
 	MaxBytes int
 	Meta     any
+
+	up []Replica // with Backups: those that are made now
 }
 
 // MulticastGroup says where the copies of a group go. ID 0 means "no multicast" in v1model, so
@@ -86,7 +91,12 @@ type CloneSession struct {
 type MulticastGroup struct {
 	ID       uint16
 	Replicas []Replica
-	Meta     any
+	// Backups are, for each of the Replicas, those that take its place while its port is down, the
+	// preferred ones first. Nil: there are none.
+	Backups [][]Replica
+	Meta    any
+
+	up []Replica // with Backups: those that are made now
 }
 
 // CounterValue is what a counter cell has counted.

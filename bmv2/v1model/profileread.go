@@ -82,7 +82,7 @@ func (s *Switch) SetProfileLimits(profile string, l ProfileLimits) error {
 	return nil
 }
 
-// SetPort tells that a port went up or down, for the choices that watch it. Ports are up until told
+// SetPort tells that a port went up or down, for the choices that watch it and for backup replicas. Ports are up until told
 // otherwise, and keep what they were told when the program changes.
 func (s *Switch) SetPort(port uint16, up bool) {
 	s.mu.Lock()
@@ -101,7 +101,7 @@ func (s *Switch) SetPort(port uint16, up bool) {
 			}
 		}
 	}
-	if u.profiles != nil {
+	if u.fallBack() || u.profiles != nil {
 		u.commit()
 	}
 }

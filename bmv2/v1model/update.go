@@ -311,7 +311,11 @@ func (u *update) session(t OpType, c *CloneSession) error {
 		return nil
 	}
 	clean := *c
-	clean.Replicas = slices.Clone(c.Replicas)
+	clean.Replicas, clean.Backups = slices.Clone(c.Replicas), cloneBackups(c.Backups)
+	clean.up = nil
+	if clean.Backups != nil {
+		clean.up = livePorts(clean.Replicas, clean.Backups, u.sw.down)
+	}
 	u.next.sessions[c.ID] = &clean
 	return nil
 }
@@ -332,7 +336,11 @@ func (u *update) group(t OpType, g *MulticastGroup) error {
 		return nil
 	}
 	clean := *g
-	clean.Replicas = slices.Clone(g.Replicas)
+	clean.Replicas, clean.Backups = slices.Clone(g.Replicas), cloneBackups(g.Backups)
+	clean.up = nil
+	if clean.Backups != nil {
+		clean.up = livePorts(clean.Replicas, clean.Backups, u.sw.down)
+	}
 	u.next.groups[g.ID] = &clean
 	return nil
 }
