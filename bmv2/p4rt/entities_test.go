@@ -182,6 +182,51 @@ func TestMulticastGroups(t *testing.T) {
 	r.mustRead(group(0))
 }
 
+// While the port of a copy is down, the first backup whose port is up takes its place.
+func TestBackupReplicas(t *testing.T) {
+	r := newRig(t).withEntities()
+	backup := func(port, instance uint32, backups ...*p4v1.BackupReplica) *p4v1.Replica {
+		r := replica(port, instance)
+		r.BackupReplicas = backups
+		return r
+	}
+	at := func(port string, instance uint32) *p4v1.BackupReplica {
+		return &p4v1.BackupReplica{Port: []byte(port), Instance: instance}
+	}
+	three := group(3, replica(1, 1), backup(2, 1, at("\x03", 5), at("\x04", 6)))
+	three.GetPacketReplicationEngineEntry().GetMulticastGroupEntry().Metadata = []byte("mine")
+	r.mustWrite(insert(three),
+		insert(tableEntity(r.direct("counted_table", key(exact(1, "\x07")), "many", "\x03"))))
+	r.mustRead(group(3), three)
+	expect := func(when string, want ...uint16) {
+		t.Helper()
+		got := r.portsOf(1, 7)
+		for _, port := range want {
+			if got[port] != 1 || len(got) != len(want) {
+				t.Errorf("%s: %v, want %v", when, got, want)
+			}
+		}
+	}
+	expect("all up", 1, 2)
+	r.sw.SetPort(2, false)
+	expect("port 2 down", 1, 3)
+	r.sw.SetPort(3, false)
+	expect("2 and 3 down", 1, 4)
+	r.sw.SetPort(4, false)
+	expect("all of it down", 1)
+	r.sw.SetPort(3, true)
+	expect("3 up again", 1, 3)
+	r.sw.SetPort(2, true)
+	expect("2 up again", 1, 2)
+	r.mustRefuseAs(codes.InvalidArgument, map[string]*p4v1.Update{
+		"same port":  insert(group(4, backup(2, 1, at("\x02", 2)))),
+		"same pair":  insert(group(4, replica(3, 1), backup(2, 1, at("\x03", 1)))),
+		"no port":    insert(group(4, backup(2, 1, at("", 1)))),
+		"large port": insert(group(4, backup(2, 1, at("\x02\x00", 1)))),
+		"instance":   insert(group(4, backup(2, 1, at("\x04", 1<<16)))),
+	})
+}
+
 func TestRegisters(t *testing.T) {
 	r := newRig(t).withPipeline()
 	id := r.registerID()

@@ -231,9 +231,14 @@ func TestCommitForgetsAndReconcileKeeps(t *testing.T) {
 }
 
 func TestCapabilities(t *testing.T) {
-	m, err := newRig(t).client.Capabilities(t.Context(), &p4v1.CapabilitiesRequest{})
-	if err != nil || m.GetP4RuntimeApiVersion() != APIVersion {
-		t.Errorf("%v, %v", m, err)
+	r := newRig(t)
+	for id, want := range map[uint64]codes.Code{
+		0: codes.OK, device: codes.OK, device + 1: codes.NotFound,
+	} {
+		m, err := r.client.Capabilities(t.Context(), &p4v1.CapabilitiesRequest{DeviceId: id})
+		if status.Code(err) != want || err == nil && m.GetP4RuntimeApiVersion() != APIVersion {
+			t.Errorf("device %d: %v, %v", id, m, err)
+		}
 	}
 }
 

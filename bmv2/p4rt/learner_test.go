@@ -141,3 +141,17 @@ func TestLearnerConfiguration(t *testing.T) {
 		t.Errorf("a negative timeout: %v", got)
 	}
 }
+
+// All samples of a list are distinct, also when the controller acknowledges nothing.
+func TestListsHaveNoDuplicates(t *testing.T) {
+	l := newLearner(t, 100, 2, 0)
+	if feed(l, "a", 0) != 0 || feed(l, "a", 10) != 0 {
+		t.Error("a sample that is pending already counts towards the size of the list")
+	}
+	if got := feed(l, "b", 20); got != 2 {
+		t.Errorf("list of %d samples, want 2", got)
+	}
+	if feed(l, "a", 30) != 0 || feed(l, "b", 40) != 2 {
+		t.Error("without an ack timeout samples are sent again in the next list")
+	}
+}

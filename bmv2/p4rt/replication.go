@@ -58,7 +58,7 @@ func cloneSession(e *p4v1.CloneSessionEntry, op v1model.OpType) (*v1model.CloneS
 	s.MaxBytes = int(e.GetPacketLengthBytes())
 	s.Meta = proto.Clone(e)
 	var err error
-	if s.Replicas, err = replicas(e.GetReplicas()); err != nil {
+	if s.Replicas, s.Backups, err = replicas(e.GetReplicas()); err != nil {
 		return nil, wrap(err, "clone session %d", id)
 	}
 	return s, nil
@@ -81,34 +81,59 @@ func multicastGroup(
 	}
 	g.Meta = proto.Clone(e)
 	var err error
-	if g.Replicas, err = replicas(e.GetReplicas()); err != nil {
+	if g.Replicas, g.Backups, err = replicas(e.GetReplicas()); err != nil {
 		return nil, wrap(err, "multicast group %d", id)
 	}
 	return g, nil
 }
 
-func replicas(sent []*p4v1.Replica) ([]v1model.Replica, error) {
-	out := make([]v1model.Replica, 0, len(sent))
+// replicas translates the copies of a group or session, with their backups; those are nil when no
+// copy has any. No pair of port and instance may be there twice, and no copy may have a backup at
+// its own port (specification, section "MulticastGroupEntry").
+func replicas(sent []*p4v1.Replica) (out []v1model.Replica, backups [][]v1model.Replica, err error) {
+	out = make([]v1model.Replica, 0, len(sent))
 	seen := make(map[v1model.Replica]bool)
-	for _, r := range sent {
+	for i, r := range sent {
 		port, err := replicaPort(r)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		if r.GetInstance() > maxInstance {
-			return nil, invalid("instance %d is not in 0..%d", r.GetInstance(), maxInstance)
+		one, err := newReplica(port, r.GetInstance(), seen)
+		if err != nil {
+			return nil, nil, err
 		}
-		if len(r.GetBackupReplicas()) > 0 {
-			return nil, unimplemented("backup replicas are not supported")
+		out = append(out, one)
+		for _, b := range r.GetBackupReplicas() {
+			if backups == nil {
+				backups = make([][]v1model.Replica, len(sent))
+			}
+			backup, err := portNumber(b.GetPort())
+			if err != nil {
+				return nil, nil, err
+			}
+			if backup == port {
+				return nil, nil, invalid("a backup of port %d has the same port", port)
+			}
+			other, err := newReplica(backup, b.GetInstance(), seen)
+			if err != nil {
+				return nil, nil, err
+			}
+			backups[i] = append(backups[i], other)
 		}
-		replica := v1model.Replica{Port: port, Instance: uint16(r.GetInstance())}
-		if seen[replica] {
-			return nil, invalid("port %d, instance %d appears twice", port, replica.Instance)
-		}
-		seen[replica] = true
-		out = append(out, replica)
 	}
-	return out, nil
+	return out, backups, nil
+}
+
+func newReplica(port uint16, instance uint32, seen map[v1model.Replica]bool) (v1model.Replica, error) {
+	r := v1model.Replica{Port: port, Instance: uint16(instance)}
+	switch {
+	case instance > maxInstance:
+		return r, invalid("instance %d is not in 0..%d", instance, maxInstance)
+	case seen[r]:
+		return r, invalid("port %d, instance %d appears twice", port, instance)
+	}
+	seen[r] = true
+	return r, nil
 }
 
 func replicaPort(r *p4v1.Replica) (uint16, error) {

@@ -8,6 +8,7 @@ import (
 	p4v1 "github.com/p4lang/p4runtime/go/p4/v1"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/anypb"
 )
 
 // peer is a controller's end of a stream.
@@ -217,5 +218,84 @@ func TestSilentControllerLosesPackets(t *testing.T) {
 	s := r.server.Stats()
 	if s.PacketIns+s.PacketInDrops != flood || s.PacketInDrops == 0 {
 		t.Errorf("stats %+v, want %d packets, some of them dropped", s, flood)
+	}
+}
+
+// What a controller sends in vain is answered with an error that says what it was.
+func TestStreamErrors(t *testing.T) {
+	r := newRig(t).withPipeline()
+	p := r.connect()
+	ack := func(id uint32) *p4v1.StreamMessageRequest {
+		return &p4v1.StreamMessageRequest{Update: &p4v1.StreamMessageRequest_DigestAck{
+			DigestAck: &p4v1.DigestListAck{DigestId: id, ListId: 4}}}
+	}
+	other := &p4v1.StreamMessageRequest{Update: &p4v1.StreamMessageRequest_Other{
+		Other: &anypb.Any{TypeUrl: "x/y"}}}
+	large := &p4v1.StreamMessageRequest{Update: &p4v1.StreamMessageRequest_Packet{
+		Packet: &p4v1.PacketOut{Payload: make([]byte, 2*maxEcho)}}}
+	expect := func(m *p4v1.StreamMessageRequest, want codes.Code, about func(*p4v1.StreamError) bool) {
+		t.Helper()
+		p.send(m)
+		e := p.receive().GetError()
+		if codes.Code(e.GetCanonicalCode()) != want || e.GetMessage() == "" || !about(e) {
+			t.Errorf("%v was answered with %v, want %v", m, e, want)
+		}
+	}
+	isAck := func(e *p4v1.StreamError) bool {
+		return e.GetDigestListAck().GetDigestListAck().GetListId() == 4
+	}
+	expect(ack(r.digestID()), codes.PermissionDenied, isAck)
+	expect(large, codes.PermissionDenied, func(e *p4v1.StreamError) bool {
+		return e.GetPacketOut() != nil && e.GetPacketOut().GetPacketOut() == nil // too large to repeat
+	})
+	p.elect(1)
+	expect(ack(5), codes.InvalidArgument, isAck)
+	expect(other, codes.Unimplemented, func(e *p4v1.StreamError) bool {
+		return e.GetOther().GetOther().GetTypeUrl() == "x/y"
+	})
+	expect(&p4v1.StreamMessageRequest{}, codes.InvalidArgument, func(e *p4v1.StreamError) bool {
+		return e.GetDetails() == nil
+	})
+}
+
+// A controller that opens a second stream with its id while the first is still there is refused; with
+// the first one gone it is primary again.
+func TestStreamsAreReplaced(t *testing.T) {
+	r := newRig(t).withPipeline()
+	first := r.connect()
+	first.elect(4)
+	again := r.connect()
+	again.send(arbitration(device, 4, ""))
+	if got := again.ended(); got != codes.InvalidArgument {
+		t.Errorf("the same id twice: %v", got)
+	}
+	if err := first.channel.CloseSend(); err != nil {
+		t.Fatal(err)
+	}
+	first.ended()
+	if got := r.connect().elect(4); got != codes.OK {
+		t.Errorf("after the first stream ended: %v", got)
+	}
+}
+
+// An unset election id never wins, one of zero does.
+func TestUnsetAndZeroElectionIDs(t *testing.T) {
+	r := newRig(t)
+	p := r.connect()
+	unset := arbitration(device, 0, "")
+	unset.GetArbitration().ElectionId = nil
+	p.send(unset)
+	if m := p.receive().GetArbitration(); m.GetStatus().GetCode() != int32(codes.NotFound) ||
+		m.GetElectionId() != nil {
+		t.Errorf("an unset id: %v", m)
+	}
+	if got := p.elect(0); got != codes.OK {
+		t.Errorf("an id of zero: %v", got)
+	}
+	if got := r.write(&p4v1.Update{})[0]; got != codes.PermissionDenied {
+		t.Errorf("a write without id while the primary has zero: %v", got)
+	}
+	if got := r.writeAs(0); got != codes.FailedPrecondition { // it may, but there is no pipeline
+		t.Errorf("a write with id zero: %v", got)
 	}
 }
