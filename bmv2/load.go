@@ -18,6 +18,8 @@ const (
 	maxCells      = 1 << 24
 	maxHeaderBits = 1 << 16
 	maxObjects    = 1 << 16
+	maxPacketBits = 1 << 21 // of all headers and metadata: each packet has room for them
+	maxCellBytes  = 1 << 30 // of all counters, meters and registers
 )
 
 // loader resolves names to objects while a program is decoded.
@@ -37,6 +39,7 @@ type loader struct {
 	actions   map[int]*Action
 	keySetup  map[*Table][]Primitive // see computedKey
 	params    []Param                // of the action being decoded
+	cellBytes int                    // see cells
 }
 
 // Load decodes p4c's bmv2 JSON. The error names the first construct that is malformed, or not
@@ -145,6 +148,17 @@ func number(s string) (*big.Int, error) {
 		v.Neg(v)
 	}
 	return v, nil
+}
+
+// cells checks the size of an array whose cells have so many bytes, and of all arrays together.
+func (l *loader) cells(n, bytes int) error {
+	if n < 0 || n > maxCells {
+		return fmt.Errorf("size %d: want 0 to %d", n, maxCells)
+	}
+	if l.cellBytes += n * bytes; l.cellBytes > maxCellBytes {
+		return fmt.Errorf("size %d: all cells together have more than %d bytes", n, maxCellBytes)
+	}
+	return nil
 }
 
 func checkCount(what string, n int) error {

@@ -4,8 +4,9 @@ import "fmt"
 
 func (l *loader) loadCounters(raw *rawProgram) error {
 	for _, r := range raw.Counters {
-		if r.Size < 0 || r.Size > maxCells {
-			return in(fmt.Errorf("size %d: want 0 to %d", r.Size, maxCells), "counter", r.Name)
+		const counterBytes = 16
+		if err := l.cells(r.Size, counterBytes); err != nil {
+			return in(err, "counter", r.Name)
 		}
 		c := &Counter{Name: r.Name, ID: r.ID, Size: r.Size, Direct: r.Direct}
 		l.counters[r.Name] = c
@@ -32,12 +33,12 @@ func (l *loader) bindCounters(raw *rawProgram) error {
 
 func (l *loader) loadRegisters(raw *rawProgram) error {
 	for _, r := range raw.Registers {
-		if r.Size < 0 || r.Size > maxCells {
-			return in(fmt.Errorf("size %d: want 0 to %d", r.Size, maxCells), "register", r.Name)
-		}
 		if r.Width < 1 || r.Width > maxFieldBits {
 			return in(fmt.Errorf("width %d: want 1 to %d", r.Width, maxFieldBits),
 				"register", r.Name)
+		}
+		if err := l.cells(r.Size, (r.Width+63)/64*8); err != nil {
+			return in(err, "register", r.Name)
 		}
 		reg := &Register{Name: r.Name, ID: r.ID, Size: r.Size, Width: r.Width}
 		l.registers[r.Name] = reg

@@ -115,6 +115,7 @@ func (l *loader) loadHeaders(raw *rawProgram) error {
 	if err := checkCount("headers", len(raw.Headers)); err != nil {
 		return err
 	}
+	bits := 0
 	for _, r := range raw.Headers {
 		t := l.types[r.Type]
 		if t == nil {
@@ -126,6 +127,10 @@ func (l *loader) loadHeaders(raw *rawProgram) error {
 		}
 		if l.headers[r.Name] != nil {
 			return in(fmt.Errorf("declared twice"), "header", r.Name)
+		}
+		if bits += t.Bits; bits > maxPacketBits {
+			return in(fmt.Errorf("all headers together have more than %d bits", maxPacketBits),
+				"header", r.Name)
 		}
 		h := &Header{Name: r.Name, ID: r.ID, Type: t, Metadata: r.Metadata}
 		l.headers[r.Name] = h

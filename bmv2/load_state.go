@@ -27,8 +27,9 @@ func (l *loader) meter(r *rawMeter) (m *Meter, err error) {
 	default:
 		return nil, unsupported(fmt.Sprintf("meter type %q", r.Type), "packets", "bytes")
 	}
-	if r.Size < 0 || r.Size > maxCells {
-		return nil, fmt.Errorf("size %d: want 0 to %d", r.Size, maxCells)
+	const meterBytes = 128 // of a configured one
+	if err := l.cells(r.Size, meterBytes); err != nil {
+		return nil, err
 	}
 	if r.Rates != meterRates {
 		return nil, unsupported(fmt.Sprintf("rate_count %d", r.Rates), fmt.Sprint(meterRates))

@@ -150,6 +150,8 @@ func TestLoadNamesWhatIsWrong(t *testing.T) {
 		{`, "register_arrays": [{"name": "r", "size": 1, "bitwidth": 4096}]`,
 			`width 4096: want 1 to 2048`},
 		{`, "counter_arrays": [{"name": "c", "size": -1}]`, `counter "c": size -1`},
+		{`, "register_arrays": [{"name": "r", "size": 16000000, "bitwidth": 2048}]`,
+			`register "r": size 16000000: all cells together have more than`},
 		{`, "meter_arrays": [{"name": "m", "type": "bytes", "rate_count": 2, "size": -1}]`,
 			`meter "m": size -1`},
 		{`, "meter_arrays": [{"name": "m", "type": "bytes", "rate_count": 2, "size": 1, ` +

@@ -77,6 +77,9 @@ func states(p *v1model.Pass) string {
 		if len(s.Extracted) > 0 {
 			name += " (" + strings.Join(s.Extracted, ", ") + ")"
 		}
+		if s.ValueSet != "" {
+			name += " by " + s.ValueSet
+		}
 		out = append(out, name)
 	}
 	end := "accept"
