@@ -48,6 +48,7 @@ type plan struct {
 	inFlight int
 	packets  int
 	quiet    time.Duration
+	clock    clock
 	profile  string
 }
 
@@ -60,9 +61,14 @@ func parsePlan(args []string, stderr io.Writer) (p plan, err error) {
 	flags.IntVar(&p.inFlight, "in-flight", 2, "Writes at a time")
 	flags.IntVar(&p.packets, "packets", 100_000, "packets a second; 0: none")
 	flags.DurationVar(&p.quiet, "quiet", time.Second, "how long packets are watched without writes")
+	measure := flags.String("clock", string(wallClock), "of the latencies: wall, or processor, which "+
+		"stands still while the process has no processor")
 	flags.StringVar(&p.profile, "cpuprofile", "", "write a profile of the processor time to this file")
 	if err := flags.Parse(args); err != nil {
 		return p, err
+	}
+	if p.clock = clock(*measure); p.clock != wallClock && p.clock != processorClock {
+		return p, fmt.Errorf("-clock %q: must be wall or processor", p.clock)
 	}
 	p.kinds = strings.Split(*names, ",")
 	if p.entries < 1 || p.entries > 1<<20 || p.batch < 1 || p.inFlight < 1 || p.packets < 0 {
@@ -109,7 +115,7 @@ type rig struct {
 	cancel  func()
 }
 
-func newRig(ctx context.Context, config *p4v1.ForwardingPipelineConfig, packets int) (*rig, error) {
+func (p *plan) newRig(ctx context.Context, config *p4v1.ForwardingPipelineConfig) (*rig, error) {
 	const room = 1 << 14 // frames
 	inner1, outer1 := port.NewPair(room)
 	inner2, outer2 := port.NewPair(room)
@@ -121,7 +127,7 @@ func newRig(ctx context.Context, config *p4v1.ForwardingPipelineConfig, packets 
 	r := &rig{daemon: d, ended: make(chan error, 1)}
 	ctx, r.cancel = context.WithCancel(ctx)
 	go func() { r.ended <- d.Run(ctx) }()
-	r.traffic = startTraffic(outer1, outer2, packets)
+	r.traffic = startTraffic(outer1, outer2, p.packets, p.clock)
 	r.control, err = newController(d.Addr())
 	return r, errors.Join(err, ctx.Err())
 }
@@ -160,7 +166,7 @@ func (p *plan) measure(ctx context.Context, kind string, out io.Writer) (err err
 		}
 	}
 	w = nil
-	r, err := newRig(ctx, config, p.packets)
+	r, err := p.newRig(ctx, config)
 	if err != nil {
 		return err
 	}

@@ -23,7 +23,7 @@ func TestEveryTableIsMeasured(t *testing.T) {
 
 func TestPlansThatMakeNoSenseAreRefused(t *testing.T) {
 	for _, args := range []string{"-entries 0", "-entries 2000000", "-batch 0", "-in-flight 0",
-		"-kinds trie"} {
+		"-kinds trie", "-clock none"} {
 		var out, errs strings.Builder
 		if run(t.Context(), strings.Fields(args+" -quiet 1ms"), &out, &errs) == nil {
 			t.Errorf("%s is accepted", args)

@@ -122,6 +122,9 @@ func (x *paged[T]) without(ed *edit, word uint64, same func(*T) bool) *paged[T] 
 	x = x.edited(ed)
 	x.set(ed, i, slot[T]{word: removedWord})
 	x.live--
+	if len(x.pages) > 1 && 16*x.live < len(x.pages)*pageSlots {
+		return x.rehashed(ed)
+	}
 	return x
 }
 

@@ -53,8 +53,9 @@ type maskWord struct {
 const (
 	// leafSize is the length from which a list is split: below, hashing costs more than scanning.
 	leafSize = 8
-	// regrown is by what factor a node grows until its bits are picked anew.
-	regrown = 4
+	// regrown is by what factor a node grows until its bits are picked anew, shrunken by what factor it
+	// shrinks.
+	regrown, shrunken = 4, 8
 )
 
 // hash mixes the picked bits of a key.
@@ -220,6 +221,8 @@ func (n *ruleNode) without(ed *edit, e *Entry) *ruleNode {
 	case f != nil && n.size <= leafSize/2:
 		n.rules, n.fork, n.built = sortedRules(n.entries(nil)), nil, 0
 		n.best = n.rules[0].e.rank
+	case f != nil && n.size*shrunken < n.built:
+		n.rebuild(ed)
 	}
 	return n
 }

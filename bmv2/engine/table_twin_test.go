@@ -160,6 +160,10 @@ func TestHashTableAgreesWithMap(t *testing.T) {
 		}
 		for k, e := range want {
 			check(table, k, e)
+			table = table.Without(e)
+		}
+		if n := len(table.exact.pages); n != 1 {
+			t.Errorf("seed %d: %d pages for no entries", seed, n)
 		}
 	}
 }
