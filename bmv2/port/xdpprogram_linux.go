@@ -32,8 +32,8 @@ type xdpProgram struct {
 //
 // Only the driver's own XDP is used: before the generic one the kernel may have taken a VLAN tag out
 // of a frame, and an AF_XDP socket is not told.
-func attachXDP(index, queues int) (x *xdpProgram, err error) {
-	x = new(xdpProgram)
+func attachXDP(index, queues int) (_ *xdpProgram, err error) {
+	x := new(xdpProgram)
 	defer func() {
 		if err != nil {
 			err = errors.Join(fmt.Errorf("%w: %w", ErrNoXDP, err), x.Close())
@@ -42,24 +42,24 @@ func attachXDP(index, queues int) (x *xdpProgram, err error) {
 	if x.sockets, err = ebpf.NewMap(&ebpf.MapSpec{
 		Type: ebpf.XSKMap, KeySize: 4, ValueSize: 4, MaxEntries: uint32(queues),
 	}); err != nil {
-		return x, fmt.Errorf("map of sockets: %w", err)
+		return nil, fmt.Errorf("map of sockets: %w", err)
 	}
 	tagger, err := vlanFunction()
 	if err != nil {
-		return x, err
+		return nil, err
 	}
 	if x.program, err = ebpf.NewProgram(&ebpf.ProgramSpec{
 		Name: "to_switch", Type: ebpf.XDP, License: "GPL", Ifindex: uint32(index),
 		Flags:        unix.BPF_F_XDP_DEV_BOUND_ONLY,
 		Instructions: xdpInstructions(x.sockets.FD(), tagger),
 	}); err != nil {
-		return x, fmt.Errorf("xdp program: %w", err)
+		return nil, fmt.Errorf("xdp program: %w", err)
 	}
 	x.link, err = link.AttachXDP(link.XDPOptions{
 		Program: x.program, Interface: index, Flags: link.XDPDriverMode,
 	})
 	if err != nil {
-		return x, fmt.Errorf("xdp program: %w", err)
+		return nil, fmt.Errorf("xdp program: %w", err)
 	}
 	return x, nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync/atomic"
 	"syscall"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -51,12 +52,12 @@ func chunkFor(longest int) int {
 }
 
 // openXSK makes a socket for one queue of an interface with the given longest frame in bytes.
-func openXSK(index, queue, longest int) (x *xsk, err error) {
+func openXSK(index, queue, longest int) (_ *xsk, err error) {
 	fd, err := unix.Socket(unix.AF_XDP, unix.SOCK_RAW|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("xdp socket: %w", err)
 	}
-	x = &xsk{fd: fd, chunk: chunkFor(longest)}
+	x := &xsk{fd: fd, chunk: chunkFor(longest)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, x.unmap(), unix.Close(fd))
@@ -76,14 +77,26 @@ func openXSK(index, queue, longest int) (x *xsk, err error) {
 	for i := range uint64(xskTransmit) {
 		x.free = append(x.free, (xskReceive+i)*uint64(x.chunk))
 	}
-	// Without a flag for copies or none, the driver gives the best that it has.
-	address := unix.SockaddrXDP{Flags: unix.XDP_USE_NEED_WAKEUP, Ifindex: uint32(index),
-		QueueID: uint32(queue)}
-	if err := unix.Bind(fd, &address); err != nil {
+	if err := x.bind(index, queue); err != nil {
 		return nil, fmt.Errorf("xdp socket: bind to queue %d: %w", queue, err)
 	}
 	x.direct = x.zeroCopy()
 	return x, nil
+}
+
+// bind gives the socket its queue. A socket that was closed just now keeps it until the kernel gets
+// round to release it, of which nobody is told.
+func (x *xsk) bind(index, queue int) error {
+	const patience, pause = time.Second, 2 * time.Millisecond
+	// Without a flag for copies or none, the driver gives the best that it has.
+	address := unix.SockaddrXDP{Flags: unix.XDP_USE_NEED_WAKEUP, Ifindex: uint32(index),
+		QueueID: uint32(queue)}
+	for begin := time.Now(); ; time.Sleep(pause) {
+		err := unix.Bind(x.fd, &address)
+		if !errors.Is(err, unix.EBUSY) || time.Since(begin) > patience {
+			return err
+		}
+	}
 }
 
 // register shares the memory.
