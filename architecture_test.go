@@ -33,7 +33,7 @@ var floors = [][]string{
 	{"controller", "storagenode", "workload"}, // components and programs
 	{"turbokvtest", "coordinate/coordinator"},
 	{"cluster", "mininet"},
-	{"cmd", "bench"},
+	{"cmd", "bench", "docs/examples"},
 }
 
 // neighbours are imports within one floor.

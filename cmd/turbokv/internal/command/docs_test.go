@@ -83,8 +83,12 @@ func TestSwitchGuideHasEveryOption(t *testing.T) {
 func TestSwitchGuideBeginsWithWhatWorks(t *testing.T) {
 	text, examples := read(t, "docs", "SWITCH.md"), filepath.Join(root, "docs", "examples")
 	_, commands, _ := strings.Cut(read(t, "docs", "examples", "wire.stf"), "\n")
-	if !strings.Contains(text, "```\n"+commands+"```") {
-		t.Errorf("docs/SWITCH.md does not show docs/examples/wire.stf as it is")
+	_, function, _ := strings.Cut(read(t, "docs", "examples", "wire_test.go"), "\nfunc ")
+	for name, shown := range map[string]string{
+		"wire.stf": "```\n" + commands + "```", "wire_test.go": "```go\nfunc " + function + "```"} {
+		if !strings.Contains(text, shown) {
+			t.Errorf("docs/SWITCH.md does not show docs/examples/%s as it is", name)
+		}
 	}
 	var out strings.Builder
 	s := Streams{In: strings.NewReader(""), Out: &out, Err: &out}

@@ -53,7 +53,8 @@ A port is NUMBER@INTERFACE for a network interface, which needs CAP_NET_RAW, or
 NUMBER@udp:LOCAL,REMOTE for a tunnel of Ethernet frames in UDP, which needs nothing.
 
 Its cable can have properties: delay=2ms, loss=0.01, rate=10Mbit and queue=100 (frames)
-after commas shape what the port sends, and with both also what it receives.`,
+after commas shape what the port sends, and with both also what it receives. How the
+frames of an interface move is io=ring (usual), socket or xdp; workers=N share them.`,
 		Example: `  turbokv switch -i 1@veth0 -i 2@veth1 basic.json --p4info basic.p4info.txt
   turbokv switch -i 1@veth0,delay=2ms,rate=10Mbit,queue=100,both -i 2@veth1,loss=0.01
   turbokv switch -i 1@udp:127.0.0.1:22001,127.0.0.1:22101 --grpc-addr 127.0.0.1:9559
