@@ -50,34 +50,54 @@ func (l *locks) join(a, b string) {
 	}
 }
 
-// parse runs the parser.
+// parse runs the parser. As in the two below, what takes a lock stands apart from what nearly all
+// programs do.
 func (rt *runtime) parse(st *engine.State) {
-	if l := rt.locks.parser; l != nil {
-		l.Lock()
-		defer l.Unlock()
+	if rt.locks.parser != nil {
+		rt.parseLocked(st)
+		return
 	}
+	rt.parser.Run(st)
+}
+
+func (rt *runtime) parseLocked(st *engine.State) {
+	rt.locks.parser.Lock()
+	defer rt.locks.parser.Unlock()
 	rt.parser.Run(st)
 }
 
 // control runs ingress or egress, and has r write down what happens unless it is nil.
 func (rt *runtime) control(k *engine.Control, l *sync.Mutex, st *engine.State, r *recorder) {
-	if l != nil {
-		l.Lock()
-		defer l.Unlock()
-	}
-	if r != nil {
+	switch {
+	case l != nil:
+		rt.controlLocked(k, l, st, r)
+	case r != nil:
 		r.run(k, st)
-		return
+	default:
+		k.Run(st)
 	}
-	k.Run(st)
+}
+
+func (rt *runtime) controlLocked(k *engine.Control, l *sync.Mutex, st *engine.State, r *recorder) {
+	l.Lock()
+	defer l.Unlock()
+	rt.control(k, nil, st, r)
 }
 
 // deparse appends the packet to dst, or makes it where it was received, if that is wanted.
 func (rt *runtime) deparse(st *engine.State, dst []byte, inPlace bool) (frame []byte, there bool) {
-	if l := rt.locks.deparser; l != nil {
-		l.Lock()
-		defer l.Unlock()
+	switch {
+	case rt.locks.deparser != nil:
+		return rt.deparseLocked(st, dst, inPlace)
+	case inPlace:
+		return rt.deparser.RunOver(st, dst)
 	}
+	return rt.deparser.Run(st, dst), false
+}
+
+func (rt *runtime) deparseLocked(st *engine.State, dst []byte, inPlace bool) ([]byte, bool) {
+	rt.locks.deparser.Lock()
+	defer rt.locks.deparser.Unlock()
 	if inPlace {
 		return rt.deparser.RunOver(st, dst)
 	}
