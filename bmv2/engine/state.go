@@ -67,6 +67,15 @@ func (m *Machine) ResetLittered(st *State, packet []byte, litter func(fields []b
 	st.restart(packet)
 }
 
+// Litter does the same to the headers that are not valid, in the middle of a packet.
+func (m *Machine) Litter(st *State, litter func(fields []byte)) {
+	for _, h := range m.layout.headers {
+		if !h.meta && st.arena[h.valid] == 0 {
+			litter(st.arena[h.base : h.base+h.size])
+		}
+	}
+}
+
 func (st *State) restart(packet []byte) {
 	st.packet, st.pos, st.Length, st.PayloadEnd = packet, 0, len(packet), 0
 	st.exited, st.Overrun, st.fail = false, false, 0

@@ -38,7 +38,7 @@ func (w *Worker) cloneEgress(st *engine.State) {
 	if j == nil {
 		return
 	}
-	j.st.CopyFrom(st)
+	w.copyState(j.st, st)
 	clear(j.st.Regs[:])
 	w.finishClone(j, st, session, instanceEgressClone)
 }
@@ -88,12 +88,20 @@ func (w *Worker) replicate(st *engine.State, replicas []Replica, kind string) {
 		if j == nil {
 			return
 		}
-		j.st.CopyFrom(st)
+		w.copyState(j.st, st)
 		j.buf = append(j.buf[:0], st.Packet()...)
 		j.st.SetPacket(j.buf)
 		j.toIn, j.port, j.rid = false, r.Port, r.Instance
 		j.pass = w.rec.begin(kind)
 		w.queue = append(w.queue, j)
+	}
+}
+
+// copyState copies a packet; headers that are not valid are not part of it.
+func (w *Worker) copyState(dst, src *engine.State) {
+	dst.CopyFrom(src)
+	if litter := w.sw.cfg.Litter; litter != nil {
+		w.rt.machine.Litter(dst, litter)
 	}
 }
 
