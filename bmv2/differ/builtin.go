@@ -30,7 +30,7 @@ var errWild = errors.New("frame loops, fails an assertion or causes too many fra
 type builtin struct {
 	server *p4rt.Server
 	p4     p4v1.P4RuntimeClient
-	stop   func()
+	end    func()
 
 	sw     *v1model.Switch
 	worker *v1model.Worker
@@ -76,7 +76,7 @@ func (b *builtin) serve() error {
 			return listener.DialContext(ctx)
 		}),
 		grpc.WithTransportCredentials(insecure.NewCredentials()))
-	b.stop = func() {
+	b.end = func() {
 		if conn != nil {
 			_ = conn.Close()
 		}
@@ -85,12 +85,14 @@ func (b *builtin) serve() error {
 		group.Wait()
 	}
 	if err != nil {
-		b.stop()
+		b.end()
 		return err
 	}
 	b.p4 = p4v1.NewP4RuntimeClient(conn)
 	return nil
 }
+
+func (b *builtin) stop() { b.end() }
 
 func (b *builtin) client() p4v1.P4RuntimeClient { return b.p4 }
 

@@ -25,4 +25,6 @@ type device interface {
 	// inject sends frames and returns, for each, what left the switch because of it, in the order in
 	// which it left. Packet-ins are not part of it.
 	inject(ctx context.Context, frames []Frame) ([][]Frame, error)
+	// stop ends it.
+	stop()
 }

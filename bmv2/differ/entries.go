@@ -187,6 +187,9 @@ func (f *filler) match(m *p4config.MatchField, k *bmv2.KeyField) *p4v1.FieldMatc
 	value := anyValue(f.r, width)
 	if k != nil {
 		value = cut(f.pool.draw(f.r, k.Field), width)
+		if k.Mask != nil { // simple_switch masks entries, too
+			value = new(big.Int).And(value, k.Mask)
+		}
 	}
 	out := &p4v1.FieldMatch{FieldId: m.GetId()}
 	switch m.GetMatchType() {

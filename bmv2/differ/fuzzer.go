@@ -103,13 +103,18 @@ func (d Difference) String() string {
 // Fuzzer compares programs, one after the other, with one process of simple_switch_grpc.
 type Fuzzer struct {
 	opt   Options
-	real  *real
+	open  func(ctx context.Context) (device, error)
+	real  device
 	ctl   *controller
 	Stats Stats
 }
 
 // NewFuzzer returns a fuzzer, which must be closed.
-func NewFuzzer(opt Options) *Fuzzer { return &Fuzzer{opt: opt.withDefaults()} }
+func NewFuzzer(opt Options) *Fuzzer {
+	opt = opt.withDefaults()
+	open := func(ctx context.Context) (device, error) { return startReal(ctx, opt.Path) }
+	return &Fuzzer{opt: opt, open: open}
+}
 
 // Close ends the process.
 func (z *Fuzzer) Close() {
@@ -240,9 +245,11 @@ func (z *Fuzzer) start(ctx context.Context) (err error) {
 	if z.real != nil {
 		return nil
 	}
-	if z.real, err = startReal(ctx, z.opt.Path); err != nil {
+	d, err := z.open(ctx)
+	if err != nil {
 		return err
 	}
+	z.real = d
 	z.ctl, err = control(z.real.client())
 	return err
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os/exec"
+	"strings"
 	"time"
 
 	p4v1 "github.com/p4lang/p4runtime/go/p4/v1"
@@ -96,8 +97,26 @@ func (r *real) stop() {
 
 func (r *real) client() p4v1.P4RuntimeClient { return r.p4 }
 
-// inject implements device. The service ends the stream once it holds no packet any more.
+// inject implements device. The data plane takes frames a little later than the service of P4Runtime
+// takes the first pipeline.
 func (r *real) inject(ctx context.Context, frames []Frame) ([][]Frame, error) {
+	again := time.NewTicker(10 * time.Millisecond)
+	defer again.Stop()
+	for {
+		out, err := r.send(ctx, frames)
+		if err == nil || !strings.Contains(err.Error(), "not ready") {
+			return out, err
+		}
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			return nil, err
+		}
+	}
+}
+
+// send sends frames once. The service ends the stream when it holds no packet any more.
+func (r *real) send(ctx context.Context, frames []Frame) ([][]Frame, error) {
 	stream, err := r.data.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true, ClientStreams: true},
 		"/p4.bm.DataplaneInterface/PacketStream", grpc.ForceCodec(tapCodec{}), grpc.WaitForReady(true))
 	if err != nil {

@@ -116,6 +116,8 @@ func (w *writer) keyed(k kind) string {
 
 // apply writes the application of a table in one of its forms.
 func (w *writer) apply(i int) {
+	before := maps.Clone(w.valid)
+	defer func() { w.valid = before }()
 	switch w.pick(3) {
 	case 0:
 		w.line("table%d.apply();", i)
@@ -127,10 +129,12 @@ func (w *writer) apply(i int) {
 		w.open("switch (table%d.apply().action_run)", i)
 		w.open("act0:")
 		w.block(2)
+		w.valid = maps.Clone(before)
 		w.close("")
 		w.line("act1:")
 		w.open("act2:")
 		w.block(2)
+		w.valid = maps.Clone(before)
 		w.close("")
 		w.open("default:")
 		w.block(1)
