@@ -109,9 +109,9 @@ type images struct {
 
 // image renders the bytes that an action stores for given parameters, by running the stores on an
 // empty arena of the given size.
-func (m *images) image(a *action, size int, args []uint64) (out []byte) {
+func (m *images) image(a *action, size int, args []uint64) string {
 	if len(a.stages) == 0 {
-		return nil
+		return ""
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -120,6 +120,7 @@ func (m *images) image(a *action, size int, args []uint64) (out []byte) {
 	}
 	clear(m.st.arena)
 	m.st.args = args
+	var out []byte
 	for _, stage := range a.stages {
 		execute(stage.stores, &m.st)
 		for _, s := range stage.segments {
@@ -127,7 +128,7 @@ func (m *images) image(a *action, size int, args []uint64) (out []byte) {
 		}
 	}
 	m.st.args = nil
-	return out
+	return string(out)
 }
 
 func (c *compiler) body(body []bmv2.Primitive, a *action) (steps []step, jumps bool, err error) {

@@ -96,7 +96,7 @@ func execute(body []code, st *State) {
 		case codeImage1:
 			a[s.dst] = st.image[s.src]
 		case codeImage4:
-			be.PutUint32(a[s.dst:], be.Uint32(st.image[s.src:]))
+			be.PutUint32(a[s.dst:], word4(st.image[s.src:]))
 		case codeCopy:
 			copy(a[s.dst:s.dst+s.n], a[s.src:s.src+s.n])
 		case codeCopy4:
@@ -126,6 +126,12 @@ func execute(body []code, st *State) {
 			be.PutUint64(a[s.dst+8:], st.args[s.src])
 		}
 	}
+}
+
+// word4 reads 4 big-endian bytes.
+func word4(b string) uint32 {
+	_ = b[3]
+	return uint32(b[0])<<24 | uint32(b[1])<<16 | uint32(b[2])<<8 | uint32(b[3])
 }
 
 // extract moves a header from the packet to the arena.

@@ -18,14 +18,14 @@ type Match struct {
 
 // Entry is an immutable table entry, or the default entry of a table.
 type Entry struct {
-	act  *action
-	args []uint64
-	// image holds the bytes that the action stores whatever the packet is.
-	image []byte
-	slot  int // of the action in the table
-	// ref is used instead of an action in tables with a profile.
-	ref    Ref
+	// What packets need comes first, in one line of the cache.
+	act    *action
+	slot   int     // of the action in the table
 	direct *Direct // nil if the table keeps nothing for its entries
+	image  string  // the bytes that the action stores whatever the packet is
+	args   []uint64
+	// ref is used instead of an action in tables with a profile.
+	ref Ref
 
 	key    []byte // exact and lpm tables; empty for packed keys
 	word   uint64 // packed key or hash of key

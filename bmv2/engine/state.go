@@ -10,7 +10,7 @@ type State struct {
 	scratch []uint64 // temporaries of wide expressions
 	keyBuf  []byte   // the key of the table being applied
 	args    []uint64 // parameters of the action being run
-	image   []byte   // what the entry of that action stores
+	image   string   // what the entry of that action stores
 	sum     []byte   // input of the checksum or hash being computed
 	exited  bool
 	fail    parserError
