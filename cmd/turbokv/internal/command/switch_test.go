@@ -71,6 +71,7 @@ func TestSwitchSaysWhatIsWrong(t *testing.T) {
 	for _, c := range []struct{ args, want string }{
 		{"-i 1@nowhere-9", `there is no network interface "nowhere-9" here; there are `},
 		{"unknown.json", `action "ingress.drop": primitive "teleport"`},
+		{"basic.json --trace - --trace-where nope.x=1", `field "nope.x": unknown name: want HEADER.FIELD, the headers are`},
 		{"basic.json --p4info basic.json", "is not what p4c --p4runtime-files writes"},
 		{"--grpc-addr " + taken.Addr().String(), "another program has this address, perhaps a switch"},
 	} {

@@ -81,7 +81,7 @@ func (s *switchProcess) open() (err error) {
 	if s.config.Ports, err = openPorts(s.ports, s.specs); err != nil {
 		return err
 	}
-	s.log.Info("starting", "p4runtime", f.address, "ports", len(s.specs), "device", f.device,
+	s.log.Info("starting", "p4runtime", s.config.Listener.Addr().String(), "ports", len(s.specs), "device", f.device,
 		"program", cmp.Or(f.program, "none"))
 	s.sw, err = daemon.New(s.config) // which closes the ports and the listener if it fails
 	if err == nil && s.ports.Files != nil {
@@ -141,7 +141,11 @@ func (s *switchProcess) run(ctx context.Context) error {
 	defer cancel()
 	s.serve(ctx)
 	if s.flags.tracesToConsole() {
-		s.console.Go(func() { s.consoleErr = s.printTraces(ctx) })
+		s.console.Go(func() {
+			if s.consoleErr = s.printTraces(ctx); s.consoleErr != nil {
+				cancel()
+			}
+		})
 	}
 	err := s.sw.Run(ctx)
 	cancel()
@@ -190,8 +194,13 @@ func (s *switchProcess) printTraces(ctx context.Context) error {
 			return err
 		})
 	})
-	if err != nil {
-		return fmt.Errorf("--trace-where: %w", err)
+	switch {
+	case errors.Is(err, trace.ErrEnded): // a controller may replace the program
+		s.log.Warn("packets are not followed any more", "reason", err)
+	case err != nil && len(s.flags.where) > 0:
+		return usagef("--trace-where: %w", err)
+	case err != nil:
+		return fmt.Errorf("--trace: %w", err)
 	}
 	return nil
 }
