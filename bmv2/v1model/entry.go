@@ -105,6 +105,10 @@ type CounterValue struct {
 	Bytes   uint64
 }
 
+// AllCells is the index that stands for every cell of an array in a [CounterCell], [MeterCell] or
+// [RegisterCell].
+const AllCells = -1
+
 // CounterCell names and sets one cell of an indirect counter array. Only OpModify applies.
 type CounterCell struct {
 	Counter string

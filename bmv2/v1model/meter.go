@@ -73,11 +73,17 @@ func (s *Switch) DirectMeter(e *Entry) (*MeterConfig, error) {
 }
 
 func (u *update) meter(t OpType, c *MeterCell) error {
-	m, err := u.next.rt.meter(c.Meter, c.Index)
-	if err != nil {
+	m, err := u.next.rt.meter(c.Meter, max(c.Index, 0))
+	switch {
+	case err != nil:
 		return err
+	case c.Index == AllCells:
+		a := u.next.rt.machine.Meters[c.Meter]
+		return u.configure(t, a.Size(), func(i int) *engine.Meter { return a.Cell(uint64(i)) }, c.Config)
+	case c.Index < 0:
+		return fmt.Errorf("%w: %d", ErrRange, c.Index)
 	}
-	return u.configure(t, m, c.Config)
+	return u.configure(t, 1, func(int) *engine.Meter { return m }, c.Config)
 }
 
 func (u *update) directMeter(t OpType, d *DirectMeter) error {
@@ -85,11 +91,11 @@ func (u *update) directMeter(t OpType, d *DirectMeter) error {
 	if err != nil {
 		return err
 	}
-	return u.configure(t, m, d.Config)
+	return u.configure(t, 1, func(int) *engine.Meter { return m }, d.Config)
 }
 
-// configure changes a meter when the batch takes effect.
-func (u *update) configure(t OpType, m *engine.Meter, c *MeterConfig) error {
+// configure changes some meters when the batch takes effect.
+func (u *update) configure(t OpType, n int, meter func(int) *engine.Meter, c *MeterConfig) error {
 	if t != OpModify {
 		return fmt.Errorf("%w: a meter can only be modified", ErrInvalid)
 	}
@@ -101,6 +107,10 @@ func (u *update) configure(t OpType, m *engine.Meter, c *MeterConfig) error {
 		c = &config
 	}
 	now := u.sw.cfg.Clock
-	u.later = append(u.later, func() { m.Configure(c, now()) })
+	u.later = append(u.later, func() {
+		for i := range n {
+			meter(i).Configure(c, now())
+		}
+	})
 	return nil
 }

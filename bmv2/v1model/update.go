@@ -359,11 +359,20 @@ func (u *update) counter(t OpType, c *CounterCell) error {
 	if t != OpModify {
 		return fmt.Errorf("%w: a counter cell can only be modified", ErrInvalid)
 	}
-	cell, err := u.next.rt.counter(c.Counter, c.Index)
-	if err != nil {
+	cell, err := u.next.rt.counter(c.Counter, max(c.Index, 0))
+	switch {
+	case err != nil:
 		return err
+	case c.Index == AllCells:
+		a := u.next.rt.machine.Counters[c.Counter]
+		for i := range a.Size() {
+			u.setCounter(a.Cell(uint64(i)), c.Value)
+		}
+	case c.Index < 0:
+		return fmt.Errorf("%w: %d", ErrRange, c.Index)
+	default:
+		u.setCounter(cell, c.Value)
 	}
-	u.setCounter(cell, c.Value)
 	return nil
 }
 
@@ -384,9 +393,15 @@ func (u *update) register(t OpType, c *RegisterCell) error {
 		return fmt.Errorf("%w: a register cell can only be modified", ErrInvalid)
 	}
 	rt := u.next.rt
-	a, err := rt.register(c.Register, c.Index)
+	a, err := rt.register(c.Register, max(c.Index, 0))
 	if err != nil {
 		return err
+	}
+	first, end := c.Index, c.Index+1
+	if c.Index == AllCells {
+		first, end = 0, a.Size()
+	} else if c.Index < 0 {
+		return fmt.Errorf("%w: %d", ErrRange, c.Index)
 	}
 	v, err := fit(c.Value, a.Width())
 	if err != nil {
@@ -396,13 +411,17 @@ func (u *update) register(t OpType, c *RegisterCell) error {
 		lock := rt.locks.cells[c.Register]
 		lock.Lock()
 		defer lock.Unlock()
-		_ = a.SetBytes(c.Index, v) // fails only for an index out of range
+		for i := first; i < end; i++ {
+			_ = a.SetBytes(i, v) // fails only for an index out of range
+		}
 	})
 	return nil
 }
 
 func (u *update) setCounter(cell *engine.Counter, v CounterValue) {
-	packets, bytes := cell.Load()
-	u.undo = append(u.undo, func() { cell.Store(packets, bytes) })
+	if u.atomic {
+		packets, bytes := cell.Load()
+		u.undo = append(u.undo, func() { cell.Store(packets, bytes) })
+	}
 	cell.Store(v.Packets, v.Bytes)
 }
