@@ -38,6 +38,15 @@ func cells(o *object, index *p4v1.Index, size int) (int, int, error) {
 	return int(i), int(i) + 1, nil
 }
 
+// cell returns the cell that an update is about, as the switch names it; no index means all.
+func cell(o *object, index *p4v1.Index, size int) (int, error) {
+	first, _, err := cells(o, index, size)
+	if index == nil {
+		first = v1model.AllCells
+	}
+	return first, err
+}
+
 func (b *batch) counter(kind p4v1.Update_Type, e *p4v1.CounterEntry) error {
 	c, err := b.p.counters.get(e.GetCounterId())
 	if err != nil {
@@ -46,14 +55,12 @@ func (b *batch) counter(kind p4v1.Update_Type, e *p4v1.CounterEntry) error {
 	if err := onlyModify(kind, "counter", c.name); err != nil {
 		return err
 	}
-	first, end, err := cells(&c.object, e.GetIndex(), c.size)
+	i, err := cell(&c.object, e.GetIndex(), c.size)
 	if err != nil || e.GetData() == nil { // without data the counter is left alone
 		return err
 	}
-	for i := first; i < end; i++ {
-		b.op(v1model.OpModify,
-			&v1model.CounterCell{Counter: c.name, Index: i, Value: counterValue(e.GetData())})
-	}
+	b.op(v1model.OpModify,
+		&v1model.CounterCell{Counter: c.name, Index: i, Value: counterValue(e.GetData())})
 	return nil
 }
 

@@ -49,7 +49,7 @@ func (b *batch) meter(kind p4v1.Update_Type, e *p4v1.MeterEntry) error {
 	if e.GetCounterData() != nil {
 		return errMeterCounters
 	}
-	first, end, err := cells(&m.object, e.GetIndex(), m.size)
+	i, err := cell(&m.object, e.GetIndex(), m.size)
 	if err != nil {
 		return err
 	}
@@ -58,9 +58,7 @@ func (b *batch) meter(kind p4v1.Update_Type, e *p4v1.MeterEntry) error {
 		return wrap(err, "meter %q", m.name)
 	}
 	b.live = append(b.live, b.now)
-	for i := first; i < end; i++ {
-		b.op(v1model.OpModify, &v1model.MeterCell{Meter: m.name, Index: i, Config: config})
-	}
+	b.op(v1model.OpModify, &v1model.MeterCell{Meter: m.name, Index: i, Config: config})
 	return nil
 }
 

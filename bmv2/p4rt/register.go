@@ -15,7 +15,7 @@ func (b *batch) register(kind p4v1.Update_Type, e *p4v1.RegisterEntry) error {
 	if err := onlyModify(kind, "register", r.name); err != nil {
 		return err
 	}
-	first, end, err := cells(&r.object, e.GetIndex(), r.size)
+	i, err := cell(&r.object, e.GetIndex(), r.size)
 	if err != nil {
 		return err
 	}
@@ -24,8 +24,6 @@ func (b *batch) register(kind p4v1.Update_Type, e *p4v1.RegisterEntry) error {
 		return wrap(err, "register %q", r.name)
 	}
 	b.live = append(b.live, b.now)
-	for i := first; i < end; i++ {
-		b.op(v1model.OpModify, &v1model.RegisterCell{Register: r.name, Index: i, Value: value})
-	}
+	b.op(v1model.OpModify, &v1model.RegisterCell{Register: r.name, Index: i, Value: value})
 	return nil
 }
