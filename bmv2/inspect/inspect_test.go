@@ -45,7 +45,7 @@ func TestReportOfAllSamples(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if r := Program(data); r.Program == "" || len(r.Tables) == 0 {
+		if r := Program(data); r.Program == "" || len(r.Refused) > 0 || len(r.Actions) == 0 {
 			t.Errorf("%s: %+v", f, r)
 		}
 	}
