@@ -9,7 +9,8 @@ type Meter struct {
 	Table  *Table // the table of a direct meter; nil if no table has it
 	Bytes  bool   // what is measured: bytes, else packets
 	Rates  int    // 2: committed and peak
-	// Result is where a direct meter leaves the colour when an entry is hit: 0 green, 1 yellow, 2 red.
+	// Result is where a direct meter leaves the colour when an entry is hit: 0 green, 1 yellow, 2
+	// red.
 	Result FieldRef
 }
 

@@ -16,8 +16,8 @@ import (
 	"github.com/turbokv/turbokv/bmv2/v1model"
 )
 
-// both is simple_switch_grpc and the built-in switch with the program stateful.p4. What one is told the
-// other is told, too.
+// both is simple_switch_grpc and the built-in switch with the program stateful.p4. What one is told
+// the other is told, too.
 type both struct {
 	t    *testing.T
 	info *p4config.P4Info
@@ -221,8 +221,8 @@ func anySelection(r *rand.Rand, oneShots bool) v1model.Op {
 	return op
 }
 
-// TestSelectionIsThatOfSimpleSwitch changes members, groups and entries at random. Each packet must take
-// the same member in both switches.
+// TestSelectionIsThatOfSimpleSwitch changes members, groups and entries at random. Each packet must
+// take the same member in both switches.
 func TestSelectionIsThatOfSimpleSwitch(t *testing.T) {
 	for _, oneShots := range []bool{false, true} {
 		b := newBoth(t)
@@ -244,8 +244,8 @@ func TestSelectionIsThatOfSimpleSwitch(t *testing.T) {
 	}
 }
 
-// TestMetersAreThoseOfSimpleSwitch lets bursts of packets empty the buckets of meters that fill so slowly
-// that no token comes in while the test runs.
+// TestMetersAreThoseOfSimpleSwitch lets bursts of packets empty the buckets of meters that fill so
+// slowly that no token comes in while the test runs.
 func TestMetersAreThoseOfSimpleSwitch(t *testing.T) {
 	b := newBoth(t)
 	r := rand.New(rand.NewPCG(1, 8))

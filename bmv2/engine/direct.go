@@ -6,8 +6,8 @@ import (
 	"github.com/turbokv/turbokv/bmv2"
 )
 
-// Direct is what an entry keeps between packets, as far as its table has it: a counter, a meter, the
-// time of the last hit. It stays with the entry when that is modified.
+// Direct is what an entry keeps between packets, as far as its table has it: a counter, a meter,
+// the time of the last hit. It stays with the entry when that is modified.
 type Direct struct {
 	Hits  Counter
 	Meter Meter

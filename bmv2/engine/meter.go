@@ -15,15 +15,15 @@ const (
 	Red    = 2
 )
 
-// MeterConfig configures a meter. Rates are in bytes or packets per second, bursts in bytes or packets;
-// none is negative.
+// MeterConfig configures a meter. Rates are in bytes or packets per second, bursts in bytes or
+// packets; none is negative.
 //
-// With EBurst 0 it is the two rate three color marker of RFC 2698: a packet is red (2) if it exceeds
-// PIR and PBurst, else yellow (1) if it exceeds CIR and CBurst, else green (0). CIR must not exceed PIR.
-// With CIR = PIR and CBurst = PBurst nothing is yellow.
+// With EBurst 0 it is the two rate three color marker of RFC 2698: a packet is red (2) if it
+// exceeds PIR and PBurst, else yellow (1) if it exceeds CIR and CBurst, else green (0). CIR must
+// not exceed PIR. With CIR = PIR and CBurst = PBurst nothing is yellow.
 //
-// With EBurst it is the single rate three color marker of RFC 2697: PIR and PBurst must be equal to CIR
-// and CBurst; what exceeds those but not EBurst is yellow.
+// With EBurst it is the single rate three color marker of RFC 2697: PIR and PBurst must be equal to
+// CIR and CBurst; what exceeds those but not EBurst is yellow.
 type MeterConfig struct {
 	CIR, CBurst, PIR, PBurst, EBurst int64
 }
@@ -42,9 +42,9 @@ func (c MeterConfig) Validate() error {
 	return nil
 }
 
-// Meter marks packets with colours. Like simple_switch it is colour-blind, starts with full buckets and
-// marks everything green while it has no configuration, which costs one look. It is safe for concurrent
-// use.
+// Meter marks packets with colours. Like simple_switch it is colour-blind, starts with full buckets
+// and marks everything green while it has no configuration, which costs one look. It is safe for
+// concurrent use.
 type Meter struct{ state atomic.Pointer[buckets] }
 
 // buckets are the two buckets of a configured meter.
@@ -56,7 +56,8 @@ type buckets struct {
 	first, second bucket
 }
 
-// bucket holds tokens: bytes or packets. What flows in is rate millionths of a token per microsecond.
+// bucket holds tokens: bytes or packets. What flows in is rate millionths of a token per
+// microsecond.
 type bucket struct {
 	rate, burst, tokens uint64
 	rest                uint64 // of a token, in millionths

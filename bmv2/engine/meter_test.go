@@ -17,8 +17,8 @@ func newSlowBucket(rate, burst int64) *slowBucket {
 	return &slowBucket{perMicro, new(big.Rat).SetInt64(burst), new(big.Rat).SetInt64(burst)}
 }
 
-// slowMeter is a meter after the text of the RFCs, whose tokens are whole: in all, as many have flowed
-// in at any time as the rate allows, rounded down.
+// slowMeter is a meter after the text of the RFCs, whose tokens are whole: in all, as many have
+// flowed in at any time as the rate allows, rounded down.
 type slowMeter struct {
 	cfg           MeterConfig
 	start, last   uint64

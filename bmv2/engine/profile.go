@@ -21,8 +21,8 @@ type Member struct {
 	run []*Entry
 }
 
-// Group is a choice of members. A packet whose hash is h takes Choices[h mod len(Choices)], a place;
-// with no choices it takes none.
+// Group is a choice of members. A packet whose hash is h takes Choices[h mod len(Choices)], a
+// place; with no choices it takes none.
 type Group struct {
 	ID      uint32 // for whoever follows packets
 	Choices []uint32

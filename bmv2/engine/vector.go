@@ -2,8 +2,8 @@ package engine
 
 import "slices"
 
-// vector is an immutable list whose changed copies share the blocks that did not change, so that a change
-// of one of many thousand elements is cheap.
+// vector is an immutable list whose changed copies share the blocks that did not change, so that a
+// change of one of many thousand elements is cheap.
 type vector[T any] []*block[T]
 
 const blockSize = 64

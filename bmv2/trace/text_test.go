@@ -71,3 +71,26 @@ func TestTextTellsLosses(t *testing.T) {
 		}
 	}
 }
+
+func TestTextTellsWhatWasChosen(t *testing.T) {
+	port := []v1model.Field{{Name: "port", Value: v1model.Bytes{2}}}
+	for _, c := range []struct {
+		lookup v1model.Lookup
+		want   string
+	}{
+		{v1model.Lookup{Name: "t", Hit: true, Color: "yellow", Action: "send", Params: port},
+			"table t: hit, yellow -> send(port=0x02)"},
+		{v1model.Lookup{Name: "t", Hit: true, Group: 7, Member: 2, Action: "send", Params: port},
+			"table t: hit, group 7, member 2 -> send(port=0x02)"},
+		{v1model.Lookup{Name: "t", Hit: true, Group: 7}, "table t: hit, group 7, nothing to choose from"},
+		{v1model.Lookup{Name: "t", Key: port}, "table t: port=0x02, miss, no default action"},
+	} {
+		if got := lookup(&c.lookup); got != c.want {
+			t.Errorf("%s, want %s", got, c.want)
+		}
+	}
+	meter := v1model.Step{Meter: &v1model.Metering{Name: "m", Index: 3, Color: "red"}}
+	if got := step(meter); got != "meter m[3] says red" {
+		t.Error(got)
+	}
+}

@@ -13,8 +13,8 @@ func aging(flow byte, timeout time.Duration) *v1model.Entry {
 		Action: "ingress.send", Params: [][]byte{{1}}, IdleTimeout: timeout}
 }
 
-// TestEntriesExpire walks through the life of three entries: one that is hit, one that is not, and one
-// without a timeout.
+// TestEntriesExpire walks through the life of three entries: one that is hit, one that is not, and
+// one without a timeout.
 func TestEntriesExpire(t *testing.T) {
 	var c clock
 	sw := newSwitch(t, "stateful", v1model.Config{Now: c.read})

@@ -7,9 +7,10 @@ import (
 	"github.com/turbokv/turbokv/bmv2/engine"
 )
 
-// locks make what a part of the program does with registers one step for all other packets: P4 programs
-// read, compute and write registers in separate steps, and simple_switch has one ingress thread. A part
-// that uses no registers has no lock. Parts that share a register array share a lock.
+// locks make what a part of the program does with registers one step for all other packets: P4
+// programs read, compute and write registers in separate steps, and simple_switch has one ingress
+// thread. A part that uses no registers has no lock. Parts that share a register array share a
+// lock.
 type locks struct {
 	parser, ingress, egress, deparser *sync.Mutex
 	cells                             map[string]*sync.Mutex // by register array, for the control plane

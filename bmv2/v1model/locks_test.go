@@ -56,8 +56,8 @@ func TestRegistersLoseNothing(t *testing.T) {
 			}
 		})
 	}
-	// Of i packets in ingress and e in egress, bits 72 and up tell e, those from 32 on i - e, the low ones
-	// i + e. The control plane never sees half of a wide cell.
+	// Of i packets in ingress and e in egress, bits 72 and up tell e, those from 32 on i - e, the
+	// low ones i + e. The control plane never sees half of a wide cell.
 	for range 1000 {
 		v, err := sw.ReadRegister("shared", 2)
 		if err != nil {

@@ -12,8 +12,8 @@ import (
 // MeterConfig configures a meter.
 type MeterConfig = engine.MeterConfig
 
-// MeterCell names and configures one cell of an indirect meter array. Only OpModify applies. A Config
-// fills the buckets; nil removes the configuration, so that all packets are green.
+// MeterCell names and configures one cell of an indirect meter array. Only OpModify applies. A
+// Config fills the buckets; nil removes the configuration, so that all packets are green.
 type MeterCell struct {
 	Meter  string
 	Index  int

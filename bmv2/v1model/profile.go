@@ -50,7 +50,8 @@ type WatchPort struct {
 	Set  bool
 }
 
-// ProfileMember is an action of an action profile, to which entries and groups point. ID is positive.
+// ProfileMember is an action of an action profile, to which entries and groups point. ID is
+// positive.
 type ProfileMember struct {
 	Profile string
 	ID      uint32
@@ -81,7 +82,8 @@ type GroupMember struct {
 }
 
 // ProfileLimits are bounds of an action profile with a selector that a P4Info declares and the
-// compiled program does not. The zero value has sums of weights count, without a bound for one group.
+// compiled program does not. The zero value has sums of weights count, without a bound for one
+// group.
 type ProfileLimits struct {
 	// MaxGroupSize bounds each group and one-shot; 0: no bound.
 	MaxGroupSize int

@@ -11,8 +11,8 @@ import (
 	"github.com/turbokv/turbokv/bmv2/v1model"
 )
 
-// twin is a slow model of the profile "paths" and its table: plain values that are copied for each batch,
-// and a search through everything for each packet.
+// twin is a slow model of the profile "paths" and its table: plain values that are copied for each
+// batch, and a search through everything for each packet.
 type twin struct {
 	members map[uint32]twinMember
 	groups  map[uint32]twinGroup
@@ -179,8 +179,8 @@ func (x *twin) group(t v1model.OpType, e *v1model.ProfileGroup) error {
 	return nil
 }
 
-// settle gives each member as many places as its largest weight needs: first what is missing, then what
-// is too much goes.
+// settle gives each member as many places as its largest weight needs: first what is missing, then
+// what is too much goes.
 func (x *twin) settle() {
 	need := map[uint32]int{}
 	for _, g := range x.groups {
@@ -347,8 +347,8 @@ func anyOp(r *rand.Rand) v1model.Op {
 	return op
 }
 
-// TestProfilesAreTheirTwin does random batches, some of which fail and are taken back, to a switch and
-// to the twin. Errors and ways of packets must be the same.
+// TestProfilesAreTheirTwin does random batches, some of which fail and are taken back, to a switch
+// and to the twin. Errors and ways of packets must be the same.
 func TestProfilesAreTheirTwin(t *testing.T) {
 	seeds := uint64(60)
 	if testing.Short() {

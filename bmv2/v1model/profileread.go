@@ -66,8 +66,8 @@ func (s *Switch) Group(profile string, id uint32) (*ProfileGroup, error) {
 	return g.spec, nil
 }
 
-// SetProfileLimits sets what the compiled program does not say about an action profile. It is forgotten
-// with the program. What is in the profile already is not checked again.
+// SetProfileLimits sets what the compiled program does not say about an action profile. It is
+// forgotten with the program. What is in the profile already is not checked again.
 func (s *Switch) SetProfileLimits(profile string, l ProfileLimits) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -82,8 +82,8 @@ func (s *Switch) SetProfileLimits(profile string, l ProfileLimits) error {
 	return nil
 }
 
-// SetPort tells that a port went up or down, for the choices that watch it and for backup replicas. Ports are up until told
-// otherwise, and keep what they were told when the program changes.
+// SetPort tells that a port went up or down, for the choices that watch it and for backup replicas.
+// Ports are up until told otherwise, and keep what they were told when the program changes.
 func (s *Switch) SetPort(port uint16, up bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

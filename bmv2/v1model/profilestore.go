@@ -14,10 +14,11 @@ import (
 
 // profile is the control plane's view of an action profile.
 //
-// Which member of a group a packet takes is decided by the hash of the packet and by the order of the
-// members. The order is that of simple_switch_grpc with its P4Runtime server: each member has a place,
-// the lowest one free when it was inserted; a weight w gives it w places, shared by all groups; and a
-// group is in the order of the places. Places are what package engine works with, too.
+// Which member of a group a packet takes is decided by the hash of the packet and by the order of
+// the members. The order is that of simple_switch_grpc with its P4Runtime server: each member has a
+// place, the lowest one free when it was inserted; a weight w gives it w places, shared by all
+// groups; and a group is in the order of the places. Places are what package engine works with,
+// too.
 type profile struct {
 	decl    *bmv2.ActionProfile
 	limits  ProfileLimits

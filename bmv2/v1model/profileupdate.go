@@ -167,8 +167,8 @@ func (u *update) profileGroup(t OpType, e *ProfileGroup) error {
 
 var (
 	errNoSelector = fmt.Errorf("%w: the profile has no selector, so it has members only", ErrInvalid)
-	errMixed      = fmt.Errorf("%w: the tables of a profile have either one-shots or members and groups",
-		ErrInvalid)
+	errMixed      = fmt.Errorf("%w: the tables of a profile have either one-shots or members and "+
+		"groups", ErrInvalid)
 )
 
 // checkGroup checks what is to be inserted, or to replace g.
@@ -229,8 +229,8 @@ func (u *update) setGroup(p *profile, g *group, e *ProfileGroup) error {
 	return nil
 }
 
-// membership moves the weights of members from an old to a new list of a group. A member has as many
-// places as its largest weight needs, and at least one.
+// membership moves the weights of members from an old to a new list of a group. A member has as
+// many places as its largest weight needs, and at least one.
 func (u *update) membership(p *profile, old, next []GroupMember) {
 	was, is := weightsOf(old), weightsOf(next)
 	ids := maps.Clone(was)

@@ -43,7 +43,9 @@ func (p *profile) refer(m *engine.Machine, r ActionRef) (ActionRef, target, erro
 	return r, t, err
 }
 
-func (p *profile) oneShot(m *engine.Machine, list []WeightedAction) ([]WeightedAction, *oneShot, error) {
+// oneShot checks the actions of a one-shot, brings them into their only form, and compiles them.
+func (p *profile) oneShot(m *engine.Machine, list []WeightedAction,
+) ([]WeightedAction, *oneShot, error) {
 	if p.decl.Selector == nil {
 		return nil, nil, errNoSelector
 	}
@@ -63,8 +65,8 @@ func (p *profile) oneShot(m *engine.Machine, list []WeightedAction) ([]WeightedA
 	return list, o, nil
 }
 
-// point has a new entry point at its target, in place of an old entry if there is one. On error it has
-// changed nothing.
+// point has a new entry point at its target, in place of an old entry if there is one. On error it
+// has changed nothing.
 func (u *update) point(s *store, st, old *stored) error {
 	p := s.profile
 	if p == nil {

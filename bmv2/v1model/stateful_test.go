@@ -56,8 +56,8 @@ func TestStatefulPacketsAllocateNothing(t *testing.T) {
 	}
 }
 
-// TestPacketsMeetWholeBatches changes the members of a group together while packets choose among them:
-// whatever a packet takes, both of its parameters are of one batch.
+// TestPacketsMeetWholeBatches changes the members of a group together while packets choose among
+// them: whatever a packet takes, both of its parameters are of one batch.
 func TestPacketsMeetWholeBatches(t *testing.T) {
 	sw := newSwitch(t, "stateful", v1model.Config{})
 	set := func(typ v1model.OpType, n byte) []v1model.Op {
@@ -167,7 +167,8 @@ func BenchmarkStatefulMember(b *testing.B)      { benchmarkKind(b, kindIndirect)
 func BenchmarkStatefulGroup(b *testing.B)       { benchmarkKind(b, kindSelected) }
 func BenchmarkStatefulIdle(b *testing.B)        { benchmarkKind(b, kindAging) }
 
-// benchmarkEntries inserts entries, each with a one-shot of four actions, into a table that gets large.
+// benchmarkEntries inserts entries, each with a one-shot of four actions, into a table that gets
+// large.
 func benchmarkEntries(b *testing.B, batch int) {
 	prog := load(b, "stateful")
 	table := prog.Table("ingress.selected_table")
