@@ -216,3 +216,28 @@ func TestFilterOnVarbit(t *testing.T) {
 		t.Errorf("%d packets met the filter, want 2", told)
 	}
 }
+
+// The packets of the packet tests cost no memory in any of the programs that use the whole
+// language.
+func TestNoLanguageElementAllocates(t *testing.T) {
+	for _, program := range []string{"unions", "varbit", "valuesets", "exprs", "hashes", "handmade",
+		"keys"} {
+		sw := newSwitch(t, program, v1model.Config{})
+		if program == "valuesets" {
+			must(t, sw.SetValueSet(setOf("parse.types", value(8, 0),
+				v1model.ValueSetMember{Value: []byte{0x12, 0}, Mask: []byte{0xff, 0}})))
+			must(t, sw.SetValueSet(setOf("parse.wides", value(append([]byte{5}, make([]byte, 16)...)...))))
+		}
+		frames, count := seedFrames(t, program), 0
+		w, out := sw.NewWorker(), func(uint16, []byte) { count++ }
+		all := func() {
+			for _, f := range frames {
+				w.Process(0, f, out)
+			}
+		}
+		all() // the first packets make the buffers
+		if n := testing.AllocsPerRun(10, all); n != 0 || count == 0 {
+			t.Errorf("%s: %v allocations for %d frames, %d sent", program, n, len(frames), count)
+		}
+	}
+}
