@@ -67,6 +67,11 @@ control ingress(inout headers_t h, inout metadata_t m, inout standard_metadata_t
             6: { if (h.items[0] == h.items[1]) { s.egress_spec = 2; } }
             7: { if (h.items[0].data == h.items[1].data) { s.egress_spec = 2; } }
             8: { s.egress_spec = 2; h.base.sum = (bit<16>)s.packet_length; }
+            12: {
+                varbit<32> data = h.items[0].data;
+                h.items[0].data = h.items[1].data;
+                h.items[1].data = data;
+            }
         }
         if (s.parser_error != error.NoError) { s.egress_spec = 3; }
         if (s.parser_error == error.HeaderTooShort) { s.egress_spec = 4; }

@@ -143,8 +143,8 @@ func defined(program string, f []byte) bool {
 		return len(f) >= 4 && f[0] != truncates && f[0] != loops && f[0] != asserts
 	case "unions": // what push and pop do with unions, see docs/FIDELITY.md
 		return len(f) >= 4 && f[0] != 3 && f[0] != 4 && f[0] != 8
-	case "varbit": // the lengths of what push leaves, and of headers that are not there
-		return len(f) >= 5 && f[0] != 2 && f[0] != 4 && f[0] != 7
+	case "varbit": // the lengths of what push leaves, varbits of headers that are not there
+		return len(f) >= 5 && f[0] != 2 && f[0] != 4 && f[0] != 7 && f[0] != 12
 	case "exprs":
 		return len(f) >= 68
 	case "hashes": // asserts end the process, truncate cuts the tag off
