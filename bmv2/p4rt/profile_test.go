@@ -152,6 +152,12 @@ func TestProfileGroups(t *testing.T) {
 	if got := r.portsOf(4, flows...); got[1] != 200 {
 		t.Errorf("with port 2 down: %v", got)
 	}
+	old := weighted(1, 1, "")
+	old.WatchKind = &p4v1.ActionProfileGroup_Member_Watch{Watch: 2} // the deprecated form
+	r.mustWrite(modify(r.group(1, 4, old, weighted(3, 1, ""))))
+	if got := r.portsOf(4, flows...); got[3] != 200 {
+		t.Errorf("with port 2 down, watched in the old form: %v", got)
+	}
 	r.sw.SetPort(2, true)
 	r.mustWrite(modify(r.group(1, 4, weighted(3, 1, ""))))
 	if got := r.portsOf(4, flows...); got[3] != 200 {

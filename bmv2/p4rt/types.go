@@ -161,29 +161,6 @@ func (t *dataType) single(value []byte) *p4v1.P4Data {
 	return &p4v1.P4Data{Data: &p4v1.P4Data_Bitstring{Bitstring: canonical(value)}}
 }
 
-// values appends the single values of a message, as numbers in whole bytes.
-func (t *dataType) values(d *p4v1.P4Data, to [][]byte) ([][]byte, error) {
-	switch t.kind {
-	case dataStruct, dataTuple:
-		like := d.GetStruct()
-		if t.kind == dataTuple {
-			like = d.GetTuple()
-		}
-		if like == nil || len(like.GetMembers()) != len(t.members) {
-			return nil, invalid("the value is not a struct or tuple of %d members", len(t.members))
-		}
-		var err error
-		for i, m := range t.members {
-			if to, err = m.values(like.GetMembers()[i], to); err != nil {
-				return nil, err
-			}
-		}
-		return to, nil
-	}
-	v, err := t.value(d)
-	return append(to, v), err
-}
-
 // value reads a single value.
 func (t *dataType) value(d *p4v1.P4Data) ([]byte, error) {
 	switch sent := d.GetData().(type) {
