@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math/bits"
 	"math/rand/v2"
+	"testing"
 
 	"github.com/turbokv/turbokv/bmv2"
 )
@@ -164,5 +165,17 @@ func aim(r *rand.Rand, s *tableSpec, x *slowRule, key []byte) {
 		for k := range v {
 			v[k] = v[k]&^m.Mask[k] | m.Value[k]
 		}
+	}
+}
+
+func TestLongChangesYield(t *testing.T) {
+	s := fiveTuple()
+	yields := 0
+	ed := (&Table{spec: s}).Edit().Yielding(func() { yields++ })
+	for _, x := range classKinds[0].rules(rand.New(rand.NewPCG(1, 1)), s, 3000) {
+		ed.With(x.e)
+	}
+	if yields < 3000/512 {
+		t.Errorf("%d yields while 3,000 entries were arranged", yields)
 	}
 }

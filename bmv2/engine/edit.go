@@ -11,10 +11,28 @@ type Editor struct {
 // by packets.
 type edit struct {
 	opened []*lpmNode // to be closed
+	yield  func()     // may be nil
+	work   int        // entries arranged since the last yield
+}
+
+// arranging is called before n entries are arranged anew.
+func (ed *edit) arranging(n int) {
+	const often = 512 // entries, some 100 microseconds
+	if ed.work += n; ed.work >= often && ed.yield != nil {
+		ed.work = 0
+		ed.yield()
+	}
 }
 
 // Edit begins changes to a copy of the table.
 func (t *Table) Edit() *Editor { return &Editor{t: *t, edit: new(edit)} }
+
+// Yielding has the editor call yield now and then when a change of one entry takes long, because many
+// others are arranged anew. It returns the editor.
+func (ed *Editor) Yielding(yield func()) *Editor {
+	ed.edit.yield = yield
+	return ed
+}
 
 // With puts e in the place of the entry with the same match (and priority, where that counts) or
 // adds it.
@@ -52,7 +70,7 @@ func (ed *Editor) Done() *Table {
 		n.close()
 	}
 	ed.edit.opened = nil
-	ed.edit = new(edit)
+	ed.edit = &edit{yield: ed.edit.yield}
 	out := ed.t
 	return &out
 }

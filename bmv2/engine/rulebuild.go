@@ -15,6 +15,7 @@ func (n *ruleNode) rebuild(ed *edit) {
 // newRules arranges entries; there must be one. It changes the order of all.
 func newRules(ed *edit, all []*Entry) *ruleNode {
 	n := &ruleNode{owner: ed, size: len(all)}
+	ed.arranging(len(all))
 	if len(all) > leafSize {
 		n.built = len(all)
 		if picked := pick(all); picked != nil {

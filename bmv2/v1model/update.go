@@ -255,7 +255,7 @@ func (u *update) remove(s *store, e *Entry) error {
 func (u *update) edit(s *store) *engine.Editor {
 	ed := u.editors[s]
 	if ed == nil {
-		ed = u.next.tables[s.index].Edit()
+		ed = u.next.tables[s.index].Edit().Yielding(u.sw.cfg.Yield)
 		u.editors[s] = ed
 	}
 	return ed
