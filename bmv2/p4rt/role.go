@@ -30,7 +30,8 @@ func newRole(m *p4v1.Role) (role, error) {
 	r := role{name: m.GetName(), config: m.GetConfig()}
 	switch {
 	case len(r.name) > maxRoleName:
-		return r, invalid("the role's name has %d bytes, at most %d are allowed", len(r.name), maxRoleName)
+		return r, invalid("the role's name has %d bytes, at most %d are allowed",
+			len(r.name), maxRoleName)
 	case r.config == nil:
 		return r, nil
 	case r.name == "":

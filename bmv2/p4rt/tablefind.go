@@ -60,7 +60,9 @@ func (v *view) oneTable(t *table, e *p4v1.TableEntry) (finding, error) {
 		}
 		found = append(found, state)
 	}
-	return emitAll(found, func(_ int, s *entryState) *p4v1.Entity { return tableEntity(s.message(t)) }), nil
+	return emitAll(found, func(_ int, s *entryState) *p4v1.Entity {
+		return tableEntity(s.message(t))
+	}), nil
 }
 
 // defaultEntry finds what the table does on a miss.
@@ -193,10 +195,11 @@ func tableEntity(e *p4v1.TableEntry) *p4v1.Entity {
 	return &p4v1.Entity{Entity: &p4v1.Entity_TableEntry{TableEntry: e}}
 }
 
-// directEntries returns the entries that a read of direct resources is about, by table. One that is
+// direct finds the direct resources of the entries that a read is about, by table. An entry that is
 // named but does not exist is an error, unlike in reads of tables.
 func (v *view) direct(
-	what string, e *p4v1.TableEntry, has func(*table) bool, find func(*table, *v1model.Entry) (finding, error),
+	what string, e *p4v1.TableEntry, has func(*table) bool,
+	find func(*table, *v1model.Entry) (finding, error),
 ) (finding, error) {
 	if e == nil {
 		return nil, invalid("a %s needs its table_entry", what)
@@ -259,61 +262,4 @@ func (v *view) directMeter(e *p4v1.DirectMeterEntry) (finding, error) {
 						TableEntry: t.entryKey(entry), Config: meterConfig(m)}}})
 			}, nil
 		})
-}
-
-// members finds one member, those of one profile, or all.
-func (v *view) members(e *p4v1.ActionProfileMember) (finding, error) {
-	list, err := v.p.profiles.wanted(e.GetActionProfileId(), v.allowed)
-	if err != nil {
-		return nil, err
-	}
-	return each(list, func(f *profile) (finding, error) {
-		found, err := v.p.sw.Members(f.name)
-		if err != nil {
-			return nil, fromEngine(err)
-		}
-		if id := e.GetMemberId(); id != 0 {
-			m, err := v.p.sw.Member(f.name, id)
-			if err != nil {
-				return nil, fromEngine(err)
-			}
-			found = []*v1model.ProfileMember{m}
-		}
-		return emitAll(found, func(_ int, m *v1model.ProfileMember) *p4v1.Entity {
-			return &p4v1.Entity{Entity: &p4v1.Entity_ActionProfileMember{
-				ActionProfileMember: &p4v1.ActionProfileMember{ActionProfileId: f.id, MemberId: m.ID,
-					Action: f.tables[0].directAction(m.Action, m.Params)}}}
-		}), nil
-	})
-}
-
-// groups finds one group, those of one profile, or all.
-func (v *view) groups(e *p4v1.ActionProfileGroup) (finding, error) {
-	list, err := v.p.profiles.wanted(e.GetActionProfileId(), v.allowed)
-	if err != nil {
-		return nil, err
-	}
-	return each(list, func(f *profile) (finding, error) {
-		if !f.selector {
-			if e.GetActionProfileId() != 0 {
-				return nil, invalid("action profile %q has no selector and so no groups", f.name)
-			}
-			return nil, nil
-		}
-		found, err := v.p.sw.Groups(f.name)
-		if err != nil {
-			return nil, fromEngine(err)
-		}
-		if id := e.GetGroupId(); id != 0 {
-			g, err := v.p.sw.Group(f.name, id)
-			if err != nil {
-				return nil, fromEngine(err)
-			}
-			found = []*v1model.ProfileGroup{g}
-		}
-		return emitAll(found, func(_ int, g *v1model.ProfileGroup) *p4v1.Entity {
-			message, _ := g.Meta.(*p4v1.ActionProfileGroup)
-			return &p4v1.Entity{Entity: &p4v1.Entity_ActionProfileGroup{ActionProfileGroup: message}}
-		}), nil
-	})
 }
