@@ -115,7 +115,9 @@ func (p *plan) floodOne(b *bench) error {
 	}
 	after, err := cpuTime(b.cmd.Process.Pid)
 	l.flood = append(l.flood, t.Rate())
-	l.cost = append(l.cost, float64(after-before)/float64(max(1, t.Received)))
+	if t.Received > 0 { // on a machine with much other work there may be none
+		l.cost = append(l.cost, float64(after-before)/float64(t.Received))
+	}
 	l.offered = max(l.offered, t.Offered())
 	return err
 }
