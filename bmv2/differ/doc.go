@@ -20,8 +20,8 @@
 //     simple_switch), or anything;
 //   - frames that end the process of simple_switch_grpc, or loop without end in either switch; they
 //     are counted;
-//   - the order of frames of one packet on different ports, and any order where egress makes clones:
-//     simple_switch has four egress threads;
+//   - the order of frames of one packet on different ports, and any order where egress makes clones
+//     or recirculates: simple_switch has four egress threads;
 //   - what PI does not do right: prefixes of fields without whole bytes, ranges that end in a byte of
 //     ones, tables of which it says itself that it has lost track.
 //
