@@ -237,6 +237,7 @@ func (d *Daemon) newSwitch(program *bmv2.Program) (*v1model.Switch, error) {
 		OnDigest: d.server.Digest,
 		OnLog:    d.cfg.Events.Log,
 		HasPort:  d.hasPort,
+		Backlog:  d.backlog,
 		Yield:    runtime.Gosched,
 	})
 }

@@ -122,3 +122,21 @@ func (d *Daemon) Ports() []PortCounters {
 	}
 	return all
 }
+
+// backlog tells what waits at a port, in frames and microseconds. Only the queue of a shaped link is
+// known, without the frames of the batch that is under way.
+func (d *Daemon) backlog(number uint16) (frames, wait uint64) {
+	if number > port.MaxNumber {
+		return 0, 0
+	}
+	p := d.table.Load()[number]
+	if p == nil {
+		return 0, 0
+	}
+	q, ok := port.As[port.Queueing](p.port)
+	if !ok {
+		return 0, 0
+	}
+	n, t := q.Backlog()
+	return uint64(n), uint64(t.Microseconds())
+}

@@ -148,6 +148,9 @@ type Field struct {
 // Present reports whether the field exists.
 func (f Field) Present() bool { return f.width > 0 }
 
+// Max returns the largest value that fits.
+func (f Field) Max() uint64 { return mask(f.width) }
+
 // Get returns the value.
 func (f Field) Get(st *State) uint64 {
 	switch {

@@ -63,6 +63,16 @@ func (w *Wire) room(now time.Duration) bool {
 	return w.held < len(w.ends)
 }
 
+// Backlog returns how many frames wait to be sent or are being sent, and how long it takes until all
+// of them have been. A link without a rate has none.
+func (w *Wire) Backlog(now time.Duration) (frames int, wait time.Duration) {
+	if w.spec.Rate == 0 {
+		return 0, 0
+	}
+	w.room(now)
+	return w.held, max(0, w.free-now)
+}
+
 // serialize returns when the last bit of a frame will have been sent, rounded up.
 func (w *Wire) serialize(now time.Duration, size int) time.Duration {
 	if now > w.free {

@@ -47,6 +47,15 @@ func (w *twin) Send(now time.Duration, size int) (time.Duration, Fate) {
 	return time.Duration(up.Int64()) + w.spec.Delay, Arrives
 }
 
+func (w *twin) backlog(now time.Duration) (frames int) {
+	for _, e := range w.ends {
+		if e.Cmp(big.NewRat(int64(now), 1)) > 0 {
+			frames++
+		}
+	}
+	return frames
+}
+
 func TestWireAgreesWithSlowTwin(t *testing.T) {
 	fates := map[Fate]int{}
 	for seed := range uint64(300) {
@@ -71,6 +80,10 @@ func TestWireAgreesWithSlowTwin(t *testing.T) {
 			size := r.IntN(2001)
 			at, fate := fast.Send(now, size)
 			wantAt, want := slow.Send(now, size)
+			if frames, wait := fast.Backlog(now); frames != slow.backlog(now) || (frames > 0) != (wait > 0) {
+				t.Fatalf("seed %d, %+v, frame %d at %v: %d frames wait for %v, want %d", seed, spec, i, now,
+					frames, wait, slow.backlog(now))
+			}
 			if at != wantAt || fate != want {
 				t.Fatalf("seed %d, %+v, frame %d at %v: %v, fate %d, want %v, fate %d",
 					seed, spec, i, now, at, fate, wantAt, want)

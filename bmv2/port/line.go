@@ -166,6 +166,13 @@ func (l *line) close() {
 	l.alarm.close()
 }
 
+// backlog returns what waits in the queue of the link, and for how long.
+func (l *line) backlog() (frames int, wait time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.wire.Backlog(time.Since(l.begin))
+}
+
 func (l *line) counts() (lost, dropped uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/turbokv/turbokv/bmv2/link"
 )
@@ -18,6 +19,12 @@ type LinkCounters struct {
 // A Linked port behaves like the end of a cable with properties.
 type Linked interface {
 	Link() LinkCounters
+}
+
+// A Queueing port has a queue for what it sends.
+type Queueing interface {
+	// Backlog returns how many frames wait, and how long it takes until all of them are gone.
+	Backlog() (frames int, wait time.Duration)
 }
 
 // Shape returns a port that sends over a link of the given properties, and receives over such a link
@@ -176,6 +183,9 @@ func (s *shaped) Link() (c LinkCounters) {
 	}
 	return c
 }
+
+// Backlog implements [Queueing].
+func (s *shaped) Backlog() (frames int, wait time.Duration) { return s.out.backlog() }
 
 // Close implements [Port]. Frames on the link are gone, as on a cable that is pulled.
 func (s *shaped) Close() error {

@@ -37,6 +37,9 @@ type Config struct {
 	// Yield is called now and then in a batch of changes, so that packets need not wait for its end
 	// where they have to share a processor with it. Nil: batches run to their end.
 	Yield func()
+	// Backlog returns how many frames wait to leave by a port, and how long that takes in microseconds,
+	// for the queueing depths of standard metadata. Nil: queues are empty. Called from every worker.
+	Backlog func(port uint16) (frames, wait uint64)
 	// HasPort tells, for traces, whether frames can leave by a port. Nil: by all.
 	HasPort func(port uint16) bool
 }

@@ -24,6 +24,9 @@ type metadata struct {
 	mcastGrp, egressRid                                             engine.Field
 	parserError, checksumError                                      engine.Field
 	ingressTime, egressTime, enqueueTime                            engine.Field
+
+	enqueueDepth, dequeueDepth, dequeueDelta engine.Field
+	queueing                                 bool // one of these three is there
 }
 
 func newMetadata(m *engine.Machine) (*metadata, error) {
@@ -47,6 +50,9 @@ func newMetadata(m *engine.Machine) (*metadata, error) {
 		{&md.ingressTime, "ingress_global_timestamp", "intrinsic_metadata", false, false},
 		{&md.egressTime, "egress_global_timestamp", "intrinsic_metadata", false, false},
 		{&md.enqueueTime, "enq_timestamp", "queueing_metadata", false, false},
+		{&md.enqueueDepth, "enq_qdepth", "queueing_metadata", false, false},
+		{&md.dequeueDepth, "deq_qdepth", "queueing_metadata", false, false},
+		{&md.dequeueDelta, "deq_timedelta", "queueing_metadata", false, false},
 	}
 	for _, f := range fields {
 		ref, ok := find(m.Program, f.extra, f.name)
@@ -62,7 +68,16 @@ func newMetadata(m *engine.Machine) (*metadata, error) {
 			return nil, err
 		}
 	}
+	md.queueing = md.enqueueDepth.Present() || md.dequeueDepth.Present() || md.dequeueDelta.Present()
 	return md, nil
+}
+
+// setQueue tells a packet what waits at its port. Egress runs before that queue, not behind it as in
+// simple_switch: both depths are what the packet finds there, the time is how long it is going to wait.
+func (md *metadata) setQueue(st *engine.State, frames, wait uint64) {
+	md.enqueueDepth.Set(st, min(frames, md.enqueueDepth.Max()))
+	md.dequeueDepth.Set(st, min(frames, md.dequeueDepth.Max()))
+	md.dequeueDelta.Set(st, min(wait, md.dequeueDelta.Max()))
 }
 
 func find(p *bmv2.Program, extra, name string) (bmv2.FieldRef, bool) {

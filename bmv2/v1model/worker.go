@@ -262,6 +262,10 @@ func (w *Worker) egress(st *engine.State, port, rid uint16) {
 	if meta.enqueueTime.Present() {
 		meta.enqueueTime.Set(st, w.sw.cfg.Now())
 	}
+	if meta.queueing && w.sw.cfg.Backlog != nil {
+		frames, wait := w.sw.cfg.Backlog(port)
+		meta.setQueue(st, frames, wait)
+	}
 	w.rt.control(w.rt.egress, w.rt.locks.egress, st, w.rec)
 	if st.Regs[regClone] != 0 {
 		w.cloneEgress(st)
