@@ -134,6 +134,8 @@ func vethPairs(b testing.TB) {
 	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 		b.Skipf("needs a network namespace: %v", err)
 	}
+	// So that no frame is the kernel's own; a kernel without IPv6 has none of them, and no such file.
+	_ = os.WriteFile("/proc/sys/net/ipv6/conf/default/disable_ipv6", []byte("1"), 0)
 	commands := []string{
 		"link add gen0 type veth peer name port1", "link add gen1 type veth peer name port2",
 		"link set gen0 up", "link set gen1 up", "link set port1 up", "link set port2 up",
@@ -185,7 +187,11 @@ func startReflector(b *testing.B) {
 	}()
 }
 
-func startBuiltin(b *testing.B) {
+func startBuiltin(b *testing.B) { program(b, serveVeth(b)) }
+
+// serveVeth runs this switch, which has no program yet, and returns its P4Runtime address.
+func serveVeth(b testing.TB) string {
+	b.Helper()
 	socket := filepath.Join(b.TempDir(), "switch.sock")
 	listener, err := net.Listen("unix", socket)
 	if err != nil {
@@ -205,7 +211,7 @@ func startBuiltin(b *testing.B) {
 			b.Error(err)
 		}
 	})
-	program(b, "unix:"+socket)
+	return "unix:" + socket
 }
 
 func startSimpleSwitch(b *testing.B) {
