@@ -114,6 +114,11 @@ func newLoop(d *Daemon, from *livePort, queue int) *loop {
 // run works until the port is closed.
 func (l *loop) run() {
 	defer l.from.loops.Done()
+	defer func() {
+		if l.worker != nil {
+			l.worker.Close()
+		}
+	}()
 	for {
 		n, err := port.ReadQueue(l.from.port, l.queue, l.bufs)
 		if err != nil {

@@ -62,7 +62,7 @@ func (w *Worker) finishClone(j *job, st *engine.State, s *CloneSession, instance
 		w.rec.note("clone to session %d, which has %d ports", s.ID, len(s.live()))
 	}
 	w.replicate(j.st, s.live(), kind)
-	w.free = append(w.free, j)
+	w.giveBack(j)
 }
 
 // multicast queues a copy of the packet for each replica of a group.

@@ -2,6 +2,7 @@ package v1model
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -22,6 +23,7 @@ type Switch struct {
 	profiles map[string]*profile
 	down     map[uint16]bool // ports
 	workers  []*Worker
+	past     Stats // of workers that were closed
 }
 
 // snapshot is the forwarding state that packets see. It is immutable.
@@ -86,11 +88,21 @@ func (s *Switch) NewWorker() *Worker {
 	return w
 }
 
+// Close makes the switch forget the worker, which must not be used again; its counts remain.
+func (w *Worker) Close() {
+	w.sw.mu.Lock()
+	defer w.sw.mu.Unlock()
+	if i := slices.Index(w.sw.workers, w); i >= 0 {
+		w.sw.workers = slices.Delete(w.sw.workers, i, i+1)
+		w.sw.past.add(&w.stats)
+	}
+}
+
 // Stats returns the sum over all workers.
 func (s *Switch) Stats() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var sum Stats
+	sum := s.past
 	for _, w := range s.workers {
 		sum.add(&w.stats)
 	}

@@ -153,7 +153,9 @@ func (w *Worker) reset(st *engine.State, frame []byte) {
 // drain runs the copies that wait, in the order in which they were made.
 func (w *Worker) drain() {
 	for ; w.head < len(w.queue); w.head++ {
-		w.run(w.queue[w.head])
+		j := w.queue[w.head]
+		w.queue[w.head] = nil // nothing but free keeps it
+		w.run(j)
 	}
 	w.queue, w.head = w.queue[:0], 0
 }
@@ -166,7 +168,18 @@ func (w *Worker) run(j *job) {
 	} else {
 		w.egress(j.st, j.port, j.rid)
 	}
-	w.free = append(w.free, j)
+	w.giveBack(j)
+}
+
+// maxFree bounds the copies that a worker keeps for later; each port can have one. A frame that makes
+// thousands would leave many megabytes behind.
+const maxFree = 512
+
+// giveBack keeps a copy that is not needed any more for later.
+func (w *Worker) giveBack(j *job) {
+	if len(w.free) < maxFree {
+		w.free = append(w.free, j)
+	}
 }
 
 // overtake runs the clones of an ingress pass, which are all copies from first on, before the packet
@@ -176,12 +189,14 @@ func (w *Worker) overtake(first int) {
 		return
 	}
 	w.clones = append(w.clones[:0], w.queue[first:]...)
+	clear(w.queue[first:])
 	w.queue = w.queue[:first]
 	pass := w.rec.current()
 	for _, j := range w.clones {
 		w.run(j)
 	}
 	w.rec.resume(pass)
+	clear(w.clones)
 }
 
 // copyOf returns a job to fill, or nil when the frame has used up its passes.
