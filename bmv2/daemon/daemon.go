@@ -274,12 +274,12 @@ func (d *Daemon) CPUPort() uint16 { return d.cfg.CPUPort }
 // Server returns the P4Runtime server.
 func (d *Daemon) Server() *p4rt.Server { return d.server }
 
-// serverOptions take large messages, notice within a minute that a controller is gone without a
-// word, so that a backup takes over, and let controllers do the same with the switch.
+// serverOptions notice within a minute that a controller is gone without a word, so that a backup takes
+// over, and let controllers do the same with the switch. Who connects and says nothing is sent away.
 func serverOptions() []grpc.ServerOption {
 	const probe, patience, often = 20 * time.Second, 20 * time.Second, 5 * time.Second
 	return []grpc.ServerOption{
-		grpc.MaxRecvMsgSize(p4rt.MaxRequest),
+		grpc.ConnectionTimeout(patience),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: probe, Timeout: patience}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{
 			MinTime: often, PermitWithoutStream: true,
@@ -292,13 +292,14 @@ func serverOptions() []grpc.ServerOption {
 func (d *Daemon) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	options := slices.Concat(serverOptions(), d.calls.options(), d.cfg.ServerOptions)
+	options := slices.Concat(
+		p4rt.ServerOptions(), serverOptions(), d.calls.options(), d.cfg.ServerOptions)
 	g := grpc.NewServer(options...)
 	d.server.Register(g)
 	var served error
 	var group sync.WaitGroup
 	group.Go(func() {
-		served = g.Serve(d.listener)
+		served = g.Serve(&limitedListener{Listener: d.listener})
 		cancel()
 	})
 	group.Go(func() { _ = d.server.Run(ctx) })

@@ -7,7 +7,12 @@ import (
 	"net"
 	"os"
 	"strings"
+	"sync"
+	"sync/atomic"
 )
+
+// maxConnections bounds the connections of controllers; each has buffers.
+const maxConnections = 512
 
 // unixPrefix stands before the path of a socket, as gRPC has it.
 const unixPrefix = "unix:"
@@ -51,4 +56,38 @@ func removeStale(path string) error {
 	}
 	_ = c.Close() // it was only to see whether somebody is there; the caller says who
 	return nil
+}
+
+// limitedListener closes connections beyond maxConnections as soon as they come: their clients learn of
+// it, which they would not if nobody answered.
+type limitedListener struct {
+	net.Listener
+	open atomic.Int64
+}
+
+// Accept implements [net.Listener].
+func (l *limitedListener) Accept() (net.Conn, error) {
+	for {
+		c, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		if l.open.Add(1) <= maxConnections {
+			return &limitedConn{Conn: c, closed: sync.OnceFunc(func() { l.open.Add(-1) })}, nil
+		}
+		l.open.Add(-1)
+		_ = c.Close()
+	}
+}
+
+// limitedConn is a connection that counts.
+type limitedConn struct {
+	net.Conn
+	closed func()
+}
+
+// Close implements [net.Conn].
+func (c *limitedConn) Close() error {
+	defer c.closed()
+	return c.Conn.Close()
 }

@@ -66,7 +66,7 @@ func (b *builtin) digest(d v1model.Digest) {
 func (b *builtin) serve() error {
 	ctx, cancel := context.WithCancel(context.Background())
 	listener := bufconn.Listen(1 << 20)
-	g := grpc.NewServer(grpc.MaxRecvMsgSize(p4rt.MaxRequest))
+	g := grpc.NewServer(p4rt.ServerOptions()...)
 	b.server.Register(g)
 	var group sync.WaitGroup
 	group.Go(func() { _ = g.Serve(listener) })

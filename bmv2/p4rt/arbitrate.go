@@ -77,6 +77,9 @@ func (s *Server) leave(c *stream) {
 	}
 	delete(s.streams, &c.controller)
 	c.election.leave(&c.controller)
+	if e := c.election; len(e.controllers) == 0 && !e.past.set { // there is nothing to remember
+		delete(s.elections, e.role.name)
+	}
 }
 
 // publish makes the primaries of all roles known to those who send to them.
@@ -160,11 +163,17 @@ func unknownRole(name string) error {
 	return status.Errorf(codes.NotFound, "no controller ever had the role %q", abbreviate(name))
 }
 
+// someRoom reports whether there is a primary that reads what it is told.
+func (s *Server) someRoom() bool {
+	return slices.ContainsFunc(*s.spokesmen.Load(), func(to spokesman) bool { return to.hasRoom() })
+}
+
 // tell queues a message for the primaries that want it; it tells whether one of them had room.
 func (s *Server) tell(m *p4v1.StreamMessageResponse, wanted func(*scope) bool) bool {
 	told := false
+	r := newReport(m)
 	for _, to := range *s.spokesmen.Load() {
-		if wanted(to.scope) && to.report(m) {
+		if wanted(to.scope) && to.report(r) {
 			told = true
 		}
 	}

@@ -1,6 +1,7 @@
 package p4rt
 
 import (
+	"context"
 	"io"
 	"testing"
 
@@ -73,6 +74,8 @@ type readSink struct {
 	grpc.ServerStream
 	size int
 }
+
+func (s *readSink) Context() context.Context { return context.Background() }
 
 func (s *readSink) Send(m *p4v1.ReadResponse) error {
 	s.size = max(s.size, proto.Size(m))
@@ -150,7 +153,7 @@ func FuzzStream(f *testing.F) {
 		}
 		c := &stream{server: r.server, channel: s, cut: func(error) {},
 			notices: make(chan *p4v1.StreamMessageResponse, maxNotices),
-			reports: make(chan *p4v1.StreamMessageResponse, maxReports)}
+			reports: make(chan report, maxReports)}
 		c.tell = c.notify
 		err := c.receive()
 		close(c.notices)
@@ -158,8 +161,8 @@ func FuzzStream(f *testing.F) {
 		for m := range c.notices {
 			_ = s.Send(m)
 		}
-		for m := range c.reports {
-			_ = s.Send(m)
+		for one := range c.reports {
+			_ = s.Send(one.m)
 		}
 		if code := status.Code(err); code == codes.Internal || code == codes.Unknown {
 			t.Errorf("the stream ended with %v", err)

@@ -116,7 +116,7 @@ func (r *rig) serve() {
 	r.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	listener := bufconn.Listen(1 << 20)
-	g := grpc.NewServer(grpc.MaxRecvMsgSize(MaxRequest))
+	g := grpc.NewServer(ServerOptions()...)
 	r.server.Register(g)
 	var group sync.WaitGroup
 	group.Go(func() { _ = g.Serve(listener) })

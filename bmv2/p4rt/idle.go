@@ -16,34 +16,38 @@ const maxIdle = 1000
 // a controller that does not read, because an entry that stays idle is reported again.
 func (s *Server) Idle(entries []*v1model.Entry) {
 	p := s.live.Load()
-	if p == nil || len(*s.spokesmen.Load()) == 0 {
+	if p == nil {
 		return
 	}
-	for len(entries) > 0 {
+	for len(entries) > 0 && s.someRoom() {
 		t := p.tableOf[entries[0].Table]
 		n := 1
 		for n < len(entries) && n < maxIdle && entries[n].Table == entries[0].Table {
 			n++
 		}
 		if t != nil {
-			s.tellIdle(t, entries[:n])
+			n = s.tellIdle(t, entries[:n])
 		}
 		entries = entries[n:]
 	}
 }
 
-func (s *Server) tellIdle(t *table, entries []*v1model.Entry) {
+// tellIdle tells of the first entries, as many as their metadata allow, and returns how many.
+func (s *Server) tellIdle(t *table, entries []*v1model.Entry) int {
 	m := &p4v1.IdleTimeoutNotification{Timestamp: time.Now().UnixNano()}
-	for _, e := range entries {
+	for size := 0; len(m.TableEntry) < len(entries) && size < maxChunkSize; {
+		e := entries[len(m.TableEntry)]
 		out := t.entryKey(e)
 		if meta, ok := e.Meta.(*entryMeta); ok {
 			meta.restore(out)
+			size += len(out.GetMetadata())
 		}
 		m.TableEntry = append(m.TableEntry, out)
 	}
 	if s.tell(&p4v1.StreamMessageResponse{
 		Update: &p4v1.StreamMessageResponse_IdleTimeoutNotification{IdleTimeoutNotification: m},
 	}, func(sc *scope) bool { return sc.allows(t.id) }) {
-		s.stats.idleEntries.Add(uint64(len(entries)))
+		s.stats.idleEntries.Add(uint64(len(m.TableEntry)))
 	}
+	return len(m.TableEntry)
 }

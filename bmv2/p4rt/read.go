@@ -26,11 +26,27 @@ type finding func(emit emitter) error
 // it is sent, so that a slow reader holds no writer up. Requests that are wrong do not keep the others
 // from being answered.
 func (s *Server) Read(r *p4v1.ReadRequest, out p4v1.P4Runtime_ReadServer) error {
+	if err := checkCount("requests", len(r.GetEntities()), maxReadRequests); err != nil {
+		return err
+	}
+	select {
+	case s.reading <- struct{}{}:
+		defer func() { <-s.reading }()
+	case <-out.Context().Done():
+		return out.Context().Err()
+	}
+	return attended(maxReadPause, out.Send, func(send func(*p4v1.ReadResponse) error) error {
+		return s.read(r, send)
+	})
+}
+
+// read finds and sends.
+func (s *Server) read(r *p4v1.ReadRequest, send func(*p4v1.ReadResponse) error) error {
 	found, outcomes, err := s.find(r)
 	if err != nil {
 		return err
 	}
-	c := &chunks{send: out.Send}
+	c := &chunks{send: send}
 	for _, f := range found {
 		if f == nil {
 			continue

@@ -18,10 +18,6 @@ import (
 // APIVersion is the version of P4Runtime that the server tells its clients.
 const APIVersion = "1.5.0"
 
-// MaxRequest is the size in bytes that a gRPC server should accept: a device config and a batch of
-// writes are larger than gRPC's default of 4 MiB. PI has the same limit.
-const MaxRequest = 256 << 20
-
 // maxSamples bounds the digest messages that wait for their list.
 const maxSamples = 4096
 
@@ -78,13 +74,16 @@ type Server struct {
 	live    atomic.Pointer[pipeline] // what packets meet
 
 	electing  sync.Mutex           // after writing, where both are held
-	elections map[string]*election // by role; roles are never forgotten
+	elections map[string]*election // by role; roles that ever had a primary are never forgotten
 	streams   map[*controller]*stream
 	spokesmen atomic.Pointer[[]spokesman] // primaries by role; never nil
+	open      atomic.Int32                // streams
 
 	learning sync.Mutex // guards the learners of all digests; held for short
 	samples  chan sample
 	relearn  chan struct{}
+
+	reading chan struct{} // has an element for each Read that is under way
 
 	stats liveStats
 }
@@ -108,12 +107,13 @@ func New(cfg Config) (*Server, error) {
 		streams:   make(map[*controller]*stream),
 		samples:   make(chan sample, maxSamples),
 		relearn:   make(chan struct{}, 1),
+		reading:   make(chan struct{}, maxReads),
 	}
 	s.spokesmen.Store(new([]spokesman))
 	return s, nil
 }
 
-// Register adds the service to a gRPC server, which should accept messages of MaxRequest bytes.
+// Register adds the service to a gRPC server, which should have ServerOptions.
 func (s *Server) Register(g grpc.ServiceRegistrar) {
 	p4v1.RegisterP4RuntimeServer(g, s)
 }

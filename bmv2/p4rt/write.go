@@ -13,6 +13,9 @@ import (
 // Write implements the service. Updates are applied in order, and all changes become visible to
 // packets at one instant, whatever the atomicity. It decides what happens when one fails.
 func (s *Server) Write(_ context.Context, r *p4v1.WriteRequest) (*p4v1.WriteResponse, error) {
+	if err := checkCount("updates", len(r.GetUpdates()), maxUpdates); err != nil {
+		return nil, err
+	}
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	allowed, err := s.writer(r.GetDeviceId(), r.GetRole(), r.GetElectionId())
