@@ -2,6 +2,7 @@ package admin
 
 import (
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -182,5 +183,39 @@ func TestTables(t *testing.T) {
 		if x.Name == "ingress.fixed_table" && x.Entries != 1 {
 			t.Errorf("table %+v", x)
 		}
+	}
+}
+
+// A request whose body does not come holds nobody up.
+func TestSlowBodyHoldsNobodyUp(t *testing.T) {
+	l := newLab(t, true)
+	body, slow := io.Pipe()
+	request, err := http.NewRequestWithContext(t.Context(), "POST", l.server.URL+"/ports", body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "application/json")
+	answered := make(chan int)
+	go func() {
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			answered <- 0
+			return
+		}
+		response.Body.Close()
+		answered <- response.StatusCode
+	}()
+	if _, err := slow.Write([]byte(`{"port": `)); err != nil { // the server has begun to read
+		t.Fatal(err)
+	}
+	if _, err := l.client.Add(t.Context(), "7@udp:127.0.0.1:0"); err != nil {
+		t.Error(err)
+	}
+	if _, err := slow.Write([]byte(`"8@udp:127.0.0.1:0"}`)); err != nil {
+		t.Fatal(err)
+	}
+	_ = slow.Close()
+	if got := <-answered; got != http.StatusCreated {
+		t.Errorf("the slow one: %d", got)
 	}
 }

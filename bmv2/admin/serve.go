@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/turbokv/turbokv/bmv2/daemon"
 	"github.com/turbokv/turbokv/bmv2/port"
@@ -28,6 +30,9 @@ var (
 
 // longestRequest bounds a body in bytes.
 const longestRequest = 4096
+
+// bodyTimeout bounds how long a body may take to come.
+const bodyTimeout = 10 * time.Second
 
 // Config connects a handler to a switch.
 type Config struct {
@@ -129,15 +134,28 @@ func (h *handler) changing(f func(*http.Request) (int, any, error)) http.Handler
 		case !local(r):
 			err = errForeign
 		default:
-			h.mu.Lock()
-			status, v, err = f(r)
-			h.mu.Unlock()
+			status, v, err = h.change(w, r, f)
 		}
 		if err != nil {
 			v = failure{err.Error()}
 		}
 		answer(w, status, v)
 	}
+}
+
+// change reads the body, which may take its time, before it holds others up.
+func (h *handler) change(
+	w http.ResponseWriter, r *http.Request, f func(*http.Request) (int, any, error),
+) (int, any, error) {
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout)) // not in every test
+	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, longestRequest))
+	if err != nil {
+		return http.StatusBadRequest, nil, fmt.Errorf("%w: %w", errRequest, err)
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return f(r)
 }
 
 // local reports whether a request is not one that a web page can make: those with this type of content
@@ -157,7 +175,7 @@ func (h *handler) add(r *http.Request) (int, any, error) {
 	var body struct {
 		Port string `json:"port"`
 	}
-	d := json.NewDecoder(http.MaxBytesReader(nil, r.Body, longestRequest))
+	d := json.NewDecoder(r.Body)
 	d.DisallowUnknownFields()
 	if err := d.Decode(&body); err != nil {
 		return http.StatusBadRequest, nil, fmt.Errorf("%w: %w", errRequest, err)

@@ -18,6 +18,8 @@ const (
 	waiting = 256
 	// mostReaders bounds the readers of one switch: each slows the packets that it follows.
 	mostReaders = 16
+	// maxPause is how long a reader may read nothing while there is something to read.
+	maxPause = 30 * time.Second
 )
 
 // Line is one line of the stream.
@@ -87,11 +89,14 @@ func (x *reader) take(t *v1model.Trace) {
 
 // stream writes lines until the reader is gone or has enough.
 func (x *reader) stream(w http.ResponseWriter, r *http.Request, limit int) {
-	out, flush := json.NewEncoder(w), http.NewResponseController(w).Flush
+	control := http.NewResponseController(w)
+	out, flush := json.NewEncoder(w), control.Flush
 	if flush() != nil {
 		return
 	}
 	err := x.each(r.Context(), limit, func(line Line) error {
+		// Who reads nothing must not keep the place of others.
+		_ = control.SetWriteDeadline(time.Now().Add(maxPause))
 		if err := out.Encode(line); err != nil || len(x.lines) > 0 {
 			return err
 		}

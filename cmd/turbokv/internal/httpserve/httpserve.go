@@ -12,10 +12,18 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/net/netutil"
 )
 
 // headerTimeout keeps a client that says nothing from holding a connection.
 const headerTimeout = 5 * time.Second
+
+// Bounds of the connections: many, so that one who opens them in a loop does not use up the memory and
+// the files of the program; and how long one may be kept without a request.
+const (
+	maxConnections = 512
+	idleTimeout    = 2 * time.Minute
+)
 
 // Registry returns a registry of the collectors, and of the process itself.
 func Registry(all ...prometheus.Collector) *prometheus.Registry {
@@ -41,11 +49,11 @@ func Mux(g prometheus.Gatherer, page http.Handler) *http.ServeMux {
 
 // Serve serves on the listener, which it closes, until ctx is done.
 func Serve(ctx context.Context, listener net.Listener, h http.Handler) error {
-	server := &http.Server{Handler: h, ReadHeaderTimeout: headerTimeout,
+	server := &http.Server{Handler: h, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout,
 		BaseContext: func(net.Listener) context.Context { return ctx }}
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() }) // nobody is left to tell
 	defer stop()
-	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+	if err := server.Serve(netutil.LimitListener(listener, maxConnections)); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("http: %w", err)
 	}
 	return nil
