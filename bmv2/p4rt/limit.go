@@ -37,8 +37,8 @@ const (
 	maxCalls = 128
 	// maxReads bounds the reads under way: each holds what it found until the reader took it.
 	maxReads = 64
-	// maxReadPause is how long a reader may leave a part unread, while others may wait for its place.
-	maxReadPause = time.Minute
+	// maxReadPause is how long a reader may leave a part unread while others wait for its place.
+	maxReadPause = 10 * time.Second
 )
 
 // ServerOptions are what a gRPC server of this service should have. They are for one server.
@@ -153,9 +153,9 @@ func checkCount(what string, n, most int) error {
 }
 
 // attended runs a function that sends to a client, and gives it up when the client does not take a
-// message for too long. What the function blocks in then ends with the call that this is part of.
+// message for too long while it is crowded. What the function blocks in then ends with the call that this is part of.
 func attended[T any](
-	pause time.Duration, send func(T) error, run func(send func(T) error) error,
+	pause time.Duration, crowded func() bool, send func(T) error, run func(send func(T) error) error,
 ) error {
 	timer := time.NewTimer(pause)
 	timer.Stop()
@@ -167,10 +167,16 @@ func attended[T any](
 			return send(m)
 		})
 	}()
-	select {
-	case err := <-ended:
-		return err
-	case <-timer.C:
-		return status.Errorf(codes.ResourceExhausted, "nothing was read for %v", pause)
+	for {
+		select {
+		case err := <-ended:
+			return err
+		case <-timer.C:
+		}
+		if crowded() {
+			return status.Errorf(codes.ResourceExhausted,
+				"nothing was read for %v, and others wait", pause)
+		}
+		timer.Reset(pause)
 	}
 }

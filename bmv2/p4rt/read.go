@@ -29,13 +29,17 @@ func (s *Server) Read(r *p4v1.ReadRequest, out p4v1.P4Runtime_ReadServer) error 
 	if err := checkCount("requests", len(r.GetEntities()), maxReadRequests); err != nil {
 		return err
 	}
+	s.waiting.Add(1)
 	select {
 	case s.reading <- struct{}{}:
+		s.waiting.Add(-1)
 		defer func() { <-s.reading }()
 	case <-out.Context().Done():
+		s.waiting.Add(-1)
 		return out.Context().Err()
 	}
-	return attended(maxReadPause, out.Send, func(send func(*p4v1.ReadResponse) error) error {
+	crowded := func() bool { return s.waiting.Load() > 0 }
+	return attended(maxReadPause, crowded, out.Send, func(send func(*p4v1.ReadResponse) error) error {
 		return s.read(r, send)
 	})
 }

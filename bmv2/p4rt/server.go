@@ -84,6 +84,7 @@ type Server struct {
 	relearn  chan struct{}
 
 	reading chan struct{} // has an element for each Read that is under way
+	waiting atomic.Int32  // Reads that are not yet
 
 	stats liveStats
 }
