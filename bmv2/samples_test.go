@@ -9,7 +9,7 @@ import (
 )
 
 var samples = []string{"tables", "copies", "parsing", "stateful", "corners", "unions", "varbit",
-	"valuesets", "exprs", "hashes", "registers", "queueing"}
+	"valuesets", "exprs", "hashes", "registers", "queueing", "keys"}
 
 // TestSamplesAreUpToDate compiles the test programs again. Their JSON is checked in, so that
 // tests need no compiler:
